@@ -1,0 +1,122 @@
+//! A method's form: values in, errors or parsed values out, and what is needed to draw it.
+
+use crate::secret::Secret;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a form came to after parsing: every value canonical, conditions and defaults applied.
+#[derive(Debug, Default)]
+pub struct Values {
+    /// Values that may be shown, by field name; switches are `"true"` or `"false"`.
+    pub plain: BTreeMap<String, String>,
+    /// Values that may not, by field name.
+    pub secret: BTreeMap<String, Secret>,
+}
+
+/// What a person sent: `f.<field>` entries without their prefix, and the names of `clear.<field>=1`.
+#[derive(Debug, Default)]
+pub struct Input {
+    /// Typed values by field name; secret fields are moved out of here at once.
+    pub fields: BTreeMap<String, Secret>,
+    /// Optional secrets to remove.
+    pub clear: BTreeSet<String>,
+}
+
+/// Errors and warnings of a form, by field name (`""` for the form as a whole).
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Remarks(pub BTreeMap<String, Remark>);
+
+/// One remark beside a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// A stable code, drawn as `data-code` (`required`, `pattern`, `secret_required`, …).
+    pub code: &'static str,
+    /// What is wrong and what to do, for a person.
+    pub text: String,
+}
+
+/// How a field is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// One line of text.
+    Text,
+    /// A number box.
+    Number,
+    /// An e-mail box.
+    Email,
+    /// An address box (`https://…`).
+    Url,
+    /// A password box, never filled.
+    Secret,
+    /// A text area for a key or a JSON document, never filled.
+    SecretText,
+    /// A check box.
+    Switch,
+    /// A choice of few.
+    Select,
+    /// A sentence, nothing to fill in.
+    Notice,
+}
+
+/// One choice of a [`Control::Select`].
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+    /// Whether it is the current one.
+    pub selected: bool,
+    /// What to know before choosing it.
+    pub warn: Option<String>,
+    /// Other fields that it sets, as `name=value`, for the page to follow.
+    pub set: Vec<(String, String)>,
+}
+
+/// One field as it is drawn; never holds a secret.
+#[derive(Debug, Clone)]
+pub struct FieldView {
+    /// Name in the catalogue; the control is called `f.<name>`.
+    pub name: String,
+    /// What it is called.
+    pub label: String,
+    /// How it is drawn.
+    pub control: Control,
+    /// Help below the box.
+    pub help: Option<String>,
+    /// The vendor's page on this value.
+    pub docs: Option<String>,
+    /// An example inside the empty box; for a secret that is stored, a fixed text.
+    pub placeholder: String,
+    /// Drawn in front of the box, such as `https://`.
+    pub prefix: Option<String>,
+    /// Drawn behind the box, such as `.myshopify.com`.
+    pub suffix: Option<String>,
+    /// The current value; always empty for secrets. Switches: `"true"` or `"false"`.
+    pub value: String,
+    /// Choices of a select.
+    pub choices: Vec<Choice>,
+    /// Bounds of a number.
+    pub min: Option<i64>,
+    /// Bounds of a number.
+    pub max: Option<i64>,
+    /// Whether it must be filled (a stored secret may stay blank).
+    pub required: bool,
+    /// Folded away until asked for.
+    pub advanced: bool,
+    /// Fixed after creation: drawn read-only.
+    pub locked: bool,
+    /// Whether its condition holds now; where JavaScript is off every field is drawn.
+    pub visible: bool,
+    /// The condition in words: “only if User name is filled”.
+    pub only_if: Option<String>,
+    /// Whether other fields' conditions depend on this one.
+    pub steers: bool,
+    /// Whether a secret is stored for it (a blank box keeps it).
+    pub stored: bool,
+    /// Whether a stored secret may be removed.
+    pub clearable: bool,
+    /// What is wrong with it.
+    pub error: Option<Remark>,
+    /// What to look at although it is accepted.
+    pub warning: Option<Remark>,
+}

@@ -1,0 +1,3 @@
+//! The catalogue: one TOML file a service, read and checked once at start.
+
+pub mod form;

@@ -1,0 +1,1 @@
+//! Envelope, key ring, password hashing, tokens, fingerprints. Knows no other room but the leaves.

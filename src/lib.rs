@@ -1,0 +1,34 @@
+//! Credenza: the self-hosted console for the credentials of bots and automations.
+//!
+//! The rooms, and the one direction in which they may import (an arrow allows everything further
+//! along it; `tests/it/layers.rs` holds the code to it):
+//!
+//! ```text
+//! main -> cli -> server -> web, jobs -> model -> db -> leaf
+//!                          web, jobs -> check -> egress -> leaf
+//!                          check, model -> catalog, crypto -> leaf
+//!         cli, server, web, jobs -> app -> config, db, crypto, catalog, egress
+//! ```
+//!
+//! | Room | What it holds |
+//! |---|---|
+//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`] | leaf: what every room needs and that needs no room |
+//! | [`crypto`] | envelope, key ring, password hashing, tokens, fingerprints |
+//! | [`catalog`] | one TOML file a service: schema, loader, templates, forms |
+//! | [`egress`] | the only place that opens a socket outward |
+//! | [`check`] | runs a method's live check and judges the answer |
+//! | [`db`] | the two doors to the database, both dialects, migrations |
+//! | [`model`] | one file a noun: row, rules, queries, audit line |
+//! | [`web`] | pages: one folder a noun, guard, headers, session store |
+//! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
+//! | [`cli`] | the command line |
+
+pub mod catalog;
+pub mod check;
+pub mod clock;
+pub mod crypto;
+pub mod egress;
+pub mod error;
+pub mod fold;
+pub mod id;
+pub mod secret;

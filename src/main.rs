@@ -1,0 +1,3 @@
+//! The command `credenza`.
+
+fn main() {}
