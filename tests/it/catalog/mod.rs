@@ -1,0 +1,1 @@
+//! The shipped catalogue: every file, method and rule, played through with servers of our own.
