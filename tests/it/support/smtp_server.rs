@@ -131,7 +131,12 @@ where
 }
 
 /// Talks until the end (`None`) or until the encryption starts (the stream).
-async fn dialogue<S>(mut stream: BufReader<S>, mailbox: &Mailbox, encrypted: bool, lines: &Lines) -> Option<BufReader<S>>
+async fn dialogue<S>(
+    mut stream: BufReader<S>,
+    mailbox: &Mailbox,
+    encrypted: bool,
+    lines: &Lines,
+) -> Option<BufReader<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
