@@ -19,24 +19,26 @@ pub struct Mailbox {
     pub starttls: bool,
     /// Its first line; `None` says nothing and keeps the connection.
     pub greeting: Option<String>,
-    /// What it answers to a sign-in, whatever the password.
+    /// Whether it offers a sign-in.
+    pub auth: bool,
+    /// What it answers to a sign-in, whatever the password; empty cuts the connection instead.
     pub verdict: String,
 }
 
 impl Mailbox {
     /// Encrypts from the first byte and takes every password.
     pub fn implicit(tls: Arc<ServerConfig>) -> Self {
-        Self { tls: Some(tls), implicit: true, starttls: false, greeting: greeting(), verdict: welcome() }
+        Self { tls: Some(tls), implicit: true, starttls: false, greeting: greeting(), auth: true, verdict: welcome() }
     }
 
     /// Offers STARTTLS and takes every password.
     pub fn starttls(tls: Arc<ServerConfig>) -> Self {
-        Self { tls: Some(tls), implicit: false, starttls: true, greeting: greeting(), verdict: welcome() }
+        Self { tls: Some(tls), implicit: false, starttls: true, greeting: greeting(), auth: true, verdict: welcome() }
     }
 
     /// Speaks in clear text only.
     pub fn plain() -> Self {
-        Self { tls: None, implicit: false, starttls: false, greeting: greeting(), verdict: welcome() }
+        Self { tls: None, implicit: false, starttls: false, greeting: greeting(), auth: true, verdict: welcome() }
     }
 
     /// The same with another answer to a sign-in, such as `535 5.7.8 no`.
@@ -151,6 +153,9 @@ where
             }
             "AUTH" => {
                 sign_in(&mut stream, &upper, encrypted, lines).await?;
+                if mailbox.verdict.is_empty() {
+                    return None;
+                }
                 say(&mut stream, &mailbox.verdict).await?;
             }
             "QUIT" => {
@@ -165,7 +170,8 @@ where
 
 fn capabilities(mailbox: &Mailbox, encrypted: bool) -> String {
     let starttls = if mailbox.starttls && !encrypted { "250-STARTTLS\r\n" } else { "" };
-    format!("250-mail.example\r\n250-SIZE 1000000\r\n{starttls}250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN XOAUTH2")
+    let auth = if mailbox.auth { "250-AUTH PLAIN LOGIN XOAUTH2\r\n" } else { "" };
+    format!("250-mail.example\r\n250-SIZE 1000000\r\n{starttls}{auth}250 ENHANCEDSTATUSCODES")
 }
 
 /// Hears the rest of a sign-in: LOGIN asks twice, PLAIN and XOAUTH2 once unless it came along.
