@@ -15,6 +15,8 @@ pub enum Fault {
     Protocol,
     /// The mail server answered with a refusal.
     Smtp(SmtpCode),
+    /// The mail server offers no sign-in that can be used; no secret was sent.
+    NoSignIn,
 }
 
 /// What the network did.
@@ -167,7 +169,9 @@ impl fmt::Display for Refusal {
             Rule::PlainSignIn => "The password would cross the network unencrypted. Choose STARTTLS or TLS.",
         })?;
         match &self.ask_for {
-            Some(entry) => write!(f, " If it is right, ask the operator of this console to add {entry} to CREDENZA_EGRESS_ALLOW."),
+            Some(entry) => {
+                write!(f, " If it is right, ask the operator of this console to add {entry} to CREDENZA_EGRESS_ALLOW.")
+            }
             None => Ok(()),
         }
     }
