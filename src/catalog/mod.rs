@@ -13,6 +13,7 @@ pub mod form;
 pub mod header;
 pub mod host;
 pub mod host_pattern;
+pub mod lint;
 pub mod load;
 pub mod outcome;
 pub mod pattern;
@@ -31,4 +32,4 @@ pub use fault::LoadError;
 pub use load::{Catalog, Category};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
