@@ -67,7 +67,8 @@ impl Allow {
 
     /// Whether an entry names the target's host, by which a local name becomes reachable.
     pub(super) fn names(&self, target: &Target) -> bool {
-        self.matching(target).any(|entry| matches!(&entry.place, Place::Name(name) if target.host().name() == Some(name)))
+        self.matching(target)
+            .any(|entry| matches!(&entry.place, Place::Name(name) if target.host().name() == Some(name)))
     }
 
     fn matching<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a Entry> {
@@ -127,7 +128,14 @@ mod tests {
         let entries: Vec<_> = Allow::parse(list).unwrap().entries().collect();
         assert_eq!(
             entries,
-            ["mail.office.example:25", "10.0.0.0/8:587", "[fd00::1]:465", "[fd12::/16]:443", "http://erp.lan:8080", "127.0.0.1:1025"]
+            [
+                "mail.office.example:25",
+                "10.0.0.0/8:587",
+                "[fd00::1]:465",
+                "[fd12::/16]:443",
+                "http://erp.lan:8080",
+                "127.0.0.1:1025"
+            ]
         );
         assert_eq!(Allow::parse(&entries.join(",")).unwrap().entries().collect::<Vec<_>>(), entries);
         assert!(Allow::parse("").unwrap().is_empty());
@@ -135,7 +143,18 @@ mod tests {
 
     #[test]
     fn a_bad_entry_is_named() {
-        for bad in ["mail.example", "a.example:0", "a.example:x", "fd00::1:25", "10.0.0.0/40:25", "https://a.example:443", "*:25", "*.x:1", "a b:1", ":25"] {
+        for bad in [
+            "mail.example",
+            "a.example:0",
+            "a.example:x",
+            "fd00::1:25",
+            "10.0.0.0/40:25",
+            "https://a.example:443",
+            "*:25",
+            "*.x:1",
+            "a b:1",
+            ":25",
+        ] {
             let error = Allow::parse(&format!("ok.example:25,{bad}")).unwrap_err();
             assert_eq!(error.0, bad);
         }

@@ -167,7 +167,9 @@ impl fmt::Display for Refusal {
             Rule::PlainSignIn => "The password would cross the network unencrypted. Choose STARTTLS or TLS.",
         })?;
         match &self.ask_for {
-            Some(entry) => write!(f, " If it is right, ask the operator of this console to add {entry} to CREDENZA_EGRESS_ALLOW."),
+            Some(entry) => {
+                write!(f, " If it is right, ask the operator of this console to add {entry} to CREDENZA_EGRESS_ALLOW.")
+            }
             None => Ok(()),
         }
     }

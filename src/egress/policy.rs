@@ -34,9 +34,10 @@ impl Pattern {
     pub fn matches(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::Exact(exact), host) => exact == host,
-            (Self::Below(parent), Host::Name(name)) => {
-                name.strip_suffix(parent.as_str()).and_then(|front| front.strip_suffix('.')).is_some_and(|labels| !labels.is_empty())
-            }
+            (Self::Below(parent), Host::Name(name)) => name
+                .strip_suffix(parent.as_str())
+                .and_then(|front| front.strip_suffix('.'))
+                .is_some_and(|labels| !labels.is_empty()),
             (Self::Below(_), Host::Ip(_)) => false,
         }
     }
@@ -97,7 +98,9 @@ impl Judge<'_> {
         }
         match target.host() {
             Host::Ip(ip) => self.address(target, *ip),
-            Host::Name(name) if is_local_name(name) && !(self.can_open() && self.allow.names(target)) => refuse(Rule::Private),
+            Host::Name(name) if is_local_name(name) && !(self.can_open() && self.allow.names(target)) => {
+                refuse(Rule::Private)
+            }
             Host::Name(_) => Ok(()),
         }
     }
@@ -150,7 +153,9 @@ impl Judge<'_> {
 }
 
 fn is_local_name(name: &str) -> bool {
-    ["localhost", "localdomain"].iter().any(|local| name.rsplit('.').next() == Some(local)) || name == "ip6-localhost" || name == "ip6-loopback"
+    ["localhost", "localdomain"].iter().any(|local| name.rsplit('.').next() == Some(local))
+        || name == "ip6-localhost"
+        || name == "ip6-loopback"
 }
 
 #[cfg(test)]
@@ -182,7 +187,9 @@ mod tests {
             assert!(!below.matches(&Host::parse(no).unwrap()), "{no}");
         }
         assert!(Pattern::parse("*.bücher.example").unwrap().matches(&Host::parse("x.xn--bcher-kva.example").unwrap()));
-        assert!(Pattern::parse("*").is_err() && Pattern::parse("a.*.b").is_err() && Pattern::parse("*.1.2.3.4").is_err());
+        assert!(
+            Pattern::parse("*").is_err() && Pattern::parse("a.*.b").is_err() && Pattern::parse("*.1.2.3.4").is_err()
+        );
     }
 
     #[test]
@@ -235,7 +242,10 @@ mod tests {
         assert_eq!(judge(&policy, "erp.example.com:80", to, &[]), Some(Rule::PlainHttp));
         assert_eq!(judge(&policy, "http://erp.example.com:80", to, &["10.0.0.1"]), None);
         assert_eq!(judge(&policy, "http://10.0.0.0/8:80", to, &["9.9.9.9"]), Some(Rule::PlainHttp));
-        assert_eq!(judge(&policy, "http://erp.example.com:443", "https://erp.example.com/", &["10.0.0.1"]), Some(Rule::Private));
+        assert_eq!(
+            judge(&policy, "http://erp.example.com:443", "https://erp.example.com/", &["10.0.0.1"]),
+            Some(Rule::Private)
+        );
     }
 
     #[test]
@@ -260,6 +270,10 @@ mod tests {
         let target = Target::smtp("mail.example.com", 587, Mode::SmtpStarttls).unwrap();
         let refusal = judge.addresses(&target, &["10.1.1.1".parse().unwrap()]).unwrap_err();
         assert_eq!(refusal.ask_for.as_deref(), Some("mail.example.com:587"));
-        assert!(refusal.to_string().ends_with("ask the operator of this console to add mail.example.com:587 to CREDENZA_EGRESS_ALLOW."));
+        assert!(
+            refusal
+                .to_string()
+                .ends_with("ask the operator of this console to add mail.example.com:587 to CREDENZA_EGRESS_ALLOW.")
+        );
     }
 }

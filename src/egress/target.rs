@@ -249,8 +249,16 @@ fn canonical_resource(resource: &str) -> Result<String, BadTarget> {
 }
 
 /// Characters that a request line may not carry as they are (`%` stays: the text is already encoded).
-const ESCAPED: &percent_encoding::AsciiSet =
-    &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^');
+const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^');
 
 #[cfg(test)]
 mod tests {
@@ -278,7 +286,13 @@ mod tests {
     fn t090_user_info_and_double_readings_are_refused() {
         assert_eq!(Target::http("https://a@b.example/").unwrap_err(), BadTarget::UserInfo);
         assert_eq!(Target::http("https://api.example.com:443@evil.example/").unwrap_err(), BadTarget::UserInfo);
-        for odd in ["https:/x.example", "https://a.example\\@b.example", "https://a.exa\tmple", "https://a.example#@b", "//a.example"] {
+        for odd in [
+            "https:/x.example",
+            "https://a.example\\@b.example",
+            "https://a.exa\tmple",
+            "https://a.example#@b",
+            "//a.example",
+        ] {
             assert!(Target::http(odd).is_err(), "{odd}");
         }
         assert!(Target::http("https://a.example/v1/../admin").is_err());
@@ -289,7 +303,22 @@ mod tests {
     fn t091_bad_names_are_refused() {
         let long = format!("{}.example", "a".repeat(64));
         let longer = ["a".repeat(50).as_str(); 6].join(".");
-        for bad in ["xn--example-.org", "a..b", ".a", "a.", "a_b.example", "a\0b.example", "fe80::1%25eth0", "", "-a.example", "a-.example", &long, &longer, "a b", "1.2.3.4.5"] {
+        for bad in [
+            "xn--example-.org",
+            "a..b",
+            ".a",
+            "a.",
+            "a_b.example",
+            "a\0b.example",
+            "fe80::1%25eth0",
+            "",
+            "-a.example",
+            "a-.example",
+            &long,
+            &longer,
+            "a b",
+            "1.2.3.4.5",
+        ] {
             assert_eq!(Host::parse(bad), Err(BadTarget::Host), "{bad}");
         }
     }
