@@ -3,9 +3,11 @@
 pub mod context;
 pub mod envelope;
 pub mod fingerprint;
+pub mod hasher;
 pub mod keyring;
 pub mod mac;
 pub mod password;
+pub mod password_rules;
 pub mod random;
 pub mod root_key;
 mod subkeys;
