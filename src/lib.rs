@@ -26,6 +26,7 @@
 pub mod catalog;
 pub mod check;
 pub mod clock;
+pub mod config;
 pub mod crypto;
 pub mod egress;
 pub mod error;
