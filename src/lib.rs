@@ -32,3 +32,4 @@ pub mod error;
 pub mod fold;
 pub mod id;
 pub mod secret;
+pub mod web;
