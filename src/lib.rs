@@ -38,3 +38,4 @@ pub mod harden;
 pub mod id;
 pub mod model;
 pub mod secret;
+pub mod web;
