@@ -31,13 +31,14 @@ pub const MAX_PLAINTEXT: usize = 1 << 20;
 /// A key that seals and opens, with the id that its blobs carry. Shows its id and nothing else.
 pub struct Key {
     id: u32,
-    cipher: Aes256GcmSiv,
+    // On the heap, so that handing a key on leaves no copy of it behind.
+    cipher: Box<Aes256GcmSiv>,
 }
 
 impl Key {
     /// A key from its 32 bytes; the id is what blobs name it by.
     pub fn new(id: u32, bytes: &[u8; 32]) -> Self {
-        Self { id, cipher: Aes256GcmSiv::new(bytes.into()) }
+        Self { id, cipher: Box::new(Aes256GcmSiv::new(bytes.into())) }
     }
 
     /// The id in the header of this key's blobs.

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -49,7 +48,7 @@ impl Settings {
 #[derive(Clone)]
 pub struct Hasher {
     queue: SyncSender<Job>,
-    computed: Arc<AtomicU64>,
+    scheme: Arc<Scheme>,
 }
 
 enum Job {
@@ -63,15 +62,14 @@ impl Hasher {
         let scheme = Arc::new(Scheme::new(settings.cost, settings.floor, peppers, random)?);
         let (queue, jobs) = sync_channel(settings.queue);
         let jobs = Arc::new(Mutex::new(jobs));
-        let computed = Arc::new(AtomicU64::new(0));
         for n in 0..settings.threads.max(1) {
-            let (scheme, jobs, computed) = (Arc::clone(&scheme), Arc::clone(&jobs), Arc::clone(&computed));
+            let (scheme, jobs) = (Arc::clone(&scheme), Arc::clone(&jobs));
             thread::Builder::new()
                 .name(format!("password-{n}"))
-                .spawn(move || work(&scheme, &jobs, &computed))
+                .spawn(move || work(&scheme, &jobs))
                 .map_err(Error::unavailable)?;
         }
-        Ok(Self { queue, computed })
+        Ok(Self { queue, scheme })
     }
 
     /// The PHC string for a new password. Unavailable when the queue is full: see [`RETRY_AFTER_S`].
@@ -99,7 +97,7 @@ impl Hasher {
 
     /// How many hashes were computed so far; one for each attempt that was not given up while waiting.
     pub fn computed(&self) -> u64 {
-        self.computed.load(Ordering::SeqCst)
+        self.scheme.computed()
     }
 
     fn enqueue(&self, job: Job) -> Result<()> {
@@ -120,25 +118,23 @@ fn stopped() -> Error {
     Error::unavailable("the password threads have stopped")
 }
 
-fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Job>>, computed: &AtomicU64) {
+fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Job>>) {
     lower_priority();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // The thread must outlive a fault in one hash; the waiting side then sees a closed channel.
-        let _ = catch_unwind(AssertUnwindSafe(|| run(scheme, job, computed)));
+        let _ = catch_unwind(AssertUnwindSafe(|| run(scheme, job)));
     }
 }
 
 /// Work whose asker has gone away is dropped: otherwise a client that hangs up would still keep us busy.
-fn run(scheme: &Scheme, job: Job, computed: &AtomicU64) {
+fn run(scheme: &Scheme, job: Job) {
     match job {
         Job::Hash(password, reply) if !reply.is_closed() => {
-            computed.fetch_add(1, Ordering::SeqCst);
             let _ = reply.send(scheme.hash(password.expose().as_bytes()));
         }
         Job::Verify(password, stored, reply) if !reply.is_closed() => {
-            computed.fetch_add(1, Ordering::SeqCst);
             let _ = reply.send(scheme.verify(password.expose().as_bytes(), stored.as_deref()));
         }
         Job::Hash(..) | Job::Verify(..) => {}
@@ -193,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_unavailable_at_once() {
         let (queue, jobs) = sync_channel(1);
-        let hasher = Hasher { queue, computed: Default::default() };
+        let hasher = Hasher { queue, ..hasher() };
         let (reply, _answer) = oneshot::channel();
         hasher.enqueue(Job::Hash(secret("waits"), reply)).unwrap();
         let refused: Result<Verified> = hasher.verify(secret("x"), None).await;

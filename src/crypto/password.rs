@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, KeyId, Params, ParamsBuilder, PasswordHash, Vers
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 const SALT: usize = 16;
@@ -79,6 +80,7 @@ pub(super) struct Scheme {
     older: Vec<Pepper>,
     pepper: Pepper,
     random: Random,
+    computed: AtomicU64,
 }
 
 struct Stored {
@@ -92,14 +94,25 @@ impl Scheme {
     /// The last pepper is the one for new hashes; without any there is no scheme.
     pub(super) fn new(cost: Cost, floor: Cost, mut peppers: Vec<Pepper>, random: Random) -> Result<Self> {
         let pepper = peppers.pop().ok_or_else(|| Error::internal("no pepper for password hashes"))?;
-        Ok(Self { cost, floor, older: peppers, pepper, random })
+        Ok(Self { cost, floor, older: peppers, pepper, random, computed: AtomicU64::new(0) })
+    }
+
+    /// How many hashes were computed so far.
+    pub(super) fn computed(&self) -> u64 {
+        self.computed.load(Ordering::SeqCst)
+    }
+
+    /// The one way to a hash, so that each is counted.
+    fn compute(&self, password: &[u8], salt: &[u8], cost: Cost, pepper: &Pepper) -> Result<Zeroizing<[u8; TAG]>> {
+        self.computed.fetch_add(1, Ordering::SeqCst);
+        argon2id(password, salt, cost, pepper)
     }
 
     /// A PHC string for a password, under a fresh salt.
     pub(super) fn hash(&self, password: &[u8]) -> Result<String> {
         let mut salt = [0; SALT];
         self.random.fill(&mut salt)?;
-        let tag = compute(password, &salt, self.cost, &self.pepper)?;
+        let tag = self.compute(password, &salt, self.cost, &self.pepper)?;
         let encode = |bytes: &[u8]| STANDARD_NO_PAD.encode(bytes);
         let Cost { memory_kib, passes, lanes } = self.cost;
         let keyid = encode(&self.pepper.id.to_be_bytes());
@@ -115,10 +128,10 @@ impl Scheme {
             tracing::warn!("a stored password hash is not of a kind that is accepted; its account needs a reset");
         }
         let Some((stored, pepper)) = usable else {
-            compute(password, &[0; SALT], self.cost, &self.pepper)?;
+            self.compute(password, &[0; SALT], self.cost, &self.pepper)?;
             return Ok(Verified { ok: false, needs_rehash: false });
         };
-        let tag = compute(password, &stored.salt, stored.cost, pepper)?;
+        let tag = self.compute(password, &stored.salt, stored.cost, pepper)?;
         let ok = token::same(tag.as_slice(), &stored.tag);
         Ok(Verified { ok, needs_rehash: ok && (stored.cost != self.cost || stored.pepper != self.pepper.id) })
     }
@@ -142,7 +155,7 @@ fn parse(text: &str) -> Option<Stored> {
     (salt.len() == SALT && tag.len() == TAG).then_some(Stored { cost, pepper, salt, tag })
 }
 
-fn compute(password: &[u8], salt: &[u8], cost: Cost, pepper: &Pepper) -> Result<Zeroizing<[u8; TAG]>> {
+fn argon2id(password: &[u8], salt: &[u8], cost: Cost, pepper: &Pepper) -> Result<Zeroizing<[u8; TAG]>> {
     let keyid = KeyId::new(&pepper.id.to_be_bytes()).map_err(Error::internal)?;
     let params = ParamsBuilder::new()
         .m_cost(cost.memory_kib)
@@ -161,7 +174,7 @@ fn compute(password: &[u8], salt: &[u8], cost: Cost, pepper: &Pepper) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::{Cost, Pepper, Random, Scheme, Verified, Zeroizing, compute};
+    use super::{Cost, Pepper, Random, Scheme, Verified, Zeroizing, argon2id};
     use crate::crypto::hex;
     use crate::error::Error;
 
@@ -254,7 +267,7 @@ mod tests {
             0xc7, 0x9c, 0xae, 0x99, 0xf8, 0xba, 0x13, 0xdd, 0xac, 0x6c, 0x0b, 0x0d, 0xd9, 0xb2, 0x4d, 0x1d, 0x69, 0x65,
             0xc6, 0xfb, 0x99, 0xf2, 0x96, 0x92, 0x18, 0xa6, 0x97, 0x4b, 0x63, 0x85, 0x63, 0xed,
         ]);
-        let of = |pepper: &Pepper| hex(compute(b"password", &[2; 16], cost, pepper).unwrap().as_slice());
+        let of = |pepper: &Pepper| hex(argon2id(b"password", &[2; 16], cost, pepper).unwrap().as_slice());
         assert_eq!(of(&Pepper::new(1, secret.clone())), tag);
         assert_eq!(of(&Pepper::new(2, secret)), tag, "the id of the pepper is not hashed");
         assert_ne!(of(&pepper(1)), tag);

@@ -81,6 +81,19 @@ fn t160_what_is_no_key_file_is_refused() {
     assert!(matches!(RootKey::from_file(&at("empty")), Err(RootKeyError::Length(0))));
 }
 
+/// Opening a pipe must not wait for a writer that never comes.
+#[test]
+fn t160_a_pipe_is_no_key_file_and_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let (done, answer) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(RootKey::from_file(&path)));
+    let answer = answer.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert!(matches!(answer, Err(RootKeyError::NotRegular(_))));
+}
+
 #[test]
 fn a_key_file_is_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
