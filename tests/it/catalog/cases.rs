@@ -52,7 +52,6 @@ fn tls_can_happen(fault: TlsFault, method: &Method) -> bool {
     match fault {
         TlsFault::NoStarttls => method.check.kind == CheckKind::Smtp,
         TlsFault::PinMismatch => method.field("cert_sha256").is_some(),
-        TlsFault::Other => false,
         _ => true,
     }
 }

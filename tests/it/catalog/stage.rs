@@ -101,7 +101,7 @@ impl Stage {
                 setting.typed.push(("cert_sha256", "00".repeat(32)));
                 return;
             }
-            TlsFault::Other => panic!("no server of ours can do this"),
+            TlsFault::Other => self.trusted.server(Health::Missing),
         };
         setting.mailbox = Mailbox::implicit(config.clone());
         setting.tls = Some(config);
@@ -143,7 +143,7 @@ fn spoil_network(setting: &mut Setting, fault: NetworkFault, host: &str) {
         NetworkFault::Timeout => {
             setting.answers = vec![Answer::Silence];
             setting.mailbox.greeting = None;
-            setting.method.check.timeout_ms = Some(400);
+            setting.method.check.timeout_ms = Some(500);
         }
         NetworkFault::Unreachable => panic!("no server of ours can do this"),
     }

@@ -24,6 +24,8 @@ pub enum Health {
     Expired,
     /// It was made for another name.
     WrongHost,
+    /// There is none: the handshake ends with an alert.
+    Missing,
 }
 
 impl Authority {
@@ -87,6 +89,9 @@ impl fmt::Debug for Names {
 
 impl ResolvesServerCert for Names {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if self.health == Health::Missing {
+            return None;
+        }
         let name = hello.server_name().unwrap_or("127.0.0.1");
         Some(Arc::new(self.authority.leaf(name, self.health)))
     }
