@@ -140,3 +140,41 @@ fn debug_shows_instance_and_label() {
     let (key, ring, _) = ring();
     assert_eq!(format!("{ring:?}"), format!("Keyring(instance-1, {})", key.label()));
 }
+
+/// Written by another implementation from the description of the formats: what is stored today must open
+/// with every later version.
+#[test]
+fn golden_keys_open_for_ever() {
+    let key = RootKey::from_base64("pKGdKXPalshsSrbB8OW9Exu5/WbwLWaxCK5i6Pb/6xw=").unwrap();
+    assert_eq!(key.label(), "e0010bce4d2f151e");
+    let stored = WrappedRoot {
+        version: 1,
+        label: key.label().to_owned(),
+        check: "791b94c86402d8f391a3c0805d27e900".to_owned(),
+        wrapped: from_hex(
+            "cc0101e0010bce000102030405060708090a0b989e0d58d7414f3b9a138802486267773320c3b6eee39d2bcdfb62f6560dd09c\
+             10556fa058c29081fe42b0c808c5fc100425a764117a597905095910da68677d671d7715d284fb45eff72334cdd17303",
+        ),
+    };
+    let ring = reopen(&key, &[stored]).unwrap();
+    assert_eq!(
+        hex(&ring.audit().mac(&[1; 32]).unwrap()),
+        "c4150a0c8450c797b3022cbc6c34a24052687279ead63e7a8eb250ee1c157a09"
+    );
+    let print = ring.fingerprints("workspace-1").unwrap().of(&Secret::new("sk_live_1".into())).unwrap();
+    assert_eq!(print, "32a00a610958eb4c606061dc1fadc7ea");
+    let wrapped = from_hex(
+        "cc010100000001000102030405060708090a0ba82aca9c4cef9823af3e8d25a541cb2e480a5deeb064db331e745064c9c54de7\
+         0b05c1cfaed39f598fbd467cebf23c844ec50b0466f9c9cded9376b1632f47082575e17f214776e4eac812179d24d15d",
+    );
+    let workspace = ring.workspace_key("workspace-1", 3, &wrapped).unwrap();
+    let sealed = from_hex(
+        "cc010100000003000102030405060708090a0b4d2902b7772704d78bdb295dbe077811f873e0c5040a5b7de00ced2005272875\
+         19ec48adb8b4e383065b0833ba354b002091993586e16ccb6bba8e419ea6f79578bfcde522e594895b2782618839ca39",
+    );
+    assert_eq!(*envelope::open(|_| Some(&*workspace), &Context::new("t"), &sealed).unwrap(), b"opened");
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+}

@@ -15,6 +15,8 @@ pub enum Fault {
     Protocol,
     /// The mail server answered with a refusal.
     Smtp(SmtpCode),
+    /// The mail server offers no sign-in that can be used; no secret was sent.
+    NoSignIn,
 }
 
 /// What the network did.

@@ -1,0 +1,3 @@
+//! Pages: what a browser sees.
+
+pub mod pages;
