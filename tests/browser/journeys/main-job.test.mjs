@@ -5,7 +5,7 @@ import { MAIL_USER, useStage } from '../stage/stage.mjs';
 import { weigh } from '../stage/wire.mjs';
 import * as steps from './steps.mjs';
 
-const { at, box, fill, saveButton, see } = steps;
+const { at, box, createLink, fill, saveButton, see, service, status } = steps;
 const MOST_CLICKS = 6;
 const MOST_REQUESTS = 10;
 const MOST_BYTES = 60 * 1024;
@@ -39,10 +39,9 @@ describe('the main job', () => {
       clicks += 1;
       await locator.first().click();
     };
-    const main = page.getByRole('main');
-    await click(main.getByRole('link', { name: /new credential|create|add/i }));
+    await click(createLink(page));
     await page.waitForURL(/\/credentials\/new/);
-    await click(main.getByRole('link', { name: /SMTP/ }));
+    await click(service(page, 'SMTP'));
     await page.waitForURL(/integration=smtp/);
     await click(box(page, 'name'));
     await page.keyboard.type('By mouse');
@@ -56,17 +55,16 @@ describe('the main job', () => {
     await page.keyboard.type(stage.mail.password);
     await click(saveButton(page));
     await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
-    await see(main.getByText(steps.WORKING));
+    await see(status(page, 'working'));
     assert.ok(clicks <= MOST_CLICKS, `${clicks} clicks`);
   });
 
   step('without a mouse', async () => {
     await visitor.go(at('/credentials'));
-    const main = page.getByRole('main');
-    await tabTo(page, main.getByRole('link', { name: /new credential|create|add/i }));
+    await tabTo(page, createLink(page));
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/credentials\/new/);
-    await tabTo(page, main.getByRole('link', { name: /SMTP/ }));
+    await tabTo(page, service(page, 'SMTP'));
     await page.keyboard.press('Enter');
     await page.waitForURL(/integration=smtp/);
     await tabTo(page, box(page, 'name'));
@@ -81,7 +79,7 @@ describe('the main job', () => {
     await tabTo(page, saveButton(page));
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
-    await see(main.getByText(steps.WORKING));
+    await see(status(page, 'working'));
     assert.deepEqual(await steps.names(visitor, ['By mouse', 'By keyboard']), ['By keyboard', 'By mouse']);
   });
 
@@ -140,7 +138,7 @@ describe('the main job', () => {
         assert.ok(!seen.has(id), `${id} came twice`);
         seen.add(id);
       }
-      const next = page.getByRole('link', { name: /next|older/i });
+      const next = page.getByRole('link', { name: 'Next page' });
       if ((await next.count()) === 0) break;
       const before = page.url();
       await next.first().click();

@@ -4,13 +4,18 @@ import { describe } from 'node:test';
 import { useStage } from '../stage/stage.mjs';
 import * as steps from './steps.mjs';
 
-const { at, fill, mailValues, saveButton, see, submit } = steps;
+const { at, fill, mailValues, saveButton, see, status, submit } = steps;
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const LONG = `Very long name ${'of a credential that somebody pasted '.repeat(5)}`.slice(0, 120);
 
 /** Pages that no link leads to from the list, and that must be among those looked at. */
 const KNOWN = ['/credentials/new?integration=smtp&method=password', '/credentials/new?integration=openai', '/credentials/new?integration=shopify',
   '/credentials/new?integration=google-sheets', '/credentials?q=nothing-like-this', '/integrations/smtp', '/credentials/deleted'];
+
+const WEBSITE = (name) => ({
+  integration: 'website', method: 'webhook', name,
+  values: { 'f.url': 'https://hooks.example.com/a', 'f.signing_secret': 'whsec-0123456789abcdef0123456789abcdef' },
+});
 
 /** What every credential's pages are called. */
 const OF_A_CREDENTIAL = ['', '/edit', '/name', '/rotation', '/deletion'];
@@ -64,7 +69,7 @@ describe('every page', () => {
     await look('sign-in');
     await visitor.go(stage.console.setupPath());
     await fill(page, { workspace: 'Short', email: 'a@example.test', password: 'short' });
-    await visitor.expecting(422, () => submit(page, page.getByRole('button', { name: /create|start|set up|continue/i })));
+    await visitor.expecting(422, () => submit(page, page.getByRole('button', { name: 'Create workspace' })));
     await look('setup refused');
     await steps.setUp(visitor, stage);
   });
@@ -81,6 +86,7 @@ describe('every page', () => {
     await visitor.expecting(422, () => submit(page, saveButton(page)));
     await look('form refused');
     await visitor.go(at('/credentials/new?integration=smtp&method=password'));
+    await page.locator('#credential').evaluate((form) => { form.noValidate = true; });
     await visitor.expecting(422, () => submit(page, saveButton(page)));
     await look('form empty refused');
   });
@@ -93,14 +99,12 @@ describe('every page', () => {
     const broken = await make('Broken one', stage.otherMail);
     stage.otherMail.password = 'changed-2';
     await visitor.go(broken);
-    await submit(page, page.getByRole('button', { name: /verify now/i }).first());
-    const gone = await steps.create(visitor, {
-      integration: 'website', method: 'webhook', name: 'Gone', values: { 'f.url': 'https://hooks.example.com/a', 'f.signing_secret': 'whsec-0123456789abcdef0123456789abcdef' },
-    });
+    await submit(page, page.getByRole('main').getByRole('button', { name: /verify|try again/i }).first());
+    const gone = await steps.create(visitor, WEBSITE('Gone'));
     await visitor.go(`${gone}/deletion`);
-    await submit(page, page.getByRole('main').getByRole('button', { name: /^delete/i }).last());
+    await submit(page, steps.deleteButton(page));
     await visitor.go(broken);
-    await see(page.getByRole('main').getByText(steps.BROKEN));
+    await see(status(page, 'broken'));
     await look('credential broken');
     for (const path of OF_A_CREDENTIAL) await lookAt(`${working}${path}`);
     for (const path of KNOWN) await lookAt(at(path));
@@ -138,9 +142,30 @@ describe('every page', () => {
     }
   });
 
+  step('two people at once: what differs, and a name that was taken meanwhile', async () => {
+    await visitor.go(`${working}/edit`);
+    const other = await visitor.context.newPage();
+    await other.goto(`${working}/name`);
+    await fill(other, { name: 'Renamed meanwhile' });
+    await submit(other, other.getByRole('button', { name: 'Rename' }));
+    await other.close();
+    await fill(page, { description: 'Too late' });
+    await visitor.expecting(409, () => submit(page, saveButton(page)));
+    await see(page.locator('[data-code="stale_revision"]'));
+    await look('stale edit');
+    await steps.create(visitor, WEBSITE('Gone'));
+    await visitor.go(at('/credentials/deleted'));
+    await visitor.expecting(409, () => submit(page, page.getByRole('button', { name: 'Restore Gone' })));
+    await look('restore needs another name');
+    await fill(page, { name: 'Gone and back' });
+    await submit(page, page.getByRole('button', { name: 'Restore Gone' }));
+    await visitor.go(at('/credentials'));
+    await see(steps.row(page, 'Gone and back'));
+  });
+
   step('the theme by choice is kept, in a cookie or the account', async () => {
     await visitor.go('/account');
-    await page.getByRole('radio', { name: /dark/i }).check();
+    await fill(page, { theme: 'dark' });
     await submit(page, page.getByRole('main').getByRole('button', { name: /save/i }).first());
     await visitor.go(at('/credentials'));
     await visitor.axe('the list, dark by choice');

@@ -6,7 +6,7 @@ import { describe } from 'node:test';
 import { useStage } from '../stage/stage.mjs';
 import * as steps from './steps.mjs';
 
-const { at, box, fill, saveButton, see, submit } = steps;
+const { at, box, fill, saveButton, see, status, submit } = steps;
 const FIXTURE = join(import.meta.dirname, '../fixtures/loopback.toml');
 const TOKEN = 'tok-CANARY-0123456789';
 
@@ -73,12 +73,12 @@ for (const javaScript of [true, false]) {
       if (javaScript) {
         assert.equal(await box(page, 'f.base_url').isVisible(), false, 'the base address is drawn before it is asked for');
         await fill(page, { name: 'Typed name', 'f.api_key': 'sk-typed-and-kept-0123456789' });
-        await box(page, 'f.custom').check();
+        await fill(page, { 'f.custom': true });
         await see(box(page, 'f.base_url'));
         assert.equal(await box(page, 'f.api_key').inputValue(), 'sk-typed-and-kept-0123456789', 'the key was lost on redraw');
         assert.equal(await box(page, 'name').inputValue(), 'Typed name');
         await visitor.picture('openai conditional field');
-        await box(page, 'f.custom').uncheck();
+        await fill(page, { 'f.custom': false });
         await box(page, 'f.base_url').first().waitFor({ state: 'hidden' });
       } else {
         await see(box(page, 'f.base_url'));
@@ -88,7 +88,7 @@ for (const javaScript of [true, false]) {
 
     step('the operator\'s own integration is in the gallery', async () => {
       await visitor.go(at('/credentials/new'));
-      await page.getByRole('main').getByRole('link', { name: /Loopback service/ }).first().click();
+      await steps.service(page, 'Loopback service').first().click();
       await page.waitForURL(/integration=loopback/);
       await see(page.getByText('Service address'));
     });
@@ -101,7 +101,7 @@ for (const javaScript of [true, false]) {
         await fill(page, { name: `Answer ${answer}`, ...values() });
         await visitor.expecting(422, () => submit(page, saveButton(page)));
         await see(page.getByText(hint));
-        await see(page.locator('[data-code]'));
+        await see(page.locator('#banner[data-code]'));
         const html = await page.content();
         assert.ok(!html.includes('MARKER-BODY'), 'the service\'s own text is on the page');
         assert.ok(!html.includes(TOKEN), 'the token is on the page');
@@ -120,31 +120,31 @@ for (const javaScript of [true, false]) {
       await submit(page, page.getByRole('button', { name: /without verifying/i }));
       await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
       address = new URL(page.url()).pathname;
-      await see(page.getByRole('main').getByText(steps.UNVERIFIED));
+      await see(status(page, 'unverified'));
     });
 
     const verify = async (answer) => {
       stage.web.answer = answer;
       await visitor.go(address);
-      await submit(page, page.getByRole('button', { name: /verify now|try again/i }).first());
+      await submit(page, page.getByRole('main').getByRole('button', { name: /verify|try again/i }).first());
       await visitor.go(address);
     };
 
     step('once the service is back it is verified, and says as whom', async () => {
       await verify('good');
-      await see(page.getByRole('main').getByText(steps.WORKING));
+      await see(status(page, 'working'));
       await see(page.getByText(/Loopback account/));
     });
 
     step('refused later: red; limited later: as it was', async () => {
       await verify('limited');
-      await see(page.getByRole('main').getByText(steps.WORKING));
+      await see(status(page, 'working'));
       await verify('refused');
-      await see(page.getByRole('main').getByText(steps.BROKEN));
+      await see(status(page, 'broken'));
       await verify('down');
-      await see(page.getByRole('main').getByText(steps.BROKEN));
+      await see(status(page, 'broken'));
       await verify('good');
-      await see(page.getByRole('main').getByText(steps.WORKING));
+      await see(status(page, 'working'));
       if (javaScript) await visitor.keepsNothing();
     });
   });

@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import { MAIL_USER, PERSON } from '../stage/stage.mjs';
 
-/** The status words with their marks, as they are read on a page. */
-export const WORKING = /Working/;
-export const BROKEN = /Broken/;
-export const UNVERIFIED = /Unverified/;
+/** A status by its value (`working`, `broken`, …), within a page or a row: drawn as an icon and a word. */
+export const status = (within, value) => within.locator(`[data-status="${value}"]`);
 
 /** The box of a field: the product's own (`name`) or the catalogue's (`f.host`). */
 export const box = (page, name) => page.locator(`[name="${name}"]:not([type="hidden"])`);
@@ -14,7 +12,16 @@ export const box = (page, name) => page.locator(`[name="${name}"]:not([type="hid
 export const see = (locator) => locator.first().waitFor({ state: 'visible' });
 
 /** The button that saves a credential's form. */
-export const saveButton = (page) => page.getByRole('button', { name: /^(save|verify and save|save and verify)/i });
+export const saveButton = (page) => page.getByRole('button', { name: 'Verify and save' });
+
+/** The link that begins a new credential. */
+export const createLink = (page) => page.getByRole('main').getByRole('link', { name: /^create/i });
+
+/** A service in the gallery. */
+export const service = (page, name) => page.getByRole('main').getByRole('link', { name: new RegExp(`^${name}`) });
+
+/** The button of the page or dialog that asks whether to delete. */
+export const deleteButton = (page) => page.locator('#deletion').getByRole('button', { name: 'Delete', exact: true });
 
 /** A row of the list by the credential's name. */
 export const row = (page, name) => page.locator('[id^="row-"]').filter({ hasText: name });
@@ -25,7 +32,7 @@ export async function fill(page, values) {
     const one = box(page, name);
     const kind = await one.first().evaluate((element) => (element.tagName === 'SELECT' ? 'select' : element.type));
     if (kind === 'select') await one.selectOption(value);
-    else if (kind === 'radio') await page.locator(`[name="${name}"][value="${value}"]`).check();
+    else if (kind === 'radio') await page.locator('label').filter({ has: page.locator(`[name="${name}"][value="${value}"]`) }).click();
     else if (kind === 'checkbox') await one.setChecked(value);
     else await one.fill(value);
   }
@@ -36,7 +43,7 @@ export async function setUp(visitor, stage) {
   const { page } = visitor;
   await visitor.go(stage.console.setupPath());
   await fill(page, { workspace: PERSON.workspace, email: PERSON.email, password: PERSON.password });
-  await page.getByRole('button', { name: /create|start|set up|continue/i }).click();
+  await page.getByRole('button', { name: 'Create workspace' }).click();
   await page.waitForURL(/\/(sign-in|w\/)/);
   if (page.url().includes('/sign-in')) await signIn(visitor);
   await page.waitForURL(new RegExp(`/w/${PERSON.slug}/credentials`));
@@ -45,7 +52,7 @@ export async function setUp(visitor, stage) {
 /** Signs in at the page that is open. */
 export async function signIn({ page }) {
   await fill(page, { email: PERSON.email, password: PERSON.password });
-  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByRole('button', { name: 'Sign in' }).click();
   await page.waitForURL(/\/w\//);
 }
 
@@ -89,7 +96,7 @@ export async function names(visitor, known) {
 
 /** Fails unless every secret box of the page is empty. */
 export async function secretsAreBlank(page) {
-  const boxes = page.locator('input[type="password"], textarea[data-secret]');
+  const boxes = page.locator('[data-secret]');
   assert.ok((await boxes.count()) > 0, 'no secret box was drawn');
   for (const one of await boxes.all()) assert.equal(await one.inputValue(), '', 'a secret came back to the browser');
 }
