@@ -1,1 +1,3 @@
+//! Integration tests: one binary, folders mirror addresses.
 
+mod pages;
