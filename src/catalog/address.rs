@@ -195,8 +195,12 @@ impl Address {
     /// A value of format `path` may bring a query of its own; any other `?` is escaped by now.
     fn push_path(&mut self, text: &str) {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
-        if !path.is_empty() && !path.starts_with('/') {
-            self.path.push('/');
+        if !path.is_empty() {
+            let bare = self.path.trim_end_matches('/').len();
+            self.path.truncate(bare);
+            if !path.starts_with('/') {
+                self.path.push('/');
+            }
         }
         self.path.push_str(path);
         self.push_query_text(query);

@@ -142,9 +142,11 @@ pub struct Check {
     pub expect: Expect,
     /// “Connected as”, from the answer (`{json.email}`).
     pub identity: Option<Template>,
-    /// What it costs.
+    /// What it costs; must be written unless nothing is called.
+    #[serde(default)]
     pub cost: Cost,
     /// What it leaves behind.
+    #[serde(default)]
     pub effect: Effect,
     /// Why nothing is sent, for `format` and `none`.
     pub why: Option<String>,
@@ -231,9 +233,13 @@ pub enum SmtpAuth {
 }
 
 /// What a check costs at the vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cost {
+    /// Nothing is called; not written in files.
+    #[default]
+    #[serde(skip)]
+    NoCall,
     /// Nothing: it may run by itself.
     Free,
     /// It counts against a quota: only when a person asks.
@@ -241,10 +247,11 @@ pub enum Cost {
 }
 
 /// What a check leaves behind at the vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Nothing.
+    #[default]
     None,
     /// A session until it is signed out.
     Session,

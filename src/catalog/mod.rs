@@ -3,13 +3,26 @@
 pub mod address;
 pub mod body;
 pub mod call;
+pub mod fault;
 pub mod field;
 pub mod filter;
 pub mod form;
 pub mod header;
+pub mod host;
+pub mod host_pattern;
+pub mod load;
 pub mod outcome;
 pub mod pattern;
 pub mod place;
+mod resolve;
+mod rules;
 pub mod schema;
 pub mod sign_in;
 pub mod template;
+pub mod value;
+
+pub use fault::LoadError;
+pub use load::{Catalog, Category};
+
+#[cfg(test)]
+mod tests;

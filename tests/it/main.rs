@@ -1,1 +1,5 @@
-
+//! Tests of the program from outside, one binary.
+#[cfg(test)]
+mod catalog;
+#[cfg(test)]
+mod support;
