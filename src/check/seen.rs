@@ -1,10 +1,10 @@
 //! What a call showed, and whether it is what the file expects.
 
+use super::inject::Unfit;
 use crate::catalog::schema::Expect;
 use crate::egress::fault::{Fault, Refusal};
 use crate::egress::http::Answer;
 use crate::egress::target::Target;
-use super::inject::Unfit;
 use serde_json::Value;
 
 /// Where a call went, for hints and steps.
