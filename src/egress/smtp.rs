@@ -83,6 +83,11 @@ impl Login {
         Ok(Self { target, helo, account })
     }
 
+    /// Where it goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     fn greeting_name(&self, local: IpAddr) -> String {
         match (&self.helo, local) {
             (Some(name), _) => name.clone(),
