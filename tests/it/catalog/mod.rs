@@ -1,0 +1,17 @@
+//! The shipped catalogue: every file, method and rule, played through with servers of our own.
+
+mod cases;
+mod files;
+mod playthrough;
+mod plays;
+mod stage;
+mod wire;
+
+use credenza::catalog::load::Catalog;
+use std::sync::LazyLock;
+
+/// The shipped catalogue, loaded once.
+fn shipped() -> &'static Catalog {
+    static SHIPPED: LazyLock<Catalog> = LazyLock::new(|| Catalog::load(None).expect("a good catalogue"));
+    &SHIPPED
+}

@@ -1,0 +1,173 @@
+//! Plays every method of every shipped file through: a good check, and an answer for each of its rules
+//! and of the defaults, made from the rule itself.
+
+use super::cases::{Deed, deeds, speaks_of};
+use super::plays::{self, Play};
+use super::stage::{self, Seen, Stage};
+use super::{shipped, wire};
+use credenza::catalog::schema::{self, CheckKind, Integration, Method, Rule};
+use credenza::check::report::{Outcome, Report, StepResult};
+use std::collections::BTreeSet;
+
+fn found<'a>(integration: &'a Integration, play: &Play) -> &'a Method {
+    integration.method(play.method).unwrap_or_else(|| panic!("{} is missing", play.name()))
+}
+
+#[test]
+fn every_shipped_method_has_a_play() {
+    let played: BTreeSet<String> = plays::all().iter().map(Play::name).collect();
+    for integration in shipped().all() {
+        for method in &integration.methods {
+            let name = format!("{}.{}", integration.id, method.id);
+            assert!(played.contains(&name), "{name} is not played through");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_good_check_sends_what_it_should_and_nothing_else() {
+    let stage = Stage::new();
+    for play in plays::all() {
+        let integration = shipped().get(play.integration).expect("an integration");
+        let method = found(integration, &play);
+        let seen = stage.good(integration, &play).await;
+        let place = play.name();
+        let report = &seen.report;
+        if method.check.kind == CheckKind::Format {
+            assert_eq!((report.outcome, seen.dialled), (Outcome::Untested, 0), "{place}: {report:?}");
+            assert!(!report.connected && !report.hint.is_empty(), "{place}: {report:?}");
+            continue;
+        }
+        assert_eq!(report.outcome, Outcome::Ok, "{place}: {report:?}");
+        assert_eq!(report.identity.as_deref(), play.identity, "{place}");
+        assert!(report.connected && report.hint.is_empty(), "{place}: {report:?}");
+        assert!(report.steps.iter().all(|step| step.result == StepResult::Ok), "{place}: {report:?}");
+        assert!(report.steps.len() >= 3, "{place}: {report:?}");
+        conversation(&place, &play, &seen, play.exchanges.len());
+        discreet(&place, &play, method, report);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_check_signs_in_and_hangs_up_without_a_mail() {
+    let play = plays::all().into_iter().find(|play| play.integration == "smtp").expect("a play");
+    let integration = shipped().get("smtp").expect("an integration");
+    let seen = Stage::new().good(integration, &play).await;
+    assert_eq!(seen.verbs.first().map(String::as_str), Some("EHLO"));
+    assert_eq!(seen.verbs.last().map(String::as_str), Some("QUIT"));
+    assert_eq!(seen.verbs.iter().filter(|verb| *verb == "AUTH").count(), 1, "{:?}", seen.verbs);
+    for verb in ["MAIL", "RCPT", "DATA"] {
+        assert!(!seen.verbs.iter().any(|v| v == verb), "{:?}", seen.verbs);
+    }
+}
+
+#[tokio::test]
+async fn every_rule_of_every_method_gives_its_outcome_and_hint() {
+    let stage = Stage::new();
+    for play in plays::all() {
+        let integration = shipped().get(play.integration).expect("an integration");
+        let method = found(integration, &play);
+        for rule in &method.check.on {
+            let all = deeds(rule, method);
+            assert!(!all.is_empty(), "{}: nothing can be made from {:?}", play.name(), rule.hint);
+            for deed in &all {
+                let first = rules(method).find(|rule| speaks_of(rule, deed)).expect("a rule");
+                assert!(std::ptr::eq(first, rule), "{}: {deed:?} never reaches {:?}", play.name(), rule.hint);
+                spoil(&stage, integration, &play, deed, rule).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_default_rule_gives_its_outcome_and_hint() {
+    let stage = Stage::new();
+    let mut unseen: BTreeSet<usize> = (0..shipped().defaults().len()).collect();
+    for play in plays::all() {
+        let integration = shipped().get(play.integration).expect("an integration");
+        let method = found(integration, &play);
+        if method.check.kind == CheckKind::Format {
+            continue;
+        }
+        for deed in shipped().defaults().iter().flat_map(|rule| deeds(rule, method)) {
+            let first = rules(method).find(|rule| speaks_of(rule, &deed)).expect("a rule");
+            spoil(&stage, integration, &play, &deed, first).await;
+            unseen.retain(|i| !std::ptr::eq(&raw const shipped().defaults()[*i], first));
+        }
+    }
+    let silent: Vec<_> = unseen.iter().map(|i| &shipped().defaults()[*i].hint).collect();
+    assert!(silent.is_empty(), "no method reaches {silent:?}");
+}
+
+fn rules(method: &Method) -> impl Iterator<Item = &Rule> {
+    method.check.on.iter().chain(shipped().defaults())
+}
+
+async fn spoil(stage: &Stage, integration: &Integration, play: &Play, deed: &Deed, rule: &Rule) {
+    let method = found(integration, play);
+    let place = format!("{}: {deed:?}", play.name());
+    let before = match deed {
+        Deed::Http(..) | Deed::Lie(_) if method.check.kind == CheckKind::Http => play.exchanges.len() - 1,
+        _ => 0,
+    };
+    let seen = stage.spoiled(integration, play, deed, before).await;
+    let report = &seen.report;
+    assert_eq!(word(report.outcome), word_of_rule(rule.outcome), "{place}: {report:?}");
+    assert_eq!(report.code, rule.code(), "{place}");
+    said(&place, integration, play, before, rule, report);
+    assert_eq!(report.identity, None, "{place}");
+    discreet(&place, play, method, report);
+    if matches!(deed, Deed::Http(..) | Deed::Token(..) | Deed::Lie(_)) {
+        conversation(&place, play, &seen, before + 1);
+    } else {
+        let failed = report.steps.iter().any(|step| step.result == StepResult::Failed);
+        assert!(failed, "{place}: no step failed: {report:?}");
+    }
+}
+
+/// Exactly the first `count` requests of the play were made, each as wanted.
+fn conversation(place: &str, play: &Play, seen: &Seen, count: usize) {
+    assert_eq!(seen.requests.len(), count, "{place}: {:?}", seen.requests);
+    for (request, wanted) in seen.requests.iter().zip(&play.exchanges) {
+        wire::same(place, request, wanted);
+    }
+}
+
+/// The hint is the rule's, with values of ours and nothing left open.
+fn said(place: &str, integration: &Integration, play: &Play, at: usize, rule: &Rule, report: &Report) {
+    let host = play.exchanges.get(at).map_or_else(|| stage::host(play), |exchange| exchange.host);
+    let mut pattern = String::from("^");
+    let template = rule.hint.text();
+    let mut rest = template;
+    while let Some((literal, more)) = rest.split_once('{') {
+        let (slot, more) = more.split_once('}').expect("a closed slot");
+        pattern.push_str(&regex::escape(literal));
+        match slot {
+            "name" => pattern.push_str(&regex::escape(&integration.name)),
+            "host" => pattern.push_str(&regex::escape(host)),
+            _ => pattern.push_str("[^{}]+"),
+        }
+        rest = more;
+    }
+    pattern.push_str(&regex::escape(rest));
+    pattern.push('$');
+    let pattern = regex::Regex::new(&pattern).expect("a pattern");
+    assert!(pattern.is_match(&report.hint), "{place}: “{}” is not “{template}”", report.hint);
+}
+
+/// No secret stands anywhere in the report.
+fn discreet(place: &str, play: &Play, method: &Method, report: &Report) {
+    let names: Vec<String> = method.secret_fields().map(|field| field.name.clone()).collect();
+    let text = format!("{report:?}");
+    for secret in wire::secrets(play, &names) {
+        assert!(!text.contains(&secret), "{place}: a secret in {text}");
+    }
+}
+
+fn word(outcome: Outcome) -> String {
+    format!("{outcome:?}")
+}
+
+fn word_of_rule(outcome: schema::Outcome) -> String {
+    format!("{outcome:?}")
+}
