@@ -3,3 +3,6 @@
 mod catalog;
 #[cfg(test)]
 mod support;
+//! Integration tests: one binary, folders mirror addresses.
+
+mod pages;
