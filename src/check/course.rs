@@ -132,10 +132,11 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Marks the last step as failed: its answer came, but lacks what the next step needs.
+    /// Marks the last step, a sign-in, as failed: its answer came, but lacks what the next step needs.
     pub fn lacks(&mut self, answer: &Answer, path: &str, place: Place) -> Stop {
         let missing = Missing::Path(path.to_owned());
         if let Some(step) = self.steps.last_mut() {
+            step.label = Purpose::SignIn.wish();
             step.result = StepResult::Failed;
             step.note = answer_note(answer.status, &missing);
         }
