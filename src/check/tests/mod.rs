@@ -3,6 +3,7 @@
 mod http;
 mod mail;
 mod report;
+mod rules;
 mod sign_in;
 
 use super::report::{Report, StepResult};
