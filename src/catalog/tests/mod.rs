@@ -1,6 +1,7 @@
 //! Tests of the catalogue's rules, on files of their own.
 
 mod address;
+mod form;
 mod load;
 mod template;
 

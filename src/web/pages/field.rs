@@ -48,6 +48,11 @@ impl FieldView {
         self.help.is_some() || self.docs.is_some() || self.only_if.is_some() || self.locked
     }
 
+    /// Whether the line of help holds nothing but the condition.
+    pub fn only_condition(&self) -> bool {
+        self.only_if.is_some() && self.help.is_none() && self.docs.is_none() && !self.locked
+    }
+
     /// Whether anything describes it.
     pub fn described(&self) -> bool {
         self.helped() || self.error.is_some() || self.warning.is_some()

@@ -152,6 +152,6 @@ pub fn step_look(result: &StepResult) -> (&'static str, &'static str, &'static s
     match result {
         StepResult::Ok => ("ok", "tick", "Done"),
         StepResult::Failed => ("no", "cross", "Failed"),
-        StepResult::Skipped => ("skip", "dash", "Not reached"),
+        StepResult::Skipped => ("idle", "dash", "Not reached"),
     }
 }
