@@ -4,7 +4,7 @@ use super::cases::{Deed, Lie};
 use super::plays::Play;
 use crate::support::authority::{Authority, Health};
 use crate::support::http_server::{Answer, HttpServer, Recorded};
-use crate::support::smtp_server::{Mailbox, SmtpServer};
+use crate::support::smtp_server::{Line, Mailbox, SmtpServer};
 use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, TlsFault};
 use credenza::check::report::Report;
 use credenza::egress::lead::{Found, Lead};
@@ -19,6 +19,8 @@ pub struct Seen {
     pub requests: Vec<Recorded>,
     /// Verbs of a mail check.
     pub verbs: Vec<String>,
+    /// Lines of a mail check.
+    pub lines: Vec<Line>,
     /// Connections that were tried.
     pub dialled: u64,
 }
@@ -76,7 +78,10 @@ impl Stage {
             method: integration.method(play.method).expect("a method").clone(),
             lead: None,
             answers: play.exchanges.iter().map(|exchange| exchange.answer.clone()).collect(),
-            mailbox: Mailbox::implicit(tls.clone()),
+            mailbox: match play.value("tls") {
+                "starttls" => Mailbox::starttls(tls.clone()),
+                _ => Mailbox::implicit(tls.clone()),
+            },
             tls: Some(tls),
         }
     }
@@ -112,12 +117,12 @@ impl Stage {
             let server = SmtpServer::start(setting.mailbox).await;
             let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
             let (report, dialled) = self.check(integration, &setting.method, &setting.typed, lead).await;
-            return Seen { report, requests: Vec::new(), verbs: server.verbs(), dialled };
+            return Seen { report, requests: Vec::new(), verbs: server.verbs(), lines: server.lines(), dialled };
         }
         let server = HttpServer::start(setting.tls, setting.answers).await;
         let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
         let (report, dialled) = self.check(integration, &setting.method, &setting.typed, lead).await;
-        Seen { report, requests: server.requests(), verbs: Vec::new(), dialled }
+        Seen { report, requests: server.requests(), verbs: Vec::new(), lines: Vec::new(), dialled }
     }
 }
 
