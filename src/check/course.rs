@@ -2,30 +2,17 @@
 
 use super::held::Held;
 use super::inject::{self, Unfit};
+use super::plan::{Plan, Purpose, answer_note, fault_note};
 use super::report::{Step, StepResult};
 use super::seen::{Missing, Place, Stop, Unexpected, missing};
-use crate::catalog::address::Origin;
 use crate::catalog::schema::{Expect, Method, Request};
 use crate::egress::Egress;
-use crate::egress::fault::{Fault, Network, TlsFault};
+use crate::egress::fault::{Fault, TlsFault};
 use crate::egress::http::{self, Answer};
 use crate::egress::policy::Policy;
 use crate::egress::smtp::Login;
-use crate::egress::target::{Host, Mode, Target};
-use crate::egress::trace::{Phase, Timed, Trace};
-use std::collections::BTreeMap;
+use crate::egress::trace::{Timed, Trace};
 use std::time::Duration;
-
-/// What a call is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Purpose {
-    /// It brings a token or session.
-    SignIn,
-    /// It proves that the credential works; with its verb and path as the file writes them.
-    Sample(String),
-    /// It ends a session.
-    SignOut,
-}
 
 /// Calls in order, with the steps they came to.
 pub struct Course<'a> {
@@ -132,10 +119,11 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Marks the last step as failed: its answer came, but lacks what the next step needs.
+    /// Marks the last step, a sign-in, as failed: its answer came, but lacks what the next step needs.
     pub fn lacks(&mut self, answer: &Answer, path: &str, place: Place) -> Stop {
         let missing = Missing::Path(path.to_owned());
         if let Some(step) = self.steps.last_mut() {
+            step.label = Purpose::SignIn.wish();
             step.result = StepResult::Failed;
             step.note = answer_note(answer.status, &missing);
         }
@@ -231,137 +219,4 @@ impl<'a> Course<'a> {
 
 fn sum(took: &Timed, timed: &[Timed], again: bool) -> u32 {
     if again { timed.iter().map(|t| t.ms).sum() } else { took.ms }
-}
-
-/// The parts of one call, in order, and their words.
-struct Plan {
-    place: Place,
-    phases: Vec<Phase>,
-    mode: Mode,
-    purpose: Purpose,
-    status: Option<u16>,
-}
-
-impl Plan {
-    fn http(target: &Target, purpose: Purpose) -> Self {
-        let mut phases = Self::first(target);
-        if target.mode() == Mode::Https {
-            phases.push(Phase::Tls);
-        }
-        phases.push(Phase::Request);
-        Self { place: target.into(), phases, mode: target.mode(), purpose, status: None }
-    }
-
-    fn smtp(target: &Target, signs_in: bool) -> Self {
-        let mut phases = Self::first(target);
-        phases.extend_from_slice(match target.mode() {
-            Mode::SmtpTls => &[Phase::Tls, Phase::Hello],
-            Mode::SmtpStarttls => &[Phase::Hello, Phase::Tls],
-            _ => &[Phase::Hello],
-        });
-        phases.extend(signs_in.then_some(Phase::SignIn));
-        Self { place: target.into(), phases, mode: target.mode(), purpose: Purpose::SignIn, status: None }
-    }
-
-    fn first(target: &Target) -> Vec<Phase> {
-        match target.host() {
-            Host::Name(_) => vec![Phase::Lookup, Phase::Connect],
-            Host::Ip(_) => vec![Phase::Connect],
-        }
-    }
-
-    fn answered(mut self, status: u16) -> Self {
-        self.status = Some(status);
-        self
-    }
-
-    /// A part that went well.
-    fn done(&self, phase: Phase, pinned: bool) -> String {
-        match (phase, &self.purpose) {
-            (Phase::Lookup, _) => format!("Found {}", self.place.host),
-            (Phase::Connect, _) => format!("Connected on port {}", self.place.port),
-            (Phase::Tls, _) => {
-                let how = if self.mode == Mode::SmtpStarttls { "STARTTLS" } else { "Encrypted" };
-                format!("{how}, certificate {}", if pinned { "as confirmed" } else { "valid" })
-            }
-            (Phase::Hello, _) => "The mail server answered".to_owned(),
-            (Phase::SignIn, _) | (Phase::Request, Purpose::SignIn) => "Signed in".to_owned(),
-            (Phase::Request, Purpose::SignOut) => "Signed out".to_owned(),
-            (Phase::Request, Purpose::Sample(call)) => match self.status {
-                Some(status) => format!("Sample call {call} answered {status}"),
-                None => format!("Sample call {call} was sent"),
-            },
-        }
-    }
-
-    /// A part that failed or was not reached.
-    fn wish(&self, phase: Phase) -> String {
-        match (phase, &self.purpose) {
-            (Phase::Lookup, _) => format!("Look up {}", self.place.host),
-            (Phase::Connect, _) => format!("Connect on port {}", self.place.port),
-            (Phase::Tls, _) if self.mode == Mode::SmtpStarttls => "Encrypt with STARTTLS".to_owned(),
-            (Phase::Tls, _) => "Encrypt the connection".to_owned(),
-            (Phase::Hello, _) => "Hear from the mail server".to_owned(),
-            (Phase::SignIn, _) => Purpose::SignIn.wish(),
-            (Phase::Request, purpose) => purpose.wish(),
-        }
-    }
-}
-
-impl Purpose {
-    /// The label of a call that was not made yet.
-    pub fn wish(&self) -> String {
-        match self {
-            Self::SignIn => "Sign in".to_owned(),
-            Self::Sample(call) => format!("Sample call {call}"),
-            Self::SignOut => "Sign out".to_owned(),
-        }
-    }
-
-    /// A sample call, named by its verb and the path as the file writes it; only plain values are filled in.
-    pub fn sample(request: &Request, plain: &BTreeMap<String, String>) -> Self {
-        let text = request.url.text();
-        let mut path = match request.url.origin() {
-            Origin::Relative => text,
-            Origin::Field(field) => text.strip_prefix(field.text()).unwrap_or(text),
-            Origin::Written { .. } => {
-                text.splitn(4, '/').nth(3).map_or("", |rest| &text[text.len() - rest.len() - 1..])
-            }
-        }
-        .to_owned();
-        for (name, value) in plain {
-            path = path.replace(&format!("{{{name}}}"), value);
-        }
-        let path = path.split('?').next().unwrap_or_default();
-        let path: String = path.chars().filter(|c| !c.is_control()).take(80).collect();
-        let path = if path.is_empty() { "/" } else { &path };
-        Self::Sample(format!("{} {path}", request.method.as_str()))
-    }
-}
-
-fn fault_note(fault: &Fault) -> String {
-    match fault {
-        Fault::Refused(_) => "not allowed".to_owned(),
-        Fault::Network(network) => match network {
-            Network::Dns => "no such name",
-            Network::DnsFailed => "the name servers did not answer",
-            Network::Refused => "nobody listens there",
-            Network::Unreachable => "no way to this address",
-            Network::Reset => "the connection was cut",
-            Network::Timeout => "no answer in time",
-        }
-        .to_owned(),
-        Fault::Tls(fault) => fault.kind.meaning().to_owned(),
-        Fault::Protocol => "the answer cannot be read".to_owned(),
-        Fault::Smtp(code) => format!("{code} refused"),
-        Fault::NoSignIn => "no sign-in is offered".to_owned(),
-    }
-}
-
-fn answer_note(status: u16, missing: &Missing) -> String {
-    match missing {
-        Missing::Status => format!("answered {status}"),
-        Missing::Json => format!("answered {status}, but not in JSON"),
-        Missing::Path(path) => format!("answered {status}, but not as expected at {path}"),
-    }
 }

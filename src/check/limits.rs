@@ -165,8 +165,8 @@ mod tests {
         let clock = Clock::movable();
         let limits = Limits::new(clock.clone());
         for n in 0..30 {
-            limits.admit("w", &n.to_string()).unwrap().done(&report(Outcome::Invalid, true));
             limits.admit("w", &n.to_string()).unwrap().done(&report(Outcome::Ok, true));
+            limits.admit("w", &n.to_string()).unwrap().done(&report(Outcome::Invalid, true));
         }
         assert!(limits.admit("w", "new").is_err());
         assert!(limits.admit("v", "new").is_ok());

@@ -1,8 +1,9 @@
 //! One check from start to report.
 
-use super::course::{Course, Ended, Purpose};
+use super::course::{Course, Ended};
 use super::held::{Held, Session};
 use super::inject::{self, Unfit};
+use super::plan::Purpose;
 use super::report::{Outcome, Report};
 use super::rules::{Facts, Verdict, judge};
 use super::seen::Stop;

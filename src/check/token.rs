@@ -1,9 +1,10 @@
 //! How a credential comes to its live token: as it is, by client credentials, or by the method's own requests.
 
-use super::course::{Course, Purpose};
+use super::course::Course;
 use super::held::{Held, Session};
 use super::inject::{Unfit, basic_value, form_body, json_body};
 use super::jwt;
+use super::plan::Purpose;
 use super::policy::is_on;
 use super::seen::{Place, Stop};
 use crate::catalog::form::Values;

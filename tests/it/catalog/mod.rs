@@ -2,8 +2,8 @@
 
 mod cases;
 mod files;
-mod playthrough;
 mod plays;
+mod playthrough;
 mod stage;
 mod wire;
 
