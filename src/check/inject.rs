@@ -39,7 +39,12 @@ const JSON: &str = "application/json";
 ///
 /// # Errors
 /// [`Unfit`] when a value does not fit the place it is put into.
-pub fn request(request: &Request, inject: &Inject, with_credential: bool, held: &Held<'_>) -> Result<http::Request, Unfit> {
+pub fn request(
+    request: &Request,
+    inject: &Inject,
+    with_credential: bool,
+    held: &Held<'_>,
+) -> Result<http::Request, Unfit> {
     let scope = |name: &str| held.get(name);
     let put = with_credential.then_some(inject);
     let mut address = request.url.render(inject.base_url.as_ref(), &scope)?;
@@ -55,7 +60,8 @@ pub fn request(request: &Request, inject: &Inject, with_credential: bool, held: 
     for (name, value) in request.headers.headers(&scope)? {
         headers.set(&name, &value)?;
     }
-    let method = hyper::Method::from_bytes(request.method.as_str().as_bytes()).map_err(|_| Unfit::Value("Not a verb."))?;
+    let method =
+        hyper::Method::from_bytes(request.method.as_str().as_bytes()).map_err(|_| Unfit::Value("Not a verb."))?;
     let target = Target::http(address.expose().expose())?;
     Ok(http::Request { method, target, headers, body: body(request, put, held)? })
 }

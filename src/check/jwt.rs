@@ -86,3 +86,83 @@ fn private_key(key: &Secret) -> Result<PrivateKeyDer<'static>, Unfit> {
     let lines = Secret::new(key.expose().replace("\\n", "\n"));
     PrivateKeyDer::from_pem_slice(lines.expose().as_bytes()).map_err(|_| BAD_KEY)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::sign;
+    use crate::catalog::form::Values;
+    use crate::catalog::schema::Jwt;
+    use crate::check::held::{Held, Session};
+    use crate::clock::At;
+    use crate::secret::Secret;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair as _, UnparsedPublicKey};
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::pki_types::pem::PemObject;
+    use serde_json::{Value, json};
+
+    const RSA: &str = include_str!("../../tests/it/catalog/fixtures/rsa.pem");
+
+    /// Signs with a key and gives the signed text and the signature.
+    fn signed(alg: &str, key: &str) -> Option<(String, Vec<u8>)> {
+        let jwt = format!(
+            r#"{{"alg":"{alg}","key":"{{key}}","ttl_s":60,"header":{{"kid":"k1"}},"claims":{{"iss":"{{user}}","sub":"{{none}}"}}}}"#
+        );
+        let jwt: Jwt = serde_json::from_str(&jwt).unwrap();
+        let mut values = Values::default();
+        values.plain.insert("user".into(), "joe".into());
+        values.secret.insert("key".into(), Secret::new(key.into()));
+        let held = Held { values: &values, session: &Session::default() };
+        let token = sign(&jwt, &held, At::from_micros(1_700_000_000_900_000).unwrap()).ok()?;
+        let (text, signature) = token.expose().rsplit_once('.').unwrap();
+        Some((text.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap()))
+    }
+
+    fn part(text: &str, at: usize) -> Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text.split('.').nth(at).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn header_and_claims_are_those_of_the_file_and_the_clock() {
+        let (text, signature) = signed("HS256", "a-shared-key").unwrap();
+        assert_eq!(part(&text, 0), json!({"alg": "HS256", "typ": "JWT", "kid": "k1"}));
+        assert_eq!(part(&text, 1), json!({"iat": 1_700_000_000, "exp": 1_700_000_060, "iss": "joe"}));
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"a-shared-key");
+        ring::hmac::verify(&key, text.as_bytes(), &signature).unwrap();
+    }
+
+    #[test]
+    fn keys_on_one_line_are_restored() {
+        let expected = signed("RS256", RSA).unwrap();
+        assert_eq!(signed("RS256", &RSA.replace('\n', "\\n")).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_key_in_the_older_form_signs_alike() {
+        // PKCS#8 wraps PKCS#1 (RFC 5208): the inner key follows the algorithm's fixed 26 octets.
+        let der = PrivatePkcs8KeyDer::from_pem_slice(RSA.as_bytes()).unwrap();
+        let inner = base64::engine::general_purpose::STANDARD.encode(&der.secret_pkcs8_der()[26..]);
+        let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{inner}\n-----END RSA PRIVATE KEY-----\n");
+        assert_eq!(signed("RS256", &pem).unwrap(), signed("RS256", RSA).unwrap());
+    }
+
+    #[test]
+    fn elliptic_signatures_verify() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let (text, signature) = signed("ES256", &key.serialize_pem()).unwrap();
+        let random = ring::rand::SystemRandom::new();
+        let alg = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = ring::signature::EcdsaKeyPair::from_pkcs8(alg, key.serialized_der(), &random).unwrap();
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref());
+        public.verify(text.as_bytes(), &signature).unwrap();
+    }
+
+    #[test]
+    fn keys_of_another_kind_are_refused() {
+        let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        assert!(signed("RS256", &elliptic).is_none());
+        assert!(signed("ES256", RSA).is_none());
+        assert!(signed("HS256", "").is_none());
+    }
+}

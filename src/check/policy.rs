@@ -71,7 +71,12 @@ mod tests {
     fn returned_addresses_are_compared_by_whole_labels() {
         let hosts = ["*.salesforce.com".to_owned()];
         assert!(is_on("https://acme.my.salesforce.com", &hosts) && is_on("acme.salesforce.com", &hosts));
-        for no in ["https://acme.salesforce.com.evil.example", "https://evilsalesforce.com", "https://a.salesforce.com@evil.example", ""] {
+        for no in [
+            "https://acme.salesforce.com.evil.example",
+            "https://evilsalesforce.com",
+            "https://a.salesforce.com@evil.example",
+            "",
+        ] {
             assert!(!is_on(no, &hosts), "{no}");
         }
     }

@@ -35,7 +35,9 @@ pub struct Facts<'a> {
 pub fn judge(stop: &Stop, own: &[Rule], defaults: &[Rule], facts: &Facts<'_>) -> Verdict {
     let first = own.iter().chain(defaults).find(|rule| applies(rule, stop));
     match (stop, first) {
-        (Stop::Fault(Fault::Refused(refusal), _), Some(rule)) => Verdict { code: DENIED.to_owned(), ..said(rule, stop, facts, Some(refusal)) },
+        (Stop::Fault(Fault::Refused(refusal), _), Some(rule)) => {
+            Verdict { code: DENIED.to_owned(), ..said(rule, stop, facts, Some(refusal)) }
+        }
         (_, Some(rule)) => said(rule, stop, facts, None),
         (_, None) => unruled(stop, facts),
     }
@@ -61,7 +63,10 @@ fn applies(rule: &Rule, stop: &Stop) -> bool {
     let on_answer = |holds: &dyn Fn(&Unexpected) -> bool| answer.is_some_and(holds);
     rule.is_conditional()
         && rule.status.as_ref().is_none_or(|wanted| on_answer(&|a| wanted.holds(a.status)))
-        && rule.json.as_ref().is_none_or(|wanted| on_answer(&|a| a.json.as_ref().is_some_and(|json| wanted.holds(json))))
+        && rule
+            .json
+            .as_ref()
+            .is_none_or(|wanted| on_answer(&|a| a.json.as_ref().is_some_and(|json| wanted.holds(json))))
         && rule.contains.as_ref().is_none_or(|part| on_answer(&|a| a.text.contains(part.as_str())))
         && any(&rule.oauth_error.0, |wanted| on_answer(&|a| a.oauth_error() == Some(wanted)))
         && any(&rule.smtp.0, |wanted| fault.is_some_and(|fault| is_smtp(wanted, fault)))
@@ -108,7 +113,9 @@ fn is_network(wanted: NetworkFault, fault: &Fault) -> bool {
         Fault::Network(Network::Reset) => NetworkFault::Reset,
         Fault::Network(Network::Timeout) => NetworkFault::Timeout,
         // Only where asking the operator helps; the other refusals have words of their own.
-        Fault::Refused(refusal) if refusal.rule == Denial::Private && refusal.ask_for.is_some() => NetworkFault::PrivateRefused,
+        Fault::Refused(refusal) if refusal.rule == Denial::Private && refusal.ask_for.is_some() => {
+            NetworkFault::PrivateRefused
+        }
         _ => return false,
     };
     wanted == seen
@@ -118,7 +125,9 @@ fn is_network(wanted: NetworkFault, fault: &Fault) -> bool {
 fn failed(wanted: &ExpectFailed, fault: Option<&Fault>, answer: Option<&Unexpected>) -> bool {
     match (wanted, answer) {
         (ExpectFailed::Any(_), None) => fault == Some(&Fault::Protocol),
-        (ExpectFailed::Any(_), Some(answer)) => answer.missing != Missing::Status || (200..300).contains(&answer.status),
+        (ExpectFailed::Any(_), Some(answer)) => {
+            answer.missing != Missing::Status || (200..300).contains(&answer.status)
+        }
         (ExpectFailed::Path(path), Some(answer)) => answer.missing == Missing::Path(path.clone()),
         (ExpectFailed::Path(_), None) => false,
     }
@@ -161,7 +170,11 @@ fn unruled(stop: &Stop, facts: &Facts<'_>) -> Verdict {
     let verdict = |outcome, code: &str, hint: String| Verdict { outcome, code: code.to_owned(), hint };
     let name = facts.name;
     match stop {
-        Stop::Unfit(unfit) => verdict(Outcome::Misconfigured, "unfit_value", format!("Nothing was sent. {}", sentence(&unfit.to_string()))),
+        Stop::Unfit(unfit) => verdict(
+            Outcome::Misconfigured,
+            "unfit_value",
+            format!("Nothing was sent. {}", sentence(&unfit.to_string())),
+        ),
         Stop::NotConnected => verdict(Outcome::Reauthorize, "not_connected", format!("Connect to {name} first.")),
         Stop::Returned(refusal, place) => {
             let hint = format!("{name} sent us to {}, which is not one of its own hosts. {refusal}", place.host);
@@ -175,25 +188,37 @@ fn unruled(stop: &Stop, facts: &Facts<'_>) -> Verdict {
             verdict(outcome, DENIED, format!("{}:{} was not called. {refusal}", place.host, place.port))
         }
         Stop::Fault(Fault::NoSignIn, place) => {
-            let hint = format!("{} offers no sign-in on port {} that can be used. Check port and encryption.", place.host, place.port);
+            let hint = format!(
+                "{} offers no sign-in on port {} that can be used. Check port and encryption.",
+                place.host, place.port
+            );
             verdict(Outcome::Misconfigured, "smtp_no_auth", hint)
         }
         Stop::Fault(Fault::Tls(fault), place) => {
-            let hint = format!("The encrypted connection to {} could not be made: {}.", place.host, fault.kind.meaning());
+            let hint =
+                format!("The encrypted connection to {} could not be made: {}.", place.host, fault.kind.meaning());
             verdict(Outcome::Misconfigured, "tls_error", hint)
         }
         Stop::Fault(Fault::Network(network), place) => {
-            let hint = format!("{} could not be reached ({}). Try again later.", place.host, network.word().replace('_', " "));
+            let hint =
+                format!("{} could not be reached ({}). Try again later.", place.host, network.word().replace('_', " "));
             verdict(Outcome::Unavailable, network.word(), hint)
         }
-        Stop::Fault(Fault::Smtp(code), place) => {
-            verdict(Outcome::Unknown, "unknown", format!("{} answered {code}. Nobody can tell what it means here.", place.host))
-        }
-        Stop::Fault(Fault::Protocol, place) => {
-            verdict(Outcome::Misconfigured, "unexpected_answer", format!("{} answered, but not as {name} does. Check the address.", place.host))
-        }
+        Stop::Fault(Fault::Smtp(code), place) => verdict(
+            Outcome::Unknown,
+            "unknown",
+            format!("{} answered {code}. Nobody can tell what it means here.", place.host),
+        ),
+        Stop::Fault(Fault::Protocol, place) => verdict(
+            Outcome::Misconfigured,
+            "unexpected_answer",
+            format!("{} answered, but not as {name} does. Check the address.", place.host),
+        ),
         Stop::Unexpected(answer, place) => {
-            let hint = format!("{} answered {}. Nobody can tell what it means here; try again later.", place.host, answer.status);
+            let hint = format!(
+                "{} answered {}. Nobody can tell what it means here; try again later.",
+                place.host, answer.status
+            );
             verdict(Outcome::Unknown, "unknown", hint)
         }
     }

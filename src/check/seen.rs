@@ -1,11 +1,12 @@
 //! What a call showed, and whether it is what the file expects.
 
+use super::inject::Unfit;
 use crate::catalog::schema::Expect;
 use crate::egress::fault::{Fault, Refusal};
 use crate::egress::http::Answer;
 use crate::egress::target::Target;
-use super::inject::Unfit;
 use serde_json::Value;
+use std::fmt;
 
 /// Where a call went, for hints and steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,8 +25,7 @@ impl From<&Target> for Place {
     }
 }
 
-/// An answer that is not what was expected.
-#[derive(Debug)]
+/// An answer that is not what was expected. Its body may echo secrets, so that `Debug` leaves it out.
 pub struct Unexpected {
     /// The answer.
     pub status: u16,
@@ -37,6 +37,12 @@ pub struct Unexpected {
     pub missing: Missing,
     /// Seconds after which the service wants to be asked again.
     pub retry_after_s: Option<u64>,
+}
+
+impl fmt::Debug for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unexpected({}, {:?})", self.status, self.missing)
+    }
 }
 
 /// What an [`Unexpected`] answer lacks.

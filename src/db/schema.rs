@@ -118,6 +118,7 @@ diesel::table! {
         revision -> BigInt,
         suspended_at -> Nullable<Timestamp>,
         deleted_at -> Nullable<Timestamp>,
+        deleted_by -> Text,
         created_at -> Timestamp,
         created_by -> Text,
         last_used_at -> Timestamp,

@@ -83,6 +83,8 @@ pub struct Credential {
     pub revision: i64,
     /// When it was deleted.
     pub deleted_at: Option<At>,
+    /// Who deleted it; empty while it lives.
+    pub deleted_by: String,
     /// When it was made.
     pub created_at: At,
     /// Who made it.

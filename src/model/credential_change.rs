@@ -118,6 +118,7 @@ pub fn create(
             (
                 credentials::live_version.eq(1),
                 credentials::revision.eq(1),
+                credentials::deleted_by.eq(""),
                 credentials::created_at.eq(now),
                 credentials::created_by.eq(&allowed.actor().id),
                 credentials::last_used_at.eq(never()),
@@ -334,7 +335,11 @@ pub fn delete(
         return Ok(Saved::Stale(Box::new(before)));
     }
     diesel::update(one(workspace, id))
-        .set((credentials::deleted_at.eq(Some(now)), credentials::revision.eq(credentials::revision + 1)))
+        .set((
+            credentials::deleted_at.eq(Some(now)),
+            credentials::deleted_by.eq(&allowed.actor().id),
+            credentials::revision.eq(credentials::revision + 1),
+        ))
         .execute(tx.conn())?;
     count::shift(tx, workspace, Some(before.status), None)?;
     let entry =
@@ -362,6 +367,7 @@ pub fn restore(
     diesel::update(one(workspace, id))
         .set((
             credentials::deleted_at.eq(None::<At>),
+            credentials::deleted_by.eq(""),
             credentials::name.eq(name),
             credentials::name_key.eq(fold::fold(name)),
             credentials::revision.eq(credentials::revision + 1),

@@ -101,6 +101,17 @@ pub struct Row {
     pub last_used_at: At,
 }
 
+impl Row {
+    /// One live credential as the list shows it.
+    pub fn get(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Option<Self>> {
+        Ok(live_in(workspace)
+            .filter(credentials::id.eq(id.as_str().to_owned()))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+}
+
 /// A place in the order: the key of the last row seen, and its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {

@@ -20,14 +20,12 @@ pub fn of(means: &Means, workspace: &Id<Workspace>, secrets: &BTreeMap<String, S
     secrets.values().filter(|secret| secret.expose().len() >= SHORTEST).map(|secret| key.of(secret)).collect()
 }
 
-/// The name of another live credential that holds one of these secrets.
-pub fn held_by(
-    conn: &mut Conn,
-    workspace: &Id<Workspace>,
-    wanted: &BTreeSet<String>,
-    except: Option<&Id<Credential>>,
-) -> Result<Option<String>> {
-    let except = except.map_or("", Id::as_str);
+/// The name of another live credential that holds a secret of this one.
+pub fn twin(conn: &mut Conn, workspace: &Id<Workspace>, credential: &Id<Credential>) -> Result<Option<String>> {
+    let mine: Vec<String> = fingerprints::table
+        .filter(fingerprints::workspace_id.eq(workspace).and(fingerprints::credential_id.eq(credential)))
+        .select(fingerprints::fingerprint)
+        .load(conn)?;
     Ok(fingerprints::table
         .inner_join(
             credentials::table.on(credentials::workspace_id
@@ -35,8 +33,8 @@ pub fn held_by(
                 .and(credentials::id.eq(fingerprints::credential_id))),
         )
         .filter(fingerprints::workspace_id.eq(workspace))
-        .filter(fingerprints::fingerprint.eq_any(wanted.iter()))
-        .filter(fingerprints::credential_id.ne(except))
+        .filter(fingerprints::fingerprint.eq_any(mine))
+        .filter(fingerprints::credential_id.ne(credential))
         .filter(credentials::deleted_at.is_null())
         .select(credentials::name)
         .first(conn)

@@ -1,8 +1,5 @@
-//! Tests of the program from outside, one binary.
-#[cfg(test)]
-mod catalog;
-#[cfg(test)]
-mod support;
-//! Integration tests: one binary, folders mirror addresses.
+//! Tests of the program from outside: one binary, folders mirror addresses.
 
+mod catalog;
 mod pages;
+mod support;

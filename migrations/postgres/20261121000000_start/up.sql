@@ -107,6 +107,7 @@ CREATE TABLE credentials (
     revision BIGINT NOT NULL,
     suspended_at TIMESTAMP,
     deleted_at TIMESTAMP,
+    deleted_by TEXT NOT NULL,
     created_at TIMESTAMP NOT NULL,
     created_by TEXT NOT NULL,
     last_used_at TIMESTAMP NOT NULL,

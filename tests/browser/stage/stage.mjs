@@ -13,7 +13,7 @@ import { WebServer } from './web-server.mjs';
 
 const STEP_LIMIT_MS = 120_000;
 
-export const PERSON = { workspace: 'Acme Support', slug: 'acme-support', email: 'ana@example.test', password: 'correct horse battery staple 42' };
+export const PERSON = { workspace: 'Acme Support', slug: 'acme-support', email: 'ana@example.test', password: 'lamp orbit velvet canyon 73' };
 export const MAIL_USER = 'robot@example.test';
 
 /**
