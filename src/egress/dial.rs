@@ -2,8 +2,9 @@
 
 use super::fault::Network;
 use super::lead::Lead;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -53,14 +54,8 @@ impl Dialer {
         if let Some(path) = ca_file {
             add_authorities(&mut roots, path)?;
         }
-        let bad = |error: hickory_resolver::net::NetError| BadDialer::Resolver(error.to_string());
-        let mut builder = TokioResolver::builder_tokio().map_err(bad)?;
-        let options = builder.options_mut();
-        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        options.timeout = Duration::from_secs(2);
-        options.attempts = 2;
-        options.cache_size = 0;
-        Ok(Self::new(Ways::Network(Box::new(builder.build().map_err(bad)?)), roots))
+        let builder = TokioResolver::builder_tokio().map_err(|error| BadDialer::Resolver(error.to_string()))?;
+        Ok(Self::new(Ways::Network(Box::new(resolver(builder)?)), roots))
     }
 
     /// One that never leaves this machine: every name and connection follows the lead, and only the
@@ -133,6 +128,17 @@ impl Dialer {
     }
 }
 
+/// Asks for both families, so that all addresses are judged, and keeps no answers: a name that was
+/// mended a moment ago is seen.
+fn resolver(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, BadDialer> {
+    let options = builder.options_mut();
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.timeout = Duration::from_secs(2);
+    options.attempts = 2;
+    options.cache_size = 0;
+    builder.build().map_err(|error| BadDialer::Resolver(error.to_string()))
+}
+
 fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), BadDialer> {
     let bad = || BadDialer::CaFile(path.display().to_string());
     let mut found = false;
@@ -141,4 +147,60 @@ fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), BadDial
         found = true;
     }
     if found { Ok(()) } else { Err(bad()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dialer, Ways, resolver};
+    use crate::egress::fault::Network;
+    use hickory_resolver::TokioResolver;
+    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+    use rustls::RootCertStore;
+    use std::net::{IpAddr, SocketAddr};
+    use tokio::net::UdpSocket;
+
+    /// A name server that answers every A question with `code` and these addresses, every other with none.
+    async fn name_server(code: u8, addresses: &'static [[u8; 4]]) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut packet = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut packet).await {
+                // RFC 1035 §4.1: twelve octets of header, then the name in labels, type and class.
+                let end = 12 + packet[12..length].iter().position(|b| *b == 0).unwrap() + 5;
+                let records = if packet[end - 3] == 1 { addresses } else { &[] };
+                let mut reply = packet[..2].to_vec();
+                reply.extend([0x81, 0x80 | code, 0, 1, 0, u8::try_from(records.len()).unwrap(), 0, 0, 0, 0]);
+                reply.extend(&packet[12..end]);
+                for record in records {
+                    reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+                    reply.extend(record);
+                }
+                let _ = socket.send_to(&reply, from).await;
+            }
+        });
+        address
+    }
+
+    async fn ask(code: u8, addresses: &'static [[u8; 4]]) -> Result<Vec<IpAddr>, Network> {
+        let server = name_server(code, addresses).await;
+        let mut one = NameServerConfig::udp(server.ip());
+        one.connections.iter_mut().for_each(|connection| connection.port = server.port());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![one]);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let dialer = Dialer::new(Ways::Network(Box::new(resolver(builder).unwrap())), RootCertStore::empty());
+        dialer.resolve("mail.example.com").await
+    }
+
+    #[tokio::test]
+    async fn answers_of_name_servers_are_told_apart() {
+        let both: Vec<IpAddr> = vec!["9.9.9.9".parse().unwrap(), "10.0.0.1".parse().unwrap()];
+        let mut found = ask(0, &[[9, 9, 9, 9], [10, 0, 0, 1]]).await.unwrap();
+        found.sort_by_key(|ip| *ip != both[0]);
+        assert_eq!(found, both);
+        assert_eq!(ask(3, &[]).await, Err(Network::Dns));
+        assert_eq!(ask(0, &[]).await, Err(Network::Dns));
+        assert_eq!(ask(2, &[]).await, Err(Network::DnsFailed));
+    }
 }

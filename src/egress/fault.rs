@@ -26,8 +26,10 @@ pub enum Network {
     Dns,
     /// The name servers did not answer, or not well.
     DnsFailed,
-    /// Nobody listens there, or the way is closed.
+    /// Nobody listens there.
     Refused,
+    /// There is no way to the address.
+    Unreachable,
     /// The connection was cut.
     Reset,
     /// The time was over.
@@ -41,6 +43,7 @@ impl Network {
             Self::Dns => "dns",
             Self::DnsFailed => "dns_failed",
             Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
         }
@@ -53,6 +56,7 @@ impl From<&std::io::Error> for Network {
         match error.kind() {
             E::TimedOut => Self::Timeout,
             E::ConnectionReset | E::ConnectionAborted | E::BrokenPipe | E::UnexpectedEof => Self::Reset,
+            E::HostUnreachable | E::NetworkUnreachable | E::NetworkDown => Self::Unreachable,
             _ => Self::Refused,
         }
     }
@@ -70,8 +74,10 @@ pub struct TlsFault {
 /// Kinds of [`TlsFault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsKind {
-    /// Not signed by an authority we know (or not as confirmed).
+    /// Not signed by an authority we know.
     Untrusted,
+    /// Another certificate than the one whose fingerprint was confirmed.
+    PinMismatch,
     /// The certificate's time is over, or has not come.
     Expired,
     /// The certificate is for other names.
@@ -89,6 +95,7 @@ impl TlsKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Untrusted => "untrusted",
+            Self::PinMismatch => "pin_mismatch",
             Self::Expired => "expired",
             Self::WrongHost => "wrong_host",
             Self::WrongVersion => "wrong_version",
@@ -101,6 +108,7 @@ impl TlsKind {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Untrusted => "its certificate is not signed by a known authority",
+            Self::PinMismatch => "its certificate is another one than was confirmed",
             Self::Expired => "its certificate is not valid at this time",
             Self::WrongHost => "its certificate belongs to another name",
             Self::WrongVersion => "port and encryption do not match, or its TLS is older than 1.2",

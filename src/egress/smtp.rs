@@ -83,6 +83,11 @@ impl Login {
         Ok(Self { target, helo, account })
     }
 
+    /// Where it goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     fn greeting_name(&self, local: IpAddr) -> String {
         match (&self.helo, local) {
             (Some(name), _) => name.clone(),
@@ -115,8 +120,9 @@ impl Egress {
                 Mode::SmtpStarttls => {
                     trace.begin(Phase::Hello);
                     let mut talk = Talk::over(stream);
-                    start_tls(&mut talk, &name).await?;
+                    let offer = welcome(&mut talk, &name).await?;
                     trace.begin(Phase::Tls);
+                    start_tls(&mut talk, &offer).await?;
                     let stream = tls::encrypt(talk.into_stream()?, host, &[], roots, policy).await?;
                     let mut talk = Talk::over(stream);
                     let offer = hello(&mut talk, &name).await?;
@@ -160,8 +166,8 @@ async fn hello<S: super::line::Stream>(talk: &mut Talk<S>, name: &str) -> Result
     })
 }
 
-async fn start_tls<S: super::line::Stream>(talk: &mut Talk<S>, name: &str) -> Result<(), Fault> {
-    if !welcome(talk, name).await?.starttls {
+async fn start_tls<S: super::line::Stream>(talk: &mut Talk<S>, offer: &Offer) -> Result<(), Fault> {
+    if !offer.starttls {
         talk.goodbye().await;
         return Err(Fault::Tls(TlsFault { kind: TlsKind::NoStarttls, fingerprint: None }));
     }

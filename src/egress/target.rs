@@ -56,6 +56,14 @@ impl Host {
         }
     }
 
+    /// The host that a value names: a host as such, or the host of an `http(s)://` address.
+    ///
+    /// # Errors
+    /// [`BadTarget`] when it is neither.
+    pub fn named_by(value: &str) -> Result<Self, BadTarget> {
+        if value.contains("://") { Target::http(value).map(|target| target.host) } else { Self::parse(value) }
+    }
+
     /// The name, unless it is an address.
     pub fn name(&self) -> Option<&str> {
         match self {

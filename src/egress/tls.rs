@@ -67,6 +67,7 @@ fn sort(error: &RustlsError) -> TlsKind {
         RustlsError::InvalidCertificate(certificate) => match certificate {
             C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => TlsKind::Expired,
             C::NotValidForName | C::NotValidForNameContext { .. } => TlsKind::WrongHost,
+            C::ApplicationVerificationFailure => TlsKind::PinMismatch,
             _ => TlsKind::Untrusted,
         },
         RustlsError::NoCertificatesPresented => TlsKind::Untrusted,

@@ -48,6 +48,11 @@ impl Trace {
         Self { began, deadline: began + limit, timed: Vec::new(), running: None, connected: false }
     }
 
+    /// The course of a further call under the same deadline.
+    pub fn another(&self) -> Self {
+        Self { began: Instant::now(), deadline: self.deadline, timed: Vec::new(), running: None, connected: false }
+    }
+
     /// The parts so far.
     pub fn timed(&self) -> &[Timed] {
         &self.timed

@@ -1,5 +1,5 @@
-//! Tests of the program from outside, one binary.
-#[cfg(test)]
+//! Tests of the program from outside: one binary, folders mirror addresses.
+
 mod catalog;
-#[cfg(test)]
+mod pages;
 mod support;

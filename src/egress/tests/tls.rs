@@ -73,10 +73,12 @@ async fn t099_a_confirmed_fingerprint_counts_and_no_other() {
     let egress = caller(Lead::to(listener), &authority, "");
     let mut policy = policy(&["a.example"]);
     policy.may_pin = true;
-    let untrusted = Fault::Tls(TlsFault { kind: TlsKind::Untrusted, fingerprint: Some(expected) });
-    assert_eq!(get(&egress, "https://a.example/", &policy, &mut two_seconds()).await.unwrap_err(), untrusted);
+    let fault = |kind| Fault::Tls(TlsFault { kind, fingerprint: Some(expected) });
+    let first = get(&egress, "https://a.example/", &policy, &mut two_seconds()).await.unwrap_err();
+    assert_eq!(first, fault(TlsKind::Untrusted));
     policy.pin = Some([7; 32]);
-    assert_eq!(get(&egress, "https://a.example/", &policy, &mut two_seconds()).await.unwrap_err(), untrusted);
+    let second = get(&egress, "https://a.example/", &policy, &mut two_seconds()).await.unwrap_err();
+    assert_eq!(second, fault(TlsKind::PinMismatch));
     assert!(heard.all().is_empty(), "something was sent");
     policy.pin = Some(expected);
     assert_eq!(get(&egress, "https://a.example/", &policy, &mut two_seconds()).await.unwrap().status, 200);

@@ -1,6 +1,7 @@
 //! The shipped catalogue: every file, method and rule, played through with servers of our own.
 
 mod cases;
+mod destinations;
 mod files;
 mod plays;
 mod playthrough;

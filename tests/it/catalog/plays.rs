@@ -52,7 +52,7 @@ pub const KEY: &str = include_str!("fixtures/rsa.pem");
 
 /// Every method once, some with other values again.
 pub fn all() -> Vec<Play> {
-    let mut plays = vec![smtp(), stripe(), openai(), openai_compatible(), whatsapp(), google_sheets()];
+    let mut plays = vec![smtp(), smtp_starttls(), stripe(), openai(), openai_compatible(), whatsapp(), google_sheets()];
     plays.extend([shopify_admin_token(), shopify_client_credentials()]);
     plays.extend([salesforce_jwt(), salesforce_client_credentials(), sap(), rd_marketing(), rd_crm(), website()]);
     plays.extend(http());
@@ -106,6 +106,23 @@ fn smtp() -> Play {
         ("from", "bot@example.test"),
         ("helo", "bots.example.test"),
     ];
+    play("smtp", "password", &typed)
+}
+
+fn smtp_starttls() -> Play {
+    let typed = [
+        ("host", "mail.example.test"),
+        ("tls", "starttls"),
+        ("port", "587"),
+        ("user", "bot@example.test"),
+        ("password", "Pl4y-through-secret"),
+    ];
+    play("smtp", "password", &typed)
+}
+
+/// A relay that trusts our address: nobody signs in.
+pub fn smtp_relay() -> Play {
+    let typed = [("host", "relay.example.test"), ("tls", "implicit"), ("port", "465"), ("user", "")];
     play("smtp", "password", &typed)
 }
 

@@ -1,0 +1,115 @@
+//! Pages that change a credential: edit, conflict, rename, new secret.
+
+use super::form::{Banner, FormView, HelpView, PatternView, ServiceHead, TextBox};
+use super::shell::Shell;
+use super::status::StepsView;
+use askama::Template;
+
+/// `GET …/{id}/edit`, and the 422 of `POST …/{id}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credentials/edit.html")]
+pub struct Edit {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list.
+    pub base: String,
+    /// Address of the credential.
+    pub href: String,
+    /// Its stored name.
+    pub name: String,
+    /// Its service and method.
+    pub service: ServiceHead,
+    /// The form; locked fields are drawn read-only.
+    pub form: FormView,
+    /// Why some fields are fixed.
+    pub reason: Option<String>,
+    /// Why it was not saved.
+    pub banner: Option<Banner>,
+    /// What the check tried.
+    pub report: Option<StepsView>,
+    /// Whether “Save without verifying” is offered.
+    pub may_skip: bool,
+    /// Where to find the values.
+    pub help: HelpView,
+    /// Shapes of keys, for hints while pasting.
+    pub patterns: Vec<PatternView>,
+}
+
+/// The 409 of `POST …/{id}`: someone else changed it meanwhile.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credentials/conflict.html")]
+pub struct Conflict {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list.
+    pub base: String,
+    /// Address of the credential.
+    pub href: String,
+    /// Its stored name.
+    pub name: String,
+    /// Who changed it; empty if not known.
+    pub by: String,
+    /// What differs; secrets are never among it.
+    pub changes: Vec<Change>,
+}
+
+/// A field that differs between what is stored and what was sent.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The field's label.
+    pub label: String,
+    /// What is stored now.
+    pub stored: String,
+    /// What was sent.
+    pub sent: String,
+}
+
+/// `GET/POST …/{id}/name`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credentials/rename.html")]
+pub struct Rename {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list.
+    pub base: String,
+    /// Address of the credential.
+    pub href: String,
+    /// Its stored name.
+    pub name: String,
+    /// Its handle, which stays.
+    pub handle: String,
+    /// `revision`, if it shall be judged.
+    pub revision: Option<i64>,
+    /// `name`, the new one.
+    pub new_name: TextBox,
+}
+
+/// `GET/POST …/{id}/rotation`: a new secret for the same thing.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credentials/rotation.html")]
+pub struct Rotation {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list.
+    pub base: String,
+    /// Address of the credential.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// Its service and method.
+    pub service: ServiceHead,
+    /// The form; only its secret fields are drawn.
+    pub form: FormView,
+    /// How the vendor lets one rotate (`rotation.how`); may be empty.
+    pub how: String,
+    /// Why it was not saved.
+    pub banner: Option<Banner>,
+    /// What the check tried.
+    pub report: Option<StepsView>,
+    /// Whether “Save without verifying” is offered.
+    pub may_skip: bool,
+    /// Where to find the values.
+    pub help: HelpView,
+    /// Shapes of keys, for hints while pasting.
+    pub patterns: Vec<PatternView>,
+}

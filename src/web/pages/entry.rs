@@ -1,0 +1,48 @@
+//! The ways in: first run and sign-in.
+
+use super::form::TextBox;
+use super::shell::Shell;
+use askama::Template;
+
+/// `GET /setup?token=…` and the 422 of `POST /setup`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/setup.html")]
+pub struct Setup {
+    /// The frame, without a person.
+    pub shell: Shell,
+    /// `token`, from the address or typed; its remark marks a wrong one.
+    pub token: TextBox,
+    /// `workspace`.
+    pub workspace: TextBox,
+    /// `email`.
+    pub email: TextBox,
+    /// What is wrong with `password`; its value is never drawn.
+    pub password: TextBox,
+    /// The least number of characters of a password.
+    pub password_min: usize,
+}
+
+/// `GET /sign-in` and the 422 or 429 of `POST /sign-in`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/sign_in.html")]
+pub struct SignIn {
+    /// The frame, without a person.
+    pub shell: Shell,
+    /// `email`.
+    pub email: String,
+    /// `next`: where to go afterwards; empty for the default.
+    pub next: String,
+    /// Why the person is here or was refused.
+    pub message: Option<Message>,
+}
+
+/// A message above a form.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Whether it tells of a refusal.
+    pub bad: bool,
+    /// A stable code, drawn as `data-code`.
+    pub code: String,
+    /// The sentence and the next step.
+    pub text: String,
+}

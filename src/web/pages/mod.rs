@@ -1,0 +1,20 @@
+//! Page structs: plain data and a template each, so that a handler returns a page and no text.
+//!
+//! Nothing here asks the database, the network or the request. Times are made with [`time::When`]
+//! from an instant and “now”; addresses are given ready to use.
+
+pub mod account;
+pub mod deletion;
+pub mod detail;
+pub mod edit;
+pub mod entry;
+pub mod error;
+mod field;
+pub mod form;
+pub mod gallery;
+pub mod integrations;
+pub mod list;
+pub mod shell;
+pub mod sprite;
+pub mod status;
+pub mod time;
