@@ -25,6 +25,7 @@ pub struct Lead {
     ports: HashMap<u16, SocketAddr>,
     names: Mutex<HashMap<String, VecDeque<Found>>>,
     dialled: Mutex<Vec<SocketAddr>>,
+    cut_off: bool,
 }
 
 /// The public address that every name has which was not given another.
@@ -34,6 +35,11 @@ impl Lead {
     /// Leads nowhere: every connection is refused.
     pub fn nowhere() -> Self {
         Self::default()
+    }
+
+    /// Leads nowhere: every address is out of reach, as on a machine without a network.
+    pub fn cut_off() -> Self {
+        Self { cut_off: true, ..Self::default() }
     }
 
     /// Leads every connection to one listener.
@@ -79,6 +85,9 @@ impl Lead {
 
     pub(super) fn route(&self, address: SocketAddr) -> io::Result<SocketAddr> {
         self.dialled.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+        if self.cut_off {
+            return Err(io::ErrorKind::HostUnreachable.into());
+        }
         let listener = self.ports.get(&address.port()).copied().or(self.to);
         listener.filter(|to| to.ip().is_loopback()).ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
     }

@@ -1,7 +1,7 @@
 //! From an outcome rule to the answers that it speaks of, made from the rule itself.
 
 use credenza::catalog::schema::{
-    CheckKind, ExpectFailed, JsonMatch, Method, NetworkFault, Rule, SmtpMatch, StatusRange, TlsFault,
+    CheckKind, ExpectFailed, JsonMatch, Method, NetworkFault, PrivateNetworks, Rule, SmtpMatch, StatusRange, TlsFault,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +44,8 @@ pub fn deeds(rule: &Rule, method: &Method) -> Vec<Deed> {
         out.extend(http(rule, method));
     }
     out.extend(rule.tls.0.iter().filter(|fault| tls_can_happen(**fault, method)).map(|fault| Deed::Tls(*fault)));
-    out.extend(rule.network.0.iter().filter(|fault| **fault != NetworkFault::Unreachable).map(|f| Deed::Network(*f)));
+    let happens = |fault: &&NetworkFault| network_can_happen(**fault, method);
+    out.extend(rule.network.0.iter().filter(happens).map(|fault| Deed::Network(*fault)));
     out
 }
 
@@ -52,6 +53,14 @@ fn tls_can_happen(fault: TlsFault, method: &Method) -> bool {
     match fault {
         TlsFault::NoStarttls => method.check.kind == CheckKind::Smtp,
         TlsFault::PinMismatch => method.field("cert_sha256").is_some(),
+        _ => true,
+    }
+}
+
+fn network_can_happen(fault: NetworkFault, method: &Method) -> bool {
+    match fault {
+        // Where no operator can allow it, the refusal has words of its own.
+        NetworkFault::PrivateRefused => method.egress.private_networks == PrivateNetworks::Operator,
         _ => true,
     }
 }

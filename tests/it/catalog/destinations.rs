@@ -84,12 +84,7 @@ const GOLDEN: [Golden; 16] = [
         r#"{"host":"mail.example.com","port":"465","tls":"implicit"}"#,
     ),
     ("stripe", "api_key", &[("context", "acct_1")], "{}"),
-    (
-        "website",
-        "webhook",
-        &[("url", "https://www.example.com/chat")],
-        r#"{"url":"https://www.example.com/chat"}"#,
-    ),
+    ("website", "webhook", &[("url", "https://www.example.com/chat")], r#"{"url":"https://www.example.com/chat"}"#),
 ];
 
 /// Also without a golden entry of its own, since it holds no address at all.

@@ -1,9 +1,10 @@
 //! The shipped catalogue: every file, method and rule, played through with servers of our own.
 
 mod cases;
+mod destinations;
 mod files;
-mod playthrough;
 mod plays;
+mod playthrough;
 mod stage;
 mod wire;
 

@@ -2,12 +2,20 @@
 
 use super::cases::{Deed, Lie};
 use super::plays::Play;
+use super::shipped;
 use crate::support::authority::{Authority, Health};
 use crate::support::http_server::{Answer, HttpServer, Recorded};
 use crate::support::smtp_server::{Line, Mailbox, SmtpServer};
+use credenza::catalog::form::{self, Input, Mode};
 use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, TlsFault};
 use credenza::check::report::Report;
+use credenza::check::{self, Context, Options, Trigger};
+use credenza::clock::Clock;
+use credenza::egress::Egress;
+use credenza::egress::allow::Allow;
+use credenza::egress::dial::Dialer;
 use credenza::egress::lead::{Found, Lead};
+use credenza::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -93,7 +101,8 @@ impl Stage {
             TlsFault::WrongHost => self.trusted.server(Health::WrongHost),
             TlsFault::WrongVersion => {
                 setting.tls = None;
-                setting.mailbox = Mailbox::plain();
+                setting.mailbox.tls = None;
+                setting.mailbox.implicit = false;
                 return;
             }
             TlsFault::NoStarttls => {
@@ -108,7 +117,7 @@ impl Stage {
             }
             TlsFault::Other => self.trusted.server(Health::Missing),
         };
-        setting.mailbox = Mailbox::implicit(config.clone());
+        setting.mailbox.tls = Some(config.clone());
         setting.tls = Some(config);
     }
 
@@ -116,14 +125,33 @@ impl Stage {
         if setting.method.check.kind == CheckKind::Smtp {
             let server = SmtpServer::start(setting.mailbox).await;
             let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-            let (report, dialled) = self.check(integration, &setting.method, &setting.typed, lead).await;
+            let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
             return Seen { report, requests: Vec::new(), verbs: server.verbs(), lines: server.lines(), dialled };
         }
         let server = HttpServer::start(setting.tls, setting.answers).await;
         let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-        let (report, dialled) = self.check(integration, &setting.method, &setting.typed, lead).await;
+        let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
         Seen { report, requests: server.requests(), verbs: Vec::new(), lines: Vec::new(), dialled }
     }
+}
+
+/// Parses what was typed as the form does, and checks it as a person who saves.
+async fn check(
+    integration: &Integration,
+    method: &Method,
+    typed: &[(&'static str, String)],
+    lead: Lead,
+    authority: &Authority,
+) -> (Report, u64) {
+    let fields = typed.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect();
+    let input = Input { fields, ..Input::default() };
+    let parsed = form::parse(integration, method, Mode::Create, input).expect("values that the form takes");
+    let dialer = Dialer::leading_to(lead, &authority.root()).expect("an authority");
+    let egress = Egress::new(dialer, Allow::default());
+    let clock = Clock::movable();
+    let context = Context { egress: &egress, defaults: shipped().defaults(), clock: &clock };
+    let report = check::run(&context, integration, method, &parsed.values, Options::new(Trigger::Save)).await;
+    (report, egress.dialer().connections())
 }
 
 /// The host that a check of this play calls first.
@@ -150,6 +178,6 @@ fn spoil_network(setting: &mut Setting, fault: NetworkFault, host: &str) {
             setting.mailbox.greeting = None;
             setting.method.check.timeout_ms = Some(500);
         }
-        NetworkFault::Unreachable => panic!("no server of ours can do this"),
+        NetworkFault::Unreachable => setting.lead = Some(Lead::cut_off()),
     }
 }

@@ -167,7 +167,10 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, state: &State) -> Op
 
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, name: Option<String>, state: &State) -> Option<()> {
     loop {
-        let mut request = read_request(&mut stream).await?;
+        let Some(mut request) = read_request(&mut stream).await else {
+            // As servers do that are spoken to in TLS on a port for clear text.
+            return write_answer(&mut stream, 400, &[], b"this is a port without TLS").await;
+        };
         request.server_name.clone_from(&name);
         state.requests.lock().expect("requests").push(request);
         let next = state.script.lock().expect("script").pop_front();
@@ -179,8 +182,14 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, name: Option<Str
     }
 }
 
+/// First byte of a TLS record that starts a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Recorded> {
-    let mut head = Vec::new();
+    let mut head = vec![stream.read_u8().await.ok()?];
+    if head == [TLS_HANDSHAKE] {
+        return None;
+    }
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }

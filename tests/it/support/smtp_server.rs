@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 /// How a mail server behaves.
 #[derive(Clone)]
 pub struct Mailbox {
-    /// Encrypts from the first byte, or after STARTTLS.
+    /// Encrypts from the first byte, or after STARTTLS; without it STARTTLS is followed by clear text.
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether it encrypts from the first byte.
     pub implicit: bool,
@@ -116,8 +116,13 @@ async fn serve(stream: TcpStream, mailbox: Mailbox, lines: &Lines) -> Option<()>
         let stream = acceptor?.accept(stream).await.ok()?;
         return greet(BufReader::new(stream), &mailbox, true, lines).await.map(drop);
     }
-    let upgraded = greet(BufReader::new(stream), &mailbox, false, lines).await?;
-    let stream = acceptor?.accept(upgraded.into_inner()).await.ok()?;
+    let mut upgraded = greet(BufReader::new(stream), &mailbox, false, lines).await?;
+    let Some(acceptor) = acceptor else {
+        // Only after the greeting of the other side's TLS: text that comes earlier is another fault.
+        upgraded.fill_buf().await.ok()?;
+        return say(&mut upgraded, "500 5.5.1 this is no TLS").await;
+    };
+    let stream = acceptor.accept(upgraded.into_inner()).await.ok()?;
     dialogue(BufReader::new(stream), &mailbox, true, lines).await.map(drop)
 }
 
