@@ -45,7 +45,9 @@ async fn every_good_check_sends_what_it_should_and_nothing_else() {
         assert!(report.connected && report.hint.is_empty(), "{place}: {report:?}");
         assert!(report.steps.iter().all(|step| step.result == StepResult::Ok), "{place}: {report:?}");
         assert!(report.steps.len() >= 3, "{place}: {report:?}");
-        conversation(&place, &play, &seen, play.exchanges.len());
+        if method.check.kind != CheckKind::Smtp {
+            conversation(&place, &play, &seen, play.exchanges.len());
+        }
         discreet(&place, &play, method, report);
     }
 }
@@ -216,6 +218,7 @@ async fn spoil(stage: &Stage, integration: &Integration, play: &Play, deed: &Dee
 /// Exactly the first `count` requests of the play were made, each as wanted.
 fn conversation(place: &str, play: &Play, seen: &Seen, count: usize) {
     assert_eq!(seen.requests.len(), count, "{place}: {:?}", seen.requests);
+    assert_eq!(seen.dialled, count as u64, "{place}: connections");
     for (request, wanted) in seen.requests.iter().zip(&play.exchanges) {
         wire::same(place, request, wanted);
     }

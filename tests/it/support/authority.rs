@@ -12,7 +12,6 @@ use std::sync::Arc;
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
-    root_pem: String,
 }
 
 /// What is wrong with a server's certificate, if anything.
@@ -37,17 +36,12 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, "Authority of a test");
         let root = params.self_signed(&key).expect("a root");
-        Self { root_pem: root.pem(), root: root.der().clone(), issuer: Issuer::new(params, key) }
+        Self { root: root.der().clone(), issuer: Issuer::new(params, key) }
     }
 
     /// The root certificate, for whoever shall trust it.
     pub fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
-    }
-
-    /// The root certificate as PEM.
-    pub fn root_pem(&self) -> &str {
-        &self.root_pem
     }
 
     /// A server's settings that answer to every name with a certificate of that name.

@@ -106,7 +106,6 @@ pub struct HttpServer {
 struct State {
     script: Mutex<VecDeque<Answer>>,
     requests: Mutex<Vec<Recorded>>,
-    connections: Mutex<usize>,
 }
 
 impl HttpServer {
@@ -115,11 +114,7 @@ impl HttpServer {
     pub async fn start(tls: Option<Arc<ServerConfig>>, script: Vec<Answer>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let addr = listener.local_addr().expect("an address");
-        let state = Arc::new(State {
-            script: Mutex::new(script.into()),
-            requests: Mutex::default(),
-            connections: Mutex::default(),
-        });
+        let state = Arc::new(State { script: Mutex::new(script.into()), requests: Mutex::default() });
         let task = tokio::spawn(listen(listener, tls.map(TlsAcceptor::from), state.clone()));
         Self { addr, state, task }
     }
@@ -127,16 +122,6 @@ impl HttpServer {
     /// Every request so far.
     pub fn requests(&self) -> Vec<Recorded> {
         self.state.requests.lock().expect("requests").clone()
-    }
-
-    /// Connections opened so far.
-    pub fn connections(&self) -> usize {
-        *self.state.connections.lock().expect("connections")
-    }
-
-    /// Answers that nobody asked for.
-    pub fn left(&self) -> usize {
-        self.state.script.lock().expect("script").len()
     }
 }
 
@@ -148,7 +133,6 @@ impl Drop for HttpServer {
 
 async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
-        *state.connections.lock().expect("connections") += 1;
         let (tls, state) = (tls.clone(), state.clone());
         tokio::spawn(async move { serve(stream, tls, &state).await });
     }

@@ -40,11 +40,6 @@ impl Mailbox {
     pub fn plain() -> Self {
         Self { tls: None, implicit: false, starttls: false, greeting: greeting(), auth: true, verdict: welcome() }
     }
-
-    /// The same with another answer to a sign-in, such as `535 5.7.8 no`.
-    pub fn saying(self, verdict: &str) -> Self {
-        Self { verdict: verdict.to_owned(), ..self }
-    }
 }
 
 fn greeting() -> Option<String> {
