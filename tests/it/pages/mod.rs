@@ -2,6 +2,9 @@
 //!
 //! `SAMPLES_DIR=/some/folder cargo test --test it pages` also writes them there, to be looked at.
 
+#![cfg(test)]
+
+mod sample_details;
 mod sample_forms;
 mod sample_lists;
 mod samples;
@@ -211,6 +214,16 @@ fn t060_templates_never_switch_escaping_off() {
     let mut seen = 0;
     walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut seen);
     assert!(seen > 20);
+}
+
+#[test]
+fn t059_htmx_is_the_file_it_was() {
+    use sha2::{Digest, Sha256};
+    let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/vendor");
+    let digest = Sha256::digest(std::fs::read(vendor.join("htmx-4.0.1.min.js")).unwrap());
+    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    let pinned = std::fs::read_to_string(vendor.join("htmx-4.0.1.min.js.sha256")).unwrap();
+    assert_eq!(pinned.split_whitespace().next(), Some(hex.as_str()));
 }
 
 #[test]

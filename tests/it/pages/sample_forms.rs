@@ -1,6 +1,6 @@
 //! Samples of forms.
 
-use super::sample_lists::step;
+use super::sample_details::step;
 use super::samples::{HOSTILE, shell, tile};
 use credenza::catalog::form::{Choice, Control, FieldView, Remark};
 use credenza::check::report::StepResult;
