@@ -174,6 +174,20 @@ fn t070_secret_boxes_are_empty() {
     assert!(boxes > 8, "{boxes}");
 }
 
+/// A disabled box is not sent, and what is not sent reads as its default: a fixed value must travel along.
+#[test]
+fn fixed_values_are_sent_unchanged() {
+    let edit = samples::all().into_iter().find(|s| s.name == "edit").unwrap().html;
+    let html = Html::parse_document(&edit);
+    let mut fixed = 0;
+    for control in html.select(&select("select[disabled], input[type=checkbox][disabled]")) {
+        let name = control.attr("name").unwrap();
+        assert_eq!(html.select(&select(&format!("input[type=hidden][name='{name}'][value]"))).count(), 1, "{name}");
+        fixed += 1;
+    }
+    assert!(fixed >= 2, "{fixed}");
+}
+
 #[test]
 fn members_see_no_values_and_no_actions() {
     let by_name = |name: &str| samples::all().into_iter().find(|s| s.name == name).unwrap().html;
