@@ -13,6 +13,8 @@
 //! | Room | What it holds |
 //! |---|---|
 //! | [`error`], [`id`], [`clock`], [`secret`], [`fold`] | leaf: what every room needs and that needs no room |
+//! | [`config`] | typed settings from the environment and the files it names |
+//! | [`harden`] | what a process gives up at its start |
 //! | [`crypto`] | envelope, key ring, password hashing, tokens, fingerprints |
 //! | [`catalog`] | one TOML file a service: schema, loader, templates, forms |
 //! | [`egress`] | the only place that opens a socket outward |
@@ -23,13 +25,21 @@
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
 //! | [`cli`] | the command line |
 
+pub mod app;
 pub mod catalog;
 pub mod check;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod db;
 pub mod egress;
 pub mod error;
 pub mod fold;
+pub mod harden;
 pub mod id;
+pub mod jobs;
+pub mod model;
 pub mod secret;
+pub mod server;
 pub mod web;

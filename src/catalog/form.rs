@@ -1,7 +1,46 @@
 //! A method's form: values in, errors or parsed values out, and what is needed to draw it.
 
+use crate::catalog::schema::{Env, Method};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use crate::catalog::drawing::{Shown, fields};
+pub use crate::catalog::reading::parse;
+
+/// What a form is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode<'a> {
+    /// A new credential.
+    Create,
+    /// A change of one that is stored.
+    Edit(&'a Stored),
+    /// A new secret for the same thing: everything else stays.
+    Rotate(&'a Stored),
+}
+
+/// What is stored of a credential, as far as a form may know it.
+#[derive(Debug, Default, Clone)]
+pub struct Stored {
+    /// Values that may be shown, by field name.
+    pub plain: BTreeMap<String, String>,
+    /// Names of the secret fields that are filled.
+    pub secrets: BTreeSet<String>,
+}
+
+/// What a form came to.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// All plain values, and the secrets that were typed now.
+    pub values: Values,
+    /// Secret fields left blank: what is stored stays.
+    pub kept: BTreeSet<String>,
+    /// Secret fields that are to be removed.
+    pub removed: BTreeSet<String>,
+    /// What to look at although it is accepted.
+    pub warnings: Remarks,
+    /// Live or test system, where a typed secret tells.
+    pub env: Option<Env>,
+}
 
 /// What a form came to after parsing: every value canonical, conditions and defaults applied.
 #[derive(Debug, Default)]
@@ -19,6 +58,37 @@ pub struct Input {
     pub fields: BTreeMap<String, Secret>,
     /// Optional secrets to remove.
     pub clear: BTreeSet<String>,
+}
+
+impl<'a> Mode<'a> {
+    /// What is stored, when there is something.
+    pub fn stored(self) -> Option<&'a Stored> {
+        match self {
+            Self::Create => None,
+            Self::Edit(stored) | Self::Rotate(stored) => Some(stored),
+        }
+    }
+}
+
+impl Input {
+    /// The typed values that may be shown, to draw the form again.
+    pub fn shown(&self, method: &Method) -> BTreeMap<String, String> {
+        let typed = |name: &str| self.fields.get(name).map(|t| t.expose().to_owned());
+        method.plain_fields().filter_map(|f| typed(&f.name).map(|t| (f.name.clone(), t))).collect()
+    }
+}
+
+impl Parsed {
+    /// All values: the kept secrets are taken from `stored` (the opened old version), the rest of it is dropped.
+    pub fn complete(self, mut stored: BTreeMap<String, Secret>) -> Values {
+        let mut values = self.values;
+        for name in self.kept {
+            if let Some(secret) = stored.remove(&name) {
+                values.secret.insert(name, secret);
+            }
+        }
+        values
+    }
 }
 
 /// Errors and warnings of a form, by field name (`""` for the form as a whole).

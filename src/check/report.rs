@@ -50,6 +50,8 @@ pub struct Report {
     pub ms: u32,
     /// Whether a connection was opened (a refusal before that does not count against limits).
     pub connected: bool,
+    /// SHA-256 (64 hexadecimal digits) of a certificate that was not trusted and that a person may confirm.
+    pub fingerprint: Option<String>,
 }
 
 /// One step of a check: its name, result and time, and the protocol's code at most.

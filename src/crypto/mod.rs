@@ -1,1 +1,24 @@
 //! Envelope, key ring, password hashing, tokens, fingerprints. Knows no other room but the leaves.
+
+pub mod context;
+pub mod envelope;
+pub mod fingerprint;
+pub mod hasher;
+pub mod keyring;
+pub mod mac;
+pub mod password;
+pub mod password_rules;
+pub mod random;
+pub mod root_key;
+mod subkeys;
+pub mod token;
+
+/// Lower-case hexadecimal digits of some bytes.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

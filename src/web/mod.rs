@@ -1,3 +1,17 @@
-//! Pages: what a browser sees.
+//! Pages: what a browser sees. Handlers read the request, call the model, and answer; no query is written here.
 
+pub mod account;
+pub mod answer;
+pub mod body;
+pub mod client;
+pub mod credentials;
+pub mod cross_site;
+pub mod entry;
+pub mod guard;
+pub mod health;
+pub mod integrations;
 pub mod pages;
+pub mod routes;
+pub mod session_store;
+pub mod shell;
+pub mod static_files;

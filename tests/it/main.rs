@@ -1,3 +1,5 @@
-//! Integration tests: one binary, folders mirror addresses.
+//! Tests of the program from outside: one binary, folders mirror addresses.
 
+mod catalog;
 mod pages;
+mod support;

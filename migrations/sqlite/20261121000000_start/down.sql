@@ -1,0 +1,16 @@
+DROP TABLE audit_events;
+DROP TABLE audit_heads;
+DROP TABLE credential_checks;
+DROP TABLE credential_fingerprints;
+DROP TABLE credential_versions;
+DROP TABLE credential_counts;
+DROP TABLE credential_words;
+DROP TABLE credentials;
+DROP TABLE sign_in_attempts;
+DROP TABLE sessions;
+DROP TABLE memberships;
+DROP TABLE users;
+DROP TABLE workspace_keys;
+DROP TABLE workspaces;
+DROP TABLE instance_roots;
+DROP TABLE instance;

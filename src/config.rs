@@ -1,0 +1,297 @@
+//! Typed settings, read once from the environment and the files it names; read from nowhere else.
+
+mod parse;
+mod variables;
+
+pub use variables::Origin;
+
+use crate::secret::Secret;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use url::Url;
+use variables::{Given, Kind, VARIABLES};
+
+/// The exit code of a configuration that is refused.
+pub const EXIT_CODE: u8 = 2;
+
+/// Where the rows are.
+#[derive(Debug)]
+pub enum Database {
+    /// A file on this machine.
+    Sqlite(PathBuf),
+    /// A server; the address has its password in it.
+    Postgres(Secret),
+}
+
+/// Where the root key is.
+#[derive(Debug)]
+pub enum RootKeySource {
+    /// The one that is created in the data directory together with a new database.
+    Created(PathBuf),
+    /// A file that the operator provides.
+    File(PathBuf),
+    /// The value of the variable itself.
+    Value(Secret),
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings of one process.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen (`CREDENZA_LISTEN`); port 0 takes a free one, see [`Config::listening_on`].
+    pub listen: SocketAddr,
+    /// The address that people use (`CREDENZA_PUBLIC_URL`): scheme, host and port only.
+    pub public_url: Url,
+    /// The data directory (`CREDENZA_DATA_DIR`).
+    pub data_dir: PathBuf,
+    /// The database (`DATABASE_URL`).
+    pub database: Database,
+    /// The root key (`CREDENZA_ROOT_KEY_FILE`, `CREDENZA_ROOT_KEY`).
+    pub root_key: RootKeySource,
+    /// Private targets that may be reached (`CREDENZA_EGRESS_ALLOW`), as written; `egress` parses them.
+    pub egress_allow: Vec<String>,
+    /// Further authorities for outbound TLS (`CREDENZA_EGRESS_CA_FILE`).
+    pub egress_ca_file: Option<PathBuf>,
+    /// The operator's own integrations (`CREDENZA_CATALOG_DIR`).
+    pub catalog_dir: Option<PathBuf>,
+    /// Proxies whose word on the client's address counts (`CREDENZA_TRUSTED_PROXIES`).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whom people may ask (`CREDENZA_SUPPORT_CONTACT`).
+    pub support_contact: Option<String>,
+    /// The log filter (`CREDENZA_LOG`).
+    pub log: String,
+    /// The log format (`CREDENZA_LOG_FORMAT`).
+    pub log_format: LogFormat,
+    insecure_http: bool,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+/// One variable that is not acceptable, and what is expected of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub variable: String,
+    /// What is wrong and what to do; never a secret.
+    pub text: String,
+}
+
+/// Everything that is wrong with the configuration; the exit code is [`EXIT_CODE`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("The configuration is not usable:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {} {}", problem.variable, problem.text))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One line of `credenza config explain`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The variable.
+    pub name: &'static str,
+    /// The value in force; a secret is never shown.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it is for.
+    pub meaning: &'static str,
+}
+
+impl Config {
+    /// Reads the environment of this process. Fails with every problem at once.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        // A name or value that is not UTF-8 is kept lossily: among ours it is then unknown or malformed.
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        Self::from(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// Reads settings from pairs of name and value; names that are not ours are ignored, unknown ones that
+    /// begin with `CREDENZA_` are refused.
+    pub fn from(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut given = Given::read(vars);
+        let listen = given.get("CREDENZA_LISTEN", parse::listen);
+        let listen = listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let public_url = given.get("CREDENZA_PUBLIC_URL", parse::public_url);
+        let data_dir = given.get("CREDENZA_DATA_DIR", parse::path).unwrap_or_else(|| PathBuf::from("./data"));
+        let database = given.get("DATABASE_URL", parse::database);
+        let database = database.unwrap_or_else(|| Database::Sqlite(data_dir.join("credenza.db")));
+        let config = Self {
+            listen,
+            public_url: public_url.map_or_else(|| url_of(listen), Ok).map_err(|p| ConfigError(vec![p]))?,
+            root_key: root_key(&mut given, &data_dir),
+            data_dir,
+            database,
+            egress_allow: given.get("CREDENZA_EGRESS_ALLOW", parse::list).unwrap_or_default(),
+            egress_ca_file: given.get("CREDENZA_EGRESS_CA_FILE", parse::path),
+            catalog_dir: given.get("CREDENZA_CATALOG_DIR", parse::path),
+            trusted_proxies: given.get("CREDENZA_TRUSTED_PROXIES", parse::networks).unwrap_or_default(),
+            support_contact: given.get("CREDENZA_SUPPORT_CONTACT", parse::contact),
+            log: given.get("CREDENZA_LOG", parse::log).unwrap_or_else(|| "info".to_owned()),
+            log_format: given.get("CREDENZA_LOG_FORMAT", parse::log_format).unwrap_or(LogFormat::Text),
+            insecure_http: given.get("CREDENZA_INSECURE_HTTP", parse::flag).unwrap_or(false),
+            origins: given.origins.clone(),
+        };
+        config.judge_transport(&mut given);
+        given.finish()?;
+        Ok(config)
+    }
+
+    /// Settings for a test: a free loopback port, everything in the given directory.
+    pub fn for_testing(data_dir: &Path) -> Result<Self, ConfigError> {
+        let data_dir = data_dir.to_string_lossy().into_owned();
+        let vars = [("CREDENZA_LISTEN", "127.0.0.1:0"), ("CREDENZA_DATA_DIR", &data_dir)];
+        Self::from(vars.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    /// Takes over the address that listening really got; a public address that was not given follows it.
+    pub fn listening_on(&mut self, listen: SocketAddr) {
+        self.listen = listen;
+        if !self.origins.contains_key("CREDENZA_PUBLIC_URL")
+            && let Ok(url) = url_of(listen)
+        {
+            self.public_url = url;
+        }
+    }
+
+    /// Whether people reach us by https; turns on secure cookies and HSTS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// Settings that take away protection, in words for the start and for the audit.
+    pub fn dangers(&self) -> Vec<String> {
+        let mut dangers = Vec::new();
+        if !self.is_https() && !parse::is_loopback(&self.public_url) {
+            dangers.push("CREDENZA_INSECURE_HTTP: passwords and cookies travel unencrypted".to_owned());
+        } else if !self.is_https() && !self.listen.ip().is_loopback() {
+            dangers.push(format!("CREDENZA_LISTEN: plain http can be reached from other machines at {}", self.listen));
+        }
+        match &self.root_key {
+            RootKeySource::Created(path) => {
+                dangers.push(format!("the root key lies beside the data, at {}; keep it elsewhere", path.display()));
+            }
+            RootKeySource::File(path) if lies_within(path, &self.data_dir) => {
+                dangers.push("CREDENZA_ROOT_KEY_FILE: the root key lies beside the data; keep it elsewhere".to_owned());
+            }
+            RootKeySource::File(_) => {}
+            RootKeySource::Value(_) => dangers.push(
+                "CREDENZA_ROOT_KEY: other processes of this user can read the environment; prefer a file".to_owned(),
+            ),
+        }
+        if !self.egress_allow.is_empty() {
+            let allowed = self.egress_allow.join(", ");
+            dangers.push(format!("CREDENZA_EGRESS_ALLOW: checks may reach {allowed}"));
+        }
+        if self.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+            dangers.push("CREDENZA_TRUSTED_PROXIES: anyone may claim any address".to_owned());
+        }
+        dangers
+    }
+
+    /// Every variable with the value in force; secrets are only said to be set.
+    pub fn explain(&self) -> Vec<Explained> {
+        let explained = |v: &'static variables::Variable| Explained {
+            name: v.name,
+            value: self.shown(v.name),
+            origin: self.origins.get(v.name).cloned().unwrap_or(Origin::Default),
+            meaning: v.meaning,
+        };
+        VARIABLES.iter().filter(|v| v.kind != Kind::Later).map(explained).collect()
+    }
+
+    fn shown(&self, name: &str) -> String {
+        let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(String::new, |p| p.display().to_string());
+        match (name, &self.root_key, &self.database) {
+            ("CREDENZA_LISTEN", ..) => self.listen.to_string(),
+            ("CREDENZA_PUBLIC_URL", ..) => self.public_url.to_string(),
+            ("CREDENZA_INSECURE_HTTP", ..) => u8::from(self.insecure_http).to_string(),
+            ("CREDENZA_DATA_DIR", ..) => self.data_dir.display().to_string(),
+            ("DATABASE_URL", _, Database::Sqlite(file)) => format!("sqlite://{}", file.display()),
+            ("DATABASE_URL", _, Database::Postgres(_)) => "(postgres, hidden)".to_owned(),
+            ("CREDENZA_ROOT_KEY_FILE", RootKeySource::Created(p) | RootKeySource::File(p), _) => {
+                p.display().to_string()
+            }
+            ("CREDENZA_ROOT_KEY", RootKeySource::Value(_), _) => "(hidden)".to_owned(),
+            ("CREDENZA_EGRESS_ALLOW", ..) => self.egress_allow.join(","),
+            ("CREDENZA_EGRESS_CA_FILE", ..) => path(&self.egress_ca_file),
+            ("CREDENZA_CATALOG_DIR", ..) => path(&self.catalog_dir),
+            ("CREDENZA_TRUSTED_PROXIES", ..) => {
+                self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            }
+            ("CREDENZA_SUPPORT_CONTACT", ..) => self.support_contact.clone().unwrap_or_default(),
+            ("CREDENZA_LOG", ..) => self.log.clone(),
+            ("CREDENZA_LOG_FORMAT", ..) => format!("{:?}", self.log_format).to_lowercase(),
+            _ => String::new(),
+        }
+    }
+
+    /// Rules that span several variables.
+    fn judge_transport(&self, given: &mut Given) {
+        if !self.is_https() && !parse::is_loopback(&self.public_url) && !self.insecure_http {
+            given.problem(
+                "CREDENZA_PUBLIC_URL",
+                "must be https off this machine: put a TLS proxy in front and give its https:// address, or accept \
+                 that passwords travel unencrypted with CREDENZA_INSECURE_HTTP=1",
+            );
+        }
+        let beside_data = match &self.root_key {
+            RootKeySource::Created(_) => true,
+            RootKeySource::File(path) => lies_within(path, &self.data_dir),
+            RootKeySource::Value(_) => false,
+        };
+        if self.is_https() && beside_data {
+            given.problem(
+                "CREDENZA_ROOT_KEY_FILE",
+                "must name a file outside CREDENZA_DATA_DIR when the public address is https; make one with: \
+                 (umask 077; openssl rand -base64 32 > /path/to/root.key)",
+            );
+        }
+    }
+}
+
+fn root_key(given: &mut Given, data_dir: &Path) -> RootKeySource {
+    let file = given.get("CREDENZA_ROOT_KEY_FILE", parse::path);
+    let value = given.get("CREDENZA_ROOT_KEY", parse::secret);
+    match (file, value) {
+        (Some(_), Some(value)) => {
+            given.problem("CREDENZA_ROOT_KEY", "and CREDENZA_ROOT_KEY_FILE are both set; keep one");
+            RootKeySource::Value(value)
+        }
+        (Some(file), None) => RootKeySource::File(file),
+        (None, Some(value)) => RootKeySource::Value(value),
+        (None, None) => RootKeySource::Created(data_dir.join("root.key")),
+    }
+}
+
+fn url_of(listen: SocketAddr) -> Result<Url, Problem> {
+    Url::parse(&format!("http://{listen}"))
+        .map_err(|e| Problem { variable: "CREDENZA_LISTEN".to_owned(), text: e.to_string() })
+}
+
+/// Whether a file lies in a directory, as far as the two exist also by their real paths.
+fn lies_within(file: &Path, dir: &Path) -> bool {
+    let real = |path: &Path| {
+        let known = path.canonicalize().ok();
+        let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+        known.or_else(parent).or_else(|| std::path::absolute(path).ok()).unwrap_or_else(|| path.to_owned())
+    };
+    real(file).starts_with(real(dir))
+}
+
+#[cfg(test)]
+mod tests;

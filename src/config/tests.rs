@@ -1,0 +1,202 @@
+use super::*;
+
+fn config(vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::from(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+/// The only problem: its variable and text.
+fn problem(vars: &[(&str, &str)]) -> (String, String) {
+    let ConfigError(mut problems) = config(vars).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let Problem { variable, text } = problems.remove(0);
+    (variable, text)
+}
+
+#[test]
+fn nothing_set_is_a_working_start_on_this_machine() {
+    let config = config(&[("PATH", "/bin"), ("HOME", "/root")]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080/");
+    assert!(matches!(&config.database, Database::Sqlite(path) if path == Path::new("./data/credenza.db")));
+    assert!(matches!(&config.root_key, RootKeySource::Created(path) if path == Path::new("./data/root.key")));
+    assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
+    assert!(config.egress_allow.is_empty() && config.trusted_proxies.is_empty() && !config.is_https());
+    assert_eq!(config.dangers().len(), 1, "{:?}", config.dangers());
+}
+
+#[test]
+fn t176_unknown_variables_are_refused_with_the_nearest_name() {
+    let (variable, text) = problem(&[("CREDENZA_LISTN", "127.0.0.1:1")]);
+    assert_eq!(variable, "CREDENZA_LISTN");
+    assert!(text.contains("did you mean CREDENZA_LISTEN?"), "{text}");
+    let (_, text) = problem(&[("CREDENZA_SOMETHING_ELSE_ENTIRELY", "1")]);
+    assert!(!text.contains("did you mean"), "{text}");
+    assert_eq!(problem(&[("CREDENZA_LISTEN_FILE", "/x")]).0, "CREDENZA_LISTEN_FILE");
+}
+
+#[test]
+fn t176_wrong_types_are_refused_not_defaulted() {
+    for (name, value) in [
+        ("CREDENZA_LISTEN", "8080"),
+        ("CREDENZA_LISTEN", "example.com:80"),
+        ("CREDENZA_LISTEN", "127.0.0.1:99999"),
+        ("CREDENZA_PUBLIC_URL", "vault.example.com"),
+        ("CREDENZA_PUBLIC_URL", "ftp://localhost"),
+        ("CREDENZA_PUBLIC_URL", "http://localhost/console"),
+        ("CREDENZA_PUBLIC_URL", "http://user:pass@localhost"),
+        ("CREDENZA_INSECURE_HTTP", "yes"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite://:memory:"),
+        ("DATABASE_URL", "sqlite:///x.db?mode=ro"),
+        ("CREDENZA_EGRESS_ALLOW", "a:1,,b:2"),
+        ("CREDENZA_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("CREDENZA_TRUSTED_PROXIES", "proxy"),
+        ("CREDENZA_SUPPORT_CONTACT", "a\nb"),
+        ("CREDENZA_LOG", "verbose"),
+        ("CREDENZA_LOG", "credenza=loud"),
+        ("CREDENZA_LOG_FORMAT", "xml"),
+    ] {
+        let (variable, text) = problem(&[(name, value)]);
+        assert_eq!(variable, name);
+        assert!(text.contains("must be") || text.contains("has "), "{text}");
+    }
+}
+
+#[test]
+fn t176_empty_values_are_refused_where_a_value_is_needed() {
+    assert!(problem(&[("CREDENZA_DATA_DIR", " ")]).1.contains("empty"));
+    assert!(problem(&[("CREDENZA_ROOT_KEY", "")]).1.contains("empty"));
+    let config = config(&[("CREDENZA_EGRESS_ALLOW", ""), ("CREDENZA_SUPPORT_CONTACT", "")]).unwrap();
+    assert!(config.egress_allow.is_empty() && config.support_contact.is_none());
+}
+
+#[test]
+fn settings_of_later_versions_are_refused_not_ignored() {
+    for name in [
+        "CREDENZA_ROOT_KEY_COMMAND",
+        "CREDENZA_MAIL_URL",
+        "CREDENZA_MAIL_URL_FILE",
+        "CREDENZA_MAIL_FROM",
+        "CREDENZA_METRICS_LISTEN",
+    ] {
+        let (variable, text) = problem(&[(name, "x")]);
+        assert_eq!(variable, name);
+        assert!(text.contains("not in this version"), "{text}");
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_no_value_with_it() {
+    let error = config(&[
+        ("CREDENZA_LISTEN", "x"),
+        ("CREDENZA_LOG_FORMAT", "x"),
+        ("DATABASE_URL", "postgre://u:hunter2@h/d"),
+        ("CREDENZA_NOPE", "hunter2"),
+    ])
+    .unwrap_err();
+    assert_eq!(error.0.len(), 4);
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
+fn plain_http_off_this_machine_must_be_asked_for() {
+    let (variable, text) = problem(&[("CREDENZA_PUBLIC_URL", "http://vault.example.com")]);
+    assert_eq!(variable, "CREDENZA_PUBLIC_URL");
+    assert!(text.contains("CREDENZA_INSECURE_HTTP=1"), "{text}");
+    assert_eq!(problem(&[("CREDENZA_LISTEN", "0.0.0.0:8080")]).0, "CREDENZA_PUBLIC_URL");
+    let vars = [("CREDENZA_PUBLIC_URL", "http://vault.example.com"), ("CREDENZA_INSECURE_HTTP", "1")];
+    let dangers = config(&vars).unwrap().dangers();
+    assert!(dangers.iter().any(|d| d.starts_with("CREDENZA_INSECURE_HTTP")), "{dangers:?}");
+    for url in ["http://localhost:9", "http://127.0.0.2", "http://[::1]:80"] {
+        assert!(config(&[("CREDENZA_PUBLIC_URL", url)]).is_ok(), "{url}");
+    }
+    let exposed = config(&[("CREDENZA_PUBLIC_URL", "http://localhost:8080"), ("CREDENZA_LISTEN", "0.0.0.0:8080")]);
+    let dangers = exposed.unwrap().dangers();
+    assert!(dangers.iter().any(|d| d.starts_with("CREDENZA_LISTEN")), "{dangers:?}");
+}
+
+#[test]
+fn https_wants_the_key_away_from_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, keys) = (dir.path().join("data"), dir.path().join("keys"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::create_dir(&keys).unwrap();
+    std::os::unix::fs::symlink(&data, dir.path().join("alias")).unwrap();
+    let with = |key: Option<PathBuf>| {
+        let mut vars = vec![("CREDENZA_PUBLIC_URL", "https://vault.example.com".to_owned())];
+        vars.push(("CREDENZA_DATA_DIR", data.display().to_string()));
+        vars.extend(key.map(|key| ("CREDENZA_ROOT_KEY_FILE", key.display().to_string())));
+        Config::from(vars.into_iter().map(|(name, value)| (name.to_owned(), value)))
+    };
+    for inside in [None, Some(data.join("root.key")), Some(dir.path().join("alias/k")), Some(keys.join("../data/k"))] {
+        let ConfigError(problems) = with(inside).unwrap_err();
+        assert_eq!(problems[0].variable, "CREDENZA_ROOT_KEY_FILE");
+    }
+    let config = with(Some(keys.join("root.key"))).unwrap();
+    assert!(config.is_https() && config.dangers().is_empty(), "{:?}", config.dangers());
+}
+
+#[test]
+fn secrets_may_come_from_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    std::fs::write(&path, "postgres://u:hunter2@h/d\n").unwrap();
+    let name = path.to_str().unwrap();
+    let from_file = config(&[("DATABASE_URL_FILE", name)]).unwrap();
+    let Database::Postgres(url) = &from_file.database else { panic!("not postgres") };
+    assert_eq!(url.expose(), "postgres://u:hunter2@h/d");
+    assert!(!format!("{from_file:?} {:?}", from_file.explain()).contains("hunter2"));
+    let twice = problem(&[("DATABASE_URL_FILE", name), ("DATABASE_URL", "sqlite://x.db")]);
+    assert!(twice.1.contains("twice"), "{twice:?}");
+    assert!(problem(&[("DATABASE_URL_FILE", "/nowhere/db")]).1.contains("cannot be read"));
+    std::fs::write(&path, "\n").unwrap();
+    assert!(problem(&[("DATABASE_URL_FILE", name)]).1.contains("empty"));
+}
+
+#[test]
+fn one_root_key_only() {
+    let both = [("CREDENZA_ROOT_KEY_FILE", "/k"), ("CREDENZA_ROOT_KEY", "hunter2")];
+    assert!(problem(&both).1.contains("keep one"));
+    let value = config(&both[1..]).unwrap();
+    assert!(matches!(value.root_key, RootKeySource::Value(_)));
+    assert!(!format!("{value:?} {:?} {:?}", value.explain(), value.dangers()).contains("hunter2"));
+    assert!(value.dangers()[0].starts_with("CREDENZA_ROOT_KEY:"));
+}
+
+#[test]
+fn t176_dangerous_settings_are_listed() {
+    let vars = [
+        ("CREDENZA_ROOT_KEY_FILE", "/etc/credenza/root.key"),
+        ("CREDENZA_EGRESS_ALLOW", "mail.internal:25, 10.0.0.0/8:5432"),
+        ("CREDENZA_TRUSTED_PROXIES", "0.0.0.0/0, ::1"),
+    ];
+    let config = config(&vars).unwrap();
+    assert_eq!(config.egress_allow, ["mail.internal:25", "10.0.0.0/8:5432"]);
+    let dangers = config.dangers();
+    assert_eq!(dangers.len(), 2, "{dangers:?}");
+    assert!(dangers[0].contains("mail.internal:25, 10.0.0.0/8:5432"));
+}
+
+#[test]
+fn what_is_explained_is_what_is_in_force() {
+    let config = config(&[("CREDENZA_LOG", "warn,credenza::egress=debug")]).unwrap();
+    let explained = config.explain();
+    let find = |name: &str| explained.iter().find(|e| e.name == name).unwrap();
+    assert_eq!(find("CREDENZA_LOG").value, "warn,credenza::egress=debug");
+    assert_eq!(find("CREDENZA_LOG").origin, Origin::Environment);
+    assert_eq!(find("DATABASE_URL").value, "sqlite://./data/credenza.db");
+    assert_eq!(find("DATABASE_URL").origin, Origin::Default);
+    assert_eq!(explained.len(), VARIABLES.iter().filter(|v| v.kind != Kind::Later).count());
+}
+
+#[test]
+fn a_free_port_moves_the_public_address_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut testing = Config::for_testing(dir.path()).unwrap();
+    testing.listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)));
+    assert_eq!(testing.public_url.as_str(), "http://127.0.0.1:4711/");
+    let mut fixed = config(&[("CREDENZA_PUBLIC_URL", "http://localhost:9")]).unwrap();
+    fixed.listening_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)));
+    assert_eq!(fixed.public_url.as_str(), "http://localhost:9/");
+}

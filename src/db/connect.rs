@@ -1,0 +1,127 @@
+//! Connecting by the scheme of the address, with the settings that durability rests on.
+
+use super::AnyConnection;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the data lies: `sqlite://PATH` or `postgres://…`.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file on a local disk.
+    Sqlite(PathBuf),
+    /// A libpq address.
+    Postgres(String),
+}
+
+/// Why an address of a database is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    /// Neither of the two schemes.
+    #[error("DATABASE_URL must begin with sqlite:// or postgres://")]
+    Scheme,
+    /// No path behind `sqlite://`.
+    #[error("DATABASE_URL names no file: write sqlite:///path/to/credenza.db")]
+    NoPath,
+    /// The address cannot be read.
+    #[error("DATABASE_URL cannot be read as a PostgreSQL address")]
+    Unreadable,
+    /// A server elsewhere would be spoken to in clear text.
+    #[error(
+        "DATABASE_URL leads off this machine without encryption: add sslmode=verify-full and use a build with the pg-tls feature"
+    )]
+    Unencrypted,
+}
+
+impl fmt::Debug for DatabaseUrl {
+    /// Without the password that a PostgreSQL address may hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl DatabaseUrl {
+    /// Reads an address and refuses one that would send data in clear text off this machine.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            return if path.is_empty() { Err(UrlError::NoPath) } else { Ok(Self::Sqlite(path.into())) };
+        }
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return Err(UrlError::Scheme);
+        }
+        let url = url::Url::parse(text).map_err(|_| UrlError::Unreadable)?;
+        let option = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        let host = option("host").or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let local = host.is_empty()
+            || host.starts_with('/')
+            || host.starts_with("%2F")
+            || matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1" | "[::1]");
+        let encrypted = matches!(option("sslmode").as_deref(), Some("require" | "verify-ca" | "verify-full"));
+        if local || (encrypted && cfg!(feature = "pg-tls")) {
+            Ok(Self::Postgres(text.to_owned()))
+        } else {
+            Err(UrlError::Unencrypted)
+        }
+    }
+
+    /// Opens a connection that may write.
+    pub fn connect(&self) -> Result<AnyConnection, ConnectionError> {
+        match self {
+            Self::Postgres(url) => {
+                let mut conn = PgConnection::establish(url)?;
+                conn.batch_execute("SET TIME ZONE 'UTC'").map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(AnyConnection::Postgres(conn))
+            }
+            Self::Sqlite(path) => {
+                let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("path is not UTF-8".into()))?;
+                let mut conn = SqliteConnection::establish(path)?;
+                // Each PRAGMA alone: a failing one must not swallow those behind it.
+                for pragma in [
+                    "PRAGMA busy_timeout = 5000",
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = FULL",
+                    "PRAGMA foreign_keys = ON",
+                    "PRAGMA trusted_schema = OFF",
+                    "PRAGMA secure_delete = ON",
+                    "PRAGMA cell_size_check = ON",
+                    "PRAGMA wal_autocheckpoint = 1000",
+                    "PRAGMA cache_size = -16384",
+                    "PRAGMA mmap_size = 268435456",
+                ] {
+                    conn.batch_execute(pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
+                }
+                Ok(AnyConnection::Sqlite(conn))
+            }
+        }
+    }
+
+    /// Opens a connection for reading units: on SQLite it cannot write.
+    pub fn connect_for_reading(&self) -> Result<AnyConnection, ConnectionError> {
+        let mut conn = self.connect()?;
+        if let AnyConnection::Sqlite(conn) = &mut conn {
+            conn.batch_execute("PRAGMA query_only = ON").map_err(ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatabaseUrl, UrlError};
+
+    #[test]
+    fn schemes_and_clear_text() {
+        assert!(matches!(DatabaseUrl::parse("sqlite:///x/y.db"), Ok(DatabaseUrl::Sqlite(_))));
+        assert!(matches!(DatabaseUrl::parse("sqlite://"), Err(UrlError::NoPath)));
+        assert!(matches!(DatabaseUrl::parse("/x/y.db"), Err(UrlError::Scheme)));
+        assert!(matches!(DatabaseUrl::parse("postgres://a:b@localhost/c"), Ok(DatabaseUrl::Postgres(_))));
+        assert!(matches!(DatabaseUrl::parse("postgres:///c?host=/run/postgresql"), Ok(DatabaseUrl::Postgres(_))));
+        assert!(matches!(DatabaseUrl::parse("postgres://a:b@db.example/c"), Err(UrlError::Unencrypted)));
+        let shown = format!("{:?}", DatabaseUrl::parse("postgres://a:hunter2@localhost/c"));
+        assert!(!shown.contains("hunter2"));
+    }
+}

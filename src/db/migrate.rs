@@ -1,0 +1,69 @@
+//! Brings the schema up to date at start, under a lock, before any pool exists.
+
+use super::{AnyConnection, DatabaseUrl};
+use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::collections::BTreeSet;
+use std::fs::File;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// “credenza” in the lock table of PostgreSQL.
+const ADVISORY_LOCK: &str = "SELECT pg_advisory_lock(7165064733)";
+
+/// Why the database cannot be used (exit 2).
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// It cannot be opened or reached.
+    #[error("The database cannot be opened: {0}")]
+    Connect(#[from] diesel::ConnectionError),
+    /// Its schema was made by a newer program.
+    #[error(
+        "The database was made by a newer Credenza (it has migration {0}). Start that version, or restore a backup made before the upgrade."
+    )]
+    Newer(String),
+    /// A migration did not run.
+    #[error("The database could not be brought up to date: {0}")]
+    Failed(String),
+    /// The lock file beside the database cannot be used.
+    #[error("The lock beside the database cannot be taken: {0}")]
+    Lock(#[from] std::io::Error),
+}
+
+pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {
+    let _lock = match url {
+        DatabaseUrl::Sqlite(path) => {
+            let file = File::options().create(true).append(true).open(path.with_extension("lock"))?;
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(std::io::Error::from)?;
+            Some(file)
+        }
+        DatabaseUrl::Postgres(_) => None,
+    };
+    match url.connect()? {
+        AnyConnection::Sqlite(mut conn) => bring_up(&mut conn, SQLITE),
+        AnyConnection::Postgres(mut conn) => {
+            // Held until this connection closes at the end of the arm.
+            conn.batch_execute(ADVISORY_LOCK).map_err(|e| MigrateError::Failed(e.to_string()))?;
+            bring_up(&mut conn, POSTGRES)
+        }
+    }
+}
+
+fn bring_up<DB, C>(conn: &mut C, source: EmbeddedMigrations) -> Result<(), MigrateError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let failed = |error: &dyn std::fmt::Display| MigrateError::Failed(error.to_string());
+    let known: Vec<Box<dyn Migration<DB>>> = MigrationSource::<DB>::migrations(&source).map_err(|e| failed(&e))?;
+    let known: BTreeSet<String> = known.iter().map(|m| m.name().version().to_string()).collect();
+    let applied: Vec<MigrationVersion<'_>> = conn.applied_migrations().map_err(|e| failed(&e))?;
+    if let Some(newer) = applied.iter().map(ToString::to_string).find(|v| !known.contains(v)) {
+        return Err(MigrateError::Newer(newer));
+    }
+    conn.run_pending_migrations(source).map_err(|e| failed(&e))?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The two doors to the database, [`Db::read`] and [`Db::write`]; nothing else opens a connection.
+//!
+//! A unit of work commits on `Ok` and rolls back on `Err`. A refusal that must leave a trace is a value.
+
+mod any;
+mod connect;
+pub mod dialect;
+mod migrate;
+mod pool;
+pub mod schema;
+pub mod types;
+mod writer;
+
+pub use any::{AnyConnection, MultiBackend};
+pub use connect::{DatabaseUrl, UrlError};
+pub use migrate::MigrateError;
+
+use crate::error::{Error, Result};
+use pool::Pool;
+use std::sync::Arc;
+use writer::Writer;
+
+/// What a reading unit gets.
+pub type Conn = AnyConnection;
+
+/// A write transaction: model functions that change something demand one.
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+}
+
+impl Tx<'_> {
+    /// The connection, for queries inside this transaction.
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    /// Runs `f` in a savepoint: its changes are undone if it fails, the rest of the unit goes on.
+    ///
+    /// Needed wherever a violated constraint is expected, since PostgreSQL gives up the whole
+    /// transaction otherwise.
+    pub fn savepoint<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        use diesel::Connection;
+        self.conn.transaction(|conn| f(&mut Tx { conn }))
+    }
+}
+
+/// The database: cheap to clone, shared by every task.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: DatabaseUrl,
+    pool: Pool,
+    /// SQLite has one writer; PostgreSQL writes through the pool.
+    writer: Option<Writer>,
+}
+
+impl Db {
+    /// Opens the database, brings its schema up to date under a lock, and fills the pool.
+    ///
+    /// Blocks; for start-up only. Fails when the server cannot be reached, when the schema is
+    /// newer than this program, or when a migration fails.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, MigrateError> {
+        migrate::run(url)?;
+        let pool = Pool::open(url)?;
+        let writer = match url {
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone())?),
+            DatabaseUrl::Postgres(_) => None,
+        };
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, writer }) })
+    }
+
+    /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
+    pub async fn read<T, F>(&self, unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.inner.pool.read(unit).await
+    }
+
+    /// Runs a writing unit in one transaction; the answer comes after the commit.
+    ///
+    /// The unit may run again (PostgreSQL: serialization failure, deadlock), so it must have no
+    /// effect but on the database. No network and no password hashing in here.
+    pub async fn write<T, F>(&self, unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match &self.inner.writer {
+            Some(writer) => writer.write(unit).await,
+            None => self.inner.pool.write(unit).await,
+        }
+    }
+
+    /// Folds SQLite's write-ahead log into the file; nothing to do on PostgreSQL.
+    pub async fn checkpoint(&self) -> Result<()> {
+        let url = self.inner.url.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut conn = url.connect().map_err(Error::unavailable)?;
+            dialect::checkpoint(&mut conn)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    /// Settings of every pooled SQLite connection that durability rests on, for tests: `(journal_mode, synchronous)`.
+    pub async fn durability(&self) -> Result<Vec<(String, i32)>> {
+        let mut found = self.inner.pool.durability().await?;
+        if let Some(writer) = &self.inner.writer {
+            found.push(writer.write(|tx| dialect::durability(tx.conn())).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// Turns a database error that no rule can mend into [`Error::Unavailable`]; leaves the others.
+fn judged(error: Error) -> Error {
+    if is_storage_fault(&error) { Error::unavailable(format!("database: {error:?}")) } else { error }
+}
+
+/// Whether the storage itself failed (disk, memory, connection), as against a rule or a constraint.
+fn is_storage_fault(error: &Error) -> bool {
+    use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+    match error {
+        Error::Database(Diesel::DatabaseError(kind, _)) => !matches!(
+            kind,
+            Kind::UniqueViolation | Kind::ForeignKeyViolation | Kind::NotNullViolation | Kind::CheckViolation
+        ),
+        Error::Database(Diesel::BrokenTransactionManager | Diesel::RollbackErrorOnCommit { .. }) => true,
+        _ => false,
+    }
+}
+
+/// Whether the connection to the server is gone.
+fn is_lost(error: &Error) -> bool {
+    use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+    match error {
+        Error::Database(Diesel::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)) => true,
+        Error::Database(Diesel::BrokenTransactionManager) => true,
+        Error::Database(Diesel::RollbackErrorOnCommit { .. }) => true,
+        Error::Database(Diesel::DatabaseError(Kind::Unknown, info)) => {
+            let text = info.message();
+            text.contains("server closed the connection")
+                || text.contains("terminating connection")
+                || text.contains("no connection to the server")
+                || text.contains("could not receive data from server")
+        }
+        _ => false,
+    }
+}
+
+/// Whether PostgreSQL asks to run the whole unit again (40001, 40P01).
+fn wants_retry(error: &Error) -> bool {
+    use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+    match error {
+        Error::Database(Diesel::DatabaseError(Kind::SerializationFailure, _)) => true,
+        Error::Database(Diesel::DatabaseError(Kind::Unknown, info)) => info.message().contains("deadlock detected"),
+        _ => false,
+    }
+}
+
+/// Runs a unit so that a panic in it is an error of that unit alone.
+fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f))
+        .unwrap_or_else(|_| Err(Error::internal("a unit of work panicked")))
+}

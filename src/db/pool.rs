@@ -1,0 +1,178 @@
+//! Connections for reading units, and for PostgreSQL's writing units.
+
+use super::{AnyConnection, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, judged, wants_retry};
+use crate::error::{Error, Result};
+use diesel::Connection;
+use diesel::r2d2::ManageConnection;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+const READERS: u32 = 4;
+const SERVER_CONNECTIONS: u32 = 10;
+const WAIT: Duration = Duration::from_secs(5);
+const RETRIES: u32 = 3;
+
+struct Manager(DatabaseUrl);
+
+/// A connection, and whether it was seen to be dead.
+struct Held {
+    conn: AnyConnection,
+    lost: bool,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Held;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Held, Self::Error> {
+        let conn = self.0.connect_for_reading().map_err(diesel::r2d2::Error::ConnectionError)?;
+        Ok(Held { conn, lost: false })
+    }
+
+    fn is_valid(&self, _: &mut Held) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn has_broken(&self, held: &mut Held) -> bool {
+        held.lost
+    }
+}
+
+pub(super) struct Pool {
+    pool: diesel::r2d2::Pool<Manager>,
+    /// Waiting happens here, not on a blocking thread each.
+    slots: Arc<Semaphore>,
+    size: u32,
+}
+
+impl Pool {
+    pub(super) fn open(url: &DatabaseUrl) -> Result<Self, MigrateError> {
+        let size = match url {
+            DatabaseUrl::Sqlite(_) => READERS,
+            DatabaseUrl::Postgres(_) => SERVER_CONNECTIONS,
+        };
+        let pool = diesel::r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(WAIT)
+            .build(Manager(url.clone()))
+            .map_err(|e| MigrateError::Failed(e.to_string()))?;
+        Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size })
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit> {
+        tokio::time::timeout(WAIT, self.slots.clone().acquire_owned())
+            .await
+            .map_err(|_| Error::unavailable("no database connection came free"))?
+            .map_err(Error::unavailable)
+    }
+
+    pub(super) async fn read<T, F>(&self, mut unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let slot = self.slot().await?;
+        let (pool, attempts) = (self.pool.clone(), self.size + 1);
+        tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            with_live(&pool, attempts, |conn| caught(|| unit(conn))).map_err(judged)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    pub(super) async fn write<T, F>(&self, mut unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let slot = self.slot().await?;
+        let (pool, attempts) = (self.pool.clone(), self.size + 1);
+        tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            let mut tries = 0;
+            loop {
+                let done = write_once(&pool, attempts, &mut unit);
+                match done {
+                    Err(error) if wants_retry(&error) && tries < RETRIES => {
+                        tries += 1;
+                        pause(tries);
+                    }
+                    done => return done.map_err(judged),
+                }
+            }
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    pub(super) async fn durability(&self) -> Result<Vec<(String, i32)>> {
+        let (pool, size) = (self.pool.clone(), self.size);
+        tokio::task::spawn_blocking(move || {
+            let mut held = Vec::new();
+            for _ in 0..size {
+                held.push(pool.get().map_err(Error::unavailable)?);
+            }
+            held.iter_mut().map(|h| dialect::durability(&mut h.conn)).collect()
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+}
+
+/// Runs a writing unit once. A connection that was dead before the unit began is replaced and the
+/// unit begun again; one that is lost later leaves the outcome to the caller as an error.
+fn write_once<T>(
+    pool: &diesel::r2d2::Pool<Manager>,
+    attempts: u32,
+    unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    use diesel::connection::SimpleConnection;
+    let mut begun = false;
+    for _ in 0..attempts {
+        let mut held = pool.get().map_err(Error::unavailable)?;
+        if let Err(error) = held.conn.batch_execute("SELECT 1") {
+            held.lost = true;
+            tracing::debug!(%error, "a pooled connection was dead");
+            continue;
+        }
+        let done = held.conn.transaction(|conn| {
+            begun = true;
+            caught(|| unit(&mut Tx { conn }))
+        });
+        if let Err(error) = &done {
+            held.lost = is_lost(error);
+        }
+        return done;
+    }
+    Err(Error::unavailable(if begun { "the database went away" } else { "the database does not answer" }))
+}
+
+/// Runs `f` on a connection, and again on another while the server turns out to have gone away.
+fn with_live<T>(
+    pool: &diesel::r2d2::Pool<Manager>,
+    attempts: u32,
+    mut f: impl FnMut(&mut Conn) -> Result<T>,
+) -> Result<T> {
+    let mut last = Error::unavailable("the database does not answer");
+    for _ in 0..attempts {
+        let mut held = pool.get().map_err(Error::unavailable)?;
+        match f(&mut held.conn) {
+            Err(error) if is_lost(&error) => {
+                held.lost = true;
+                last = error;
+            }
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+/// A short pause that differs between competitors.
+fn pause(tries: u32) {
+    let jitter = getrandom::u32().unwrap_or(7) % 20;
+    std::thread::sleep(Duration::from_millis(u64::from(5 * tries * tries + jitter)));
+}

@@ -1,0 +1,233 @@
+//! The tables, once for both databases. `tests/it/schema.rs` compares this with what the migrations make.
+
+#![expect(missing_docs, reason = "the columns are documented by their migrations")]
+
+diesel::table! {
+    instance (id) {
+        id -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    instance_roots (version, root_label) {
+        version -> Integer,
+        root_label -> Text,
+        check_value -> Text,
+        wrapped -> Binary,
+        state -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    workspaces (id) {
+        id -> Text,
+        slug -> Text,
+        name -> Text,
+        settings -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    workspace_keys (workspace_id, version) {
+        workspace_id -> Text,
+        version -> Integer,
+        wrapped -> Binary,
+        state -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        email_key -> Text,
+        email -> Text,
+        name -> Text,
+        password_hash -> Text,
+        theme -> Text,
+        shortcuts -> Bool,
+        totp_sealed -> Nullable<Binary>,
+        totp_last_step -> Nullable<BigInt>,
+        disabled_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    memberships (workspace_id, user_id) {
+        workspace_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        reason -> Text,
+        expires_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        auth_at -> Timestamp,
+        seen_at -> Timestamp,
+        address -> Text,
+        agent -> Text,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    sign_in_attempts (bucket) {
+        bucket -> Text,
+        failures -> Integer,
+        day_failures -> Integer,
+        day_from -> Timestamp,
+        open_at -> Timestamp,
+        touched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    credentials (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        handle -> Text,
+        name -> Text,
+        name_key -> Text,
+        integration -> Text,
+        method -> Text,
+        environment -> Text,
+        description -> Text,
+        tags -> Text,
+        place -> Text,
+        badge -> Text,
+        status -> Text,
+        outcome -> Text,
+        code -> Text,
+        hint -> Text,
+        identity -> Text,
+        checked_at -> Nullable<Timestamp>,
+        good_at -> Nullable<Timestamp>,
+        next_check_at -> Nullable<Timestamp>,
+        expires_at -> Nullable<Timestamp>,
+        live_version -> BigInt,
+        revision -> BigInt,
+        suspended_at -> Nullable<Timestamp>,
+        deleted_at -> Nullable<Timestamp>,
+        deleted_by -> Text,
+        created_at -> Timestamp,
+        created_by -> Text,
+        last_used_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    credential_words (workspace_id, credential_id, word) {
+        workspace_id -> Text,
+        credential_id -> Text,
+        word -> Text,
+    }
+}
+
+diesel::table! {
+    credential_counts (workspace_id, status) {
+        workspace_id -> Text,
+        status -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    credential_versions (workspace_id, credential_id, version) {
+        workspace_id -> Text,
+        credential_id -> Text,
+        version -> BigInt,
+        config -> Text,
+        secret_names -> Text,
+        destination -> Text,
+        sealed -> Nullable<Binary>,
+        key_version -> Integer,
+        state -> Text,
+        created_at -> Timestamp,
+        created_by -> Text,
+        retire_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    credential_fingerprints (workspace_id, fingerprint, credential_id) {
+        workspace_id -> Text,
+        fingerprint -> Text,
+        credential_id -> Text,
+    }
+}
+
+diesel::table! {
+    credential_checks (workspace_id, credential_id, id) {
+        workspace_id -> Text,
+        credential_id -> Text,
+        id -> Text,
+        at -> Timestamp,
+        cause -> Text,
+        outcome -> Text,
+        code -> Text,
+        hint -> Text,
+        steps -> Text,
+        ms -> Integer,
+    }
+}
+
+diesel::table! {
+    audit_heads (chain) {
+        chain -> Text,
+        seq -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_events (chain, seq) {
+        chain -> Text,
+        seq -> BigInt,
+        at -> Timestamp,
+        request_id -> Text,
+        actor_kind -> Text,
+        actor_id -> Text,
+        session -> Text,
+        address -> Text,
+        agent -> Text,
+        action -> Text,
+        target_kind -> Text,
+        target_id -> Text,
+        outcome -> Text,
+        code -> Text,
+        details -> Text,
+        prev_hash -> Binary,
+        hash -> Binary,
+        mac -> Binary,
+        mac_key -> Integer,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    instance,
+    instance_roots,
+    workspaces,
+    workspace_keys,
+    users,
+    memberships,
+    sessions,
+    sign_in_attempts,
+    credentials,
+    credential_words,
+    credential_counts,
+    credential_versions,
+    credential_fingerprints,
+    credential_checks,
+    audit_heads,
+    audit_events,
+);

@@ -1,0 +1,97 @@
+//! Who belongs to a workspace, and as what.
+
+use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
+use super::user::User;
+use super::workspace::Workspace;
+use super::{Means, audit};
+use crate::clock::At;
+use crate::db::schema::{memberships, users, workspaces};
+use crate::db::{Conn, Tx};
+use crate::error::Result;
+use crate::id::Id;
+use diesel::prelude::*;
+
+/// A person in a workspace that was asked for by its slug.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The person.
+    pub user: User,
+    /// Their role in it.
+    pub role: Role,
+}
+
+impl Standing {
+    /// Where `user` stands in the workspace `slug`: `None` for no such workspace and for strangers alike.
+    pub fn find(conn: &mut Conn, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
+        let row: Option<(Workspace, User, Role)> = memberships::table
+            .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+            .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+            .filter(workspaces::slug.eq(slug).and(memberships::user_id.eq(user)))
+            .filter(users::disabled_at.is_null())
+            .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+            .select((Workspace::as_select(), User::as_select(), memberships::role))
+            .first(conn)
+            .optional()?;
+        Ok(row.map(|(workspace, user, role)| Self { workspace, user, role }))
+    }
+
+    /// The permission, if the role has it.
+    pub fn allowed<P: Permission>(&self, actor: Actor) -> Option<Allowed<P>> {
+        Allowed::person(self.workspace.id.clone(), self.user.id.clone(), self.role, actor)
+    }
+}
+
+/// The current role of a person in a workspace.
+pub(super) fn role(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<User>, now: At) -> Result<Option<Role>> {
+    Ok(memberships::table
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+        .filter(memberships::workspace_id.eq(workspace).and(memberships::user_id.eq(user)))
+        .filter(users::disabled_at.is_null())
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .select(memberships::role)
+        .first(conn)
+        .optional()?)
+}
+
+/// The workspaces open to a person, by name; at most `limit`.
+pub fn workspaces_of(conn: &mut Conn, user: &Id<User>, now: At, limit: i64) -> Result<Vec<Workspace>> {
+    Ok(memberships::table
+        .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+        .filter(memberships::user_id.eq(user))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .order(workspaces::slug)
+        .limit(limit)
+        .select(Workspace::as_select())
+        .load(conn)?)
+}
+
+/// Adds a person to a workspace; [`crate::error::Error::Conflict`] if they are in it already.
+pub fn add(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageMembers>,
+    user: &Id<User>,
+    role: Role,
+) -> Result<()> {
+    let now = means.now();
+    allowed.begin(tx, now)?;
+    let workspace = allowed.workspace().clone();
+    let done = tx.savepoint(|tx| {
+        diesel::insert_into(memberships::table)
+            .values((
+                memberships::workspace_id.eq(&workspace),
+                memberships::user_id.eq(user),
+                memberships::role.eq(role),
+                memberships::reason.eq(""),
+                memberships::created_at.eq(now),
+            ))
+            .execute(tx.conn())?;
+        Ok(())
+    });
+    super::unique_as(done, "This person is in the workspace already.")?;
+    let entry = audit::Entry::allow("member.added", audit::Target::user(user)).detail("role", role.as_str());
+    audit::record(tx, means, workspace.as_str(), allowed.actor(), entry)?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! One file a noun: its row, its rules, its queries and its audit line.
+//!
+//! Whatever changes something takes a [`crate::db::Tx`] and an [`permission::Allowed`], so that neither
+//! the transaction nor the permission can be forgotten. Nothing here touches the network.
+
+pub mod attempt;
+pub mod audit;
+pub mod audit_verify;
+pub mod check_record;
+pub mod count;
+pub mod credential;
+pub mod credential_change;
+pub mod credential_list;
+pub mod fingerprint;
+pub mod housekeeping;
+pub mod instance;
+pub mod membership;
+pub mod permission;
+pub mod session;
+pub mod status;
+pub mod user;
+pub mod version;
+pub mod word;
+pub mod workspace;
+pub mod workspace_key;
+
+use crate::clock::{At, Clock};
+use crate::crypto::keyring::Keyring;
+use std::sync::Arc;
+
+/// What a change needs besides the transaction and the permission: keys and the time.
+#[derive(Clone)]
+pub struct Means {
+    /// Seals secrets and signs audit lines.
+    pub keyring: Arc<Keyring>,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl Means {
+    /// The current instant.
+    pub fn now(&self) -> At {
+        self.clock.now()
+    }
+}
+
+/// Turns a violated unique key into [`crate::error::Error::Conflict`] with our words.
+fn unique_as<T>(done: crate::error::Result<T>, words: &str) -> crate::error::Result<T> {
+    use crate::error::Error;
+    use diesel::result::{DatabaseErrorKind, Error as Diesel};
+    match done {
+        Err(Error::Database(Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
+            Err(Error::Conflict(words.to_owned()))
+        }
+        done => done,
+    }
+}

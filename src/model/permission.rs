@@ -1,0 +1,165 @@
+//! A permission is a value that must be held: [`Allowed<P>`] cannot be made outside this room.
+
+use super::membership;
+use super::workspace::Workspace;
+use crate::clock::At;
+use crate::db::Tx;
+use crate::db::types::text_enum;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use std::marker::PhantomData;
+
+text_enum! {
+    /// What a person may do in one workspace.
+    Role {
+        /// Manages credentials, people and settings.
+        Admin = "admin",
+        /// Sees names, types and status.
+        Member = "member",
+        /// Audits, without seeing secrets.
+        Support = "support",
+    }
+}
+
+/// Something that may be allowed in a workspace.
+pub trait Permission: 'static {
+    /// Its name in the audit log.
+    const NAME: &'static str;
+    /// The roles that have it.
+    const ROLES: &'static [Role];
+}
+
+macro_rules! permissions {
+    ($($(#[$meta:meta])* $name:ident = $text:literal: $($role:ident)+;)+) => {
+        $($(#[$meta])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Permission for $name {
+            const NAME: &'static str = $text;
+            const ROLES: &'static [Role] = &[$(Role::$role),+];
+        })+
+
+        /// Every permission with the roles that have it.
+        pub const ALL: &[(&str, &[Role])] = &[$(($text, &[$(Role::$role),+])),+];
+    };
+}
+
+permissions! {
+    /// See names, services, methods, environments and statuses.
+    ReadCredentials = "credentials.read": Admin Member Support;
+    /// Read the guide pages of the services.
+    ReadIntegrations = "integrations.read": Admin Member Support;
+    /// Store a new credential.
+    CreateCredential = "credentials.create": Admin;
+    /// Change fields of a credential.
+    EditCredential = "credentials.edit": Admin;
+    /// Give a credential another name.
+    RenameCredential = "credentials.rename": Admin;
+    /// Replace the secret of a credential.
+    RotateCredential = "credentials.rotate": Admin;
+    /// Run the live check of a stored credential.
+    VerifyCredential = "credentials.verify": Admin;
+    /// Delete a credential, and see and purge what was deleted.
+    DeleteCredential = "credentials.delete": Admin;
+    /// Bring a deleted credential back.
+    RestoreCredential = "credentials.restore": Admin;
+    /// Let statuses age and deleted credentials go; only the program itself does this.
+    KeepHouse = "credentials.housekeeping": Admin;
+    /// Add people to a workspace.
+    ManageMembers = "members.manage": Admin;
+}
+
+/// Who acts, as the audit log names them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Actor {
+    /// `person`, `operator`, `job` or `anonymous`.
+    pub kind: &'static str,
+    /// The person's id, the job's name, or empty.
+    pub id: String,
+    /// The first characters of the hashed session key, or empty.
+    pub session: String,
+    /// The client's address, or empty.
+    pub address: String,
+    /// The client's description of itself, at most 200 characters, on one line.
+    pub agent: String,
+    /// The request that the act belongs to, or empty.
+    pub request_id: String,
+}
+
+impl Actor {
+    /// Whoever has a shell on the machine.
+    pub fn operator() -> Self {
+        Self { kind: "operator", ..Self::default() }
+    }
+
+    /// The program itself, at one of its jobs.
+    pub fn job(name: &str) -> Self {
+        Self { kind: "job", id: name.to_owned(), ..Self::default() }
+    }
+}
+
+/// Proof that somebody may do `P` in one workspace, and who it is.
+#[derive(Debug)]
+pub struct Allowed<P> {
+    workspace: Id<Workspace>,
+    actor: Actor,
+    /// The person whose membership is read again inside each write; none for the shell and for jobs.
+    person: Option<Id<super::user::User>>,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for Allowed<P> {
+    fn clone(&self) -> Self {
+        Self {
+            workspace: self.workspace.clone(),
+            actor: self.actor.clone(),
+            person: self.person.clone(),
+            permission: PhantomData,
+        }
+    }
+}
+
+impl<P: Permission> Allowed<P> {
+    /// For a person whose role was just read; `None` if the role does not have the permission.
+    pub(super) fn person(
+        workspace: Id<Workspace>,
+        user: Id<super::user::User>,
+        role: Role,
+        actor: Actor,
+    ) -> Option<Self> {
+        P::ROLES.contains(&role).then(|| Self { workspace, actor, person: Some(user), permission: PhantomData })
+    }
+
+    /// For the operator at the shell.
+    pub fn operator(workspace: Id<Workspace>) -> Self {
+        Self { workspace, actor: Actor::operator(), person: None, permission: PhantomData }
+    }
+
+    /// For one of the program's own jobs.
+    pub fn job(workspace: Id<Workspace>, name: &str) -> Self {
+        Self { workspace, actor: Actor::job(name), person: None, permission: PhantomData }
+    }
+
+    /// The workspace it holds in.
+    pub fn workspace(&self) -> &Id<Workspace> {
+        &self.workspace
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Locks the workspace's chain and reads the membership again, inside the write that needs it:
+    /// a role taken away a moment ago is felt.
+    pub(super) fn begin(&self, tx: &mut Tx<'_>, now: At) -> Result<()> {
+        super::audit::lock(tx, self.workspace.as_str())?;
+        let Some(user) = &self.person else { return Ok(()) };
+        match membership::role(tx.conn(), &self.workspace, user, now)? {
+            None => Err(Error::NotFound),
+            Some(role) if P::ROLES.contains(&role) => Ok(()),
+            Some(_) => Err(Error::Forbidden),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Signed-in sessions. Only a hash of the key is kept.
+
+use super::user::User;
+use crate::clock::At;
+use crate::db::schema::{sessions, users};
+use crate::db::{Conn, Tx};
+use crate::error::Result;
+use crate::id::Id;
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+/// A session ends after this long without a request.
+pub const IDLE: TimeDelta = TimeDelta::minutes(60);
+/// A session ends this long after signing in, whatever happens.
+pub const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
+/// `seen_at` is written at most this often.
+const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// One session.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(crate::db::MultiBackend))]
+pub struct Session {
+    /// SHA-256 of the key in the cookie, in hexadecimal.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: Id<User>,
+    /// When it began.
+    pub created_at: At,
+    /// When the password was last given.
+    pub auth_at: At,
+    /// When it was last used, to the minute.
+    pub seen_at: At,
+}
+
+/// A session to be stored.
+pub struct NewSession<'a> {
+    /// SHA-256 of the key in the cookie, in hexadecimal.
+    pub id: &'a str,
+    /// Whose it is.
+    pub user_id: &'a Id<User>,
+    /// When the password was given.
+    pub auth_at: At,
+    /// The client's address.
+    pub address: &'a str,
+    /// The client's description of itself.
+    pub agent: &'a str,
+}
+
+impl Session {
+    /// The session of this key hash, if it has not ended and its person has not been disabled.
+    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<Self>> {
+        Ok(sessions::table
+            .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+            .filter(sessions::id.eq(id))
+            .filter(users::disabled_at.is_null())
+            .filter(sessions::seen_at.gt(now.plus(-IDLE)))
+            .filter(sessions::created_at.gt(now.plus(-ABSOLUTE)))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+
+    /// Whether `seen_at` is old enough to be written again.
+    pub fn is_stale(&self, now: At) -> bool {
+        now.since(self.seen_at) >= SEEN_EVERY
+    }
+
+    /// Stores a new session.
+    pub fn create(tx: &mut Tx<'_>, new: &NewSession<'_>, now: At) -> Result<()> {
+        diesel::insert_into(sessions::table)
+            .values((
+                sessions::id.eq(new.id),
+                sessions::user_id.eq(new.user_id),
+                sessions::created_at.eq(now),
+                sessions::auth_at.eq(new.auth_at),
+                sessions::seen_at.eq(now),
+                sessions::address.eq(new.address),
+                sessions::agent.eq(new.agent),
+                sessions::state.eq("{}"),
+            ))
+            .execute(tx.conn())?;
+        Ok(())
+    }
+
+    /// Notes that the session was used.
+    pub fn touch(tx: &mut Tx<'_>, id: &str, now: At) -> Result<()> {
+        diesel::update(sessions::table.filter(sessions::id.eq(id)))
+            .set(sessions::seen_at.eq(now))
+            .execute(tx.conn())?;
+        Ok(())
+    }
+
+    /// Ends a session.
+    pub fn end(tx: &mut Tx<'_>, id: &str) -> Result<()> {
+        diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(tx.conn())?;
+        Ok(())
+    }
+
+    /// Removes what has ended by itself; returns how many.
+    pub fn sweep(tx: &mut Tx<'_>, now: At) -> Result<usize> {
+        let ended = sessions::seen_at.le(now.plus(-IDLE)).or(sessions::created_at.le(now.plus(-ABSOLUTE)));
+        Ok(diesel::delete(sessions::table.filter(ended)).execute(tx.conn())?)
+    }
+}

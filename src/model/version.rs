@@ -1,0 +1,201 @@
+//! Versions of a credential's values: what may be shown in clear, the secrets sealed.
+
+use super::credential::Credential;
+use super::workspace::Workspace;
+use super::{Means, workspace_key};
+use crate::catalog::form::Values;
+use crate::clock::At;
+use crate::crypto::context::{Context, SecretPlace};
+use crate::crypto::envelope::{self, OpenError};
+use crate::db::schema::credential_versions as versions;
+use crate::db::types::{Json, text_enum};
+use crate::db::{Conn, Tx};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::secret::Secret;
+use diesel::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+text_enum! {
+    /// What a version is for.
+    VersionState {
+        /// Entered, not yet served.
+        Staged = "staged",
+        /// The one in use.
+        Live = "live",
+        /// Superseded; its secret is gone unless an overlap keeps it.
+        Previous = "previous",
+    }
+}
+
+/// One version as it is stored.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = versions, check_for_backend(crate::db::MultiBackend))]
+pub struct Version {
+    /// Its number, from 1.
+    pub version: i64,
+    /// Values that may be shown.
+    pub config: Json<BTreeMap<String, String>>,
+    /// The names of the sealed values.
+    pub secret_names: Json<Vec<String>>,
+    /// Where the secrets may go, canonical.
+    pub destination: String,
+    /// The sealed values, unless they were erased.
+    pub sealed: Option<Vec<u8>>,
+    /// What it is for.
+    pub state: VersionState,
+    /// When it was entered.
+    pub created_at: At,
+    /// Who entered it.
+    pub created_by: String,
+}
+
+/// What the seal is bound to besides the version.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The workspace.
+    pub workspace: &'a Id<Workspace>,
+    /// The credential.
+    pub credential: &'a Id<Credential>,
+    /// Its integration.
+    pub integration: &'a str,
+    /// Its method.
+    pub method: &'a str,
+}
+
+impl Place<'_> {
+    fn context(&self, means: &Means, version: i64, destination: &str) -> Result<Context> {
+        let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
+        Ok(Context::secret(SecretPlace {
+            instance: means.keyring.instance(),
+            workspace: self.workspace.as_str(),
+            credential: self.credential.as_str(),
+            integration: self.integration,
+            method: self.method,
+            version: u64::try_from(version).map_err(Error::internal)?,
+            destination: &digest,
+        }))
+    }
+}
+
+impl Version {
+    /// One version of a credential.
+    pub fn get(conn: &mut Conn, workspace: &Id<Workspace>, credential: &Id<Credential>, version: i64) -> Result<Self> {
+        versions::table
+            .filter(versions::workspace_id.eq(workspace))
+            .filter(versions::credential_id.eq(credential))
+            .filter(versions::version.eq(version))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?
+            .ok_or(Error::NotFound)
+    }
+
+    /// The last versions of a credential, newest first.
+    pub fn recent(
+        conn: &mut Conn,
+        workspace: &Id<Workspace>,
+        credential: &Id<Credential>,
+        limit: i64,
+    ) -> Result<Vec<Self>> {
+        Ok(versions::table
+            .filter(versions::workspace_id.eq(workspace).and(versions::credential_id.eq(credential)))
+            .order(versions::version.desc())
+            .limit(limit)
+            .select(Self::as_select())
+            .load(conn)?)
+    }
+
+    /// Opens the sealed values with the key that the blob names. The label in the error is fit to be shown.
+    pub fn open(
+        &self,
+        conn: &mut Conn,
+        means: &Means,
+        place: Place<'_>,
+    ) -> Result<BTreeMap<String, Secret>, Unreadable> {
+        let Some(blob) = &self.sealed else { return Ok(BTreeMap::new()) };
+        let fault = |cause: String| Unreadable { label: means.keyring.label().to_owned(), cause };
+        let key_id = envelope::key_id(blob).map_err(|e| fault(e.to_string()))?;
+        let wrapped = i32::try_from(key_id)
+            .ok()
+            .and_then(|id| workspace_key::numbered(conn, place.workspace, id).transpose())
+            .transpose()
+            .map_err(|e| fault(e.to_string()))?
+            .ok_or_else(|| fault(OpenError::UnknownKey { key_id }.to_string()))?;
+        let key = means
+            .keyring
+            .workspace_key(place.workspace.as_str(), key_id, &wrapped.wrapped)
+            .map_err(|e| fault(e.to_string()))?;
+        let context = place.context(means, self.version, &self.destination).map_err(|e| fault(e.to_string()))?;
+        let plain = envelope::open(|_| Some(key), &context, blob).map_err(|e| fault(e.to_string()))?;
+        let texts: BTreeMap<String, String> =
+            serde_json::from_slice(&plain).map_err(|_| fault("not what was sealed".into()))?;
+        Ok(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
+    }
+}
+
+/// A stored value that cannot be decrypted, and under which key label.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// The label of the root key in use.
+    pub label: String,
+    /// Why, for the log.
+    pub cause: String,
+}
+
+impl From<Unreadable> for Error {
+    fn from(fault: Unreadable) -> Self {
+        Error::unavailable(format!("a stored value cannot be decrypted: {}", fault.cause))
+    }
+}
+
+/// Seals and stores a version as the live one; the one before loses its secret at once.
+/// Returns the SHA-256 of the blob in hexadecimal, for the audit line.
+pub(super) fn put_live(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    place: Place<'_>,
+    version: i64,
+    values: &Values,
+    destination: &str,
+    by: &str,
+) -> Result<String> {
+    diesel::update(
+        versions::table
+            .filter(versions::workspace_id.eq(place.workspace).and(versions::credential_id.eq(place.credential)))
+            .filter(versions::state.eq(VersionState::Live)),
+    )
+    .set((versions::state.eq(VersionState::Previous), versions::sealed.eq(None::<Vec<u8>>)))
+    .execute(tx.conn())?;
+    let wrapped = workspace_key::active(tx.conn(), place.workspace)?;
+    let key_version = u32::try_from(wrapped.version).map_err(Error::internal)?;
+    let key = means.keyring.workspace_key(place.workspace.as_str(), key_version, &wrapped.wrapped)?;
+    let context = place.context(means, version, destination)?;
+    let texts: BTreeMap<&str, &str> = values.secret.iter().map(|(name, s)| (name.as_str(), s.expose())).collect();
+    let plain = Zeroizing::new(serde_json::to_vec(&texts).map_err(|_| Error::internal("secrets do not serialise"))?);
+    let blob = means.keyring.seal(&key, &context, &plain)?;
+    let digest = hex(&Sha256::digest(&blob));
+    diesel::insert_into(versions::table)
+        .values((
+            versions::workspace_id.eq(place.workspace),
+            versions::credential_id.eq(place.credential),
+            versions::version.eq(version),
+            versions::config.eq(Json(values.plain.clone())),
+            versions::secret_names.eq(Json(values.secret.keys().cloned().collect::<Vec<_>>())),
+            versions::destination.eq(destination),
+            versions::sealed.eq(Some(blob)),
+            versions::key_version.eq(wrapped.version),
+            versions::state.eq(VersionState::Live),
+            versions::created_at.eq(means.now()),
+            versions::created_by.eq(by),
+        ))
+        .execute(tx.conn())?;
+    Ok(digest)
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,275 @@
+//! From results to responses: pages, redirects, and the one frame of headers and error pages around all.
+
+use crate::app::App;
+use crate::error::Error;
+use crate::web::pages::error::ErrorPage;
+use crate::web::pages::shell::{Shell, Theme};
+use crate::web::shell;
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use askama::Template;
+use std::fmt;
+
+/// What a handler returns.
+pub type Answer = Result<HttpResponse, Fault>;
+
+/// An error on its way to becoming a page.
+#[derive(Debug)]
+pub struct Fault(pub Error);
+
+impl<E: Into<Error>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// A page with status 200.
+pub fn page(template: &impl Template) -> Answer {
+    page_with(StatusCode::OK, template)
+}
+
+/// A page with another status.
+pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+    let html = template.render().map_err(Error::internal)?;
+    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html))
+}
+
+/// 303 to an address of ours.
+pub fn see_other(path: impl AsRef<str>) -> Answer {
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, path.as_ref())).finish())
+}
+
+/// The request's id, which log lines and audit lines carry.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// What is needed of a request to draw an error about it, since the request itself is gone by then.
+struct Asked {
+    id: String,
+    method: Method,
+    path: String,
+    is_htmx: bool,
+    theme: Theme,
+    is_https: bool,
+    app: web::Data<App>,
+}
+
+/// The outermost frame: an id for the request, headers on every answer, a page for every error, a log line.
+pub async fn frame<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let Some(app) = req.app_data::<web::Data<App>>().cloned() else {
+        return Err(Fault(Error::internal("the frame has no app")).into());
+    };
+    let asked = Asked {
+        id: format!("{:016x}", getrandom::u64().unwrap_or_default()),
+        method: req.method().clone(),
+        path: req.path().to_owned(),
+        is_htmx: req.headers().contains_key("HX-Request"),
+        theme: shell::theme_cookie(&req),
+        is_https: app.config.is_https(),
+        app,
+    };
+    req.extensions_mut().insert(RequestId(asked.id.clone()));
+    let started = std::time::Instant::now();
+    match next.call(req).await {
+        Ok(res) => {
+            let fault = res.response().error().map(|error| error_of(error, res.status()));
+            let status = res.status();
+            let mut res = match fault {
+                Some(error) => {
+                    let keep = kept(res.headers());
+                    let mut drawn = asked.draw(&error);
+                    for (name, value) in keep {
+                        drawn.headers_mut().append(name, value);
+                    }
+                    res.into_response(drawn.map_into_right_body())
+                }
+                None => res.map_into_left_body(),
+            };
+            secure(res.headers_mut(), asked.is_https);
+            tracing::info!(
+                request = asked.id, method = %asked.method, path = asked.path,
+                status = status.as_u16(), ms = started.elapsed().as_millis() as u64, "answered"
+            );
+            Ok(res)
+        }
+        Err(error) => {
+            let status = error.as_response_error().status_code();
+            let error = error_of(&error, status);
+            Err(Drawn { asked, error }.into())
+        }
+    }
+}
+
+/// Cookies set before the fault arose stay.
+fn kept(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    [header::SET_COOKIE, header::RETRY_AFTER, header::ALLOW]
+        .into_iter()
+        .flat_map(|name| headers.get_all(&name).map(|v| (name.clone(), v.clone())).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The program's error inside the framework's, or one that stands for its status.
+fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
+    if let Some(fault) = error.as_error::<Fault>() {
+        return copy(&fault.0);
+    }
+    match status.as_u16() {
+        404 => Error::NotFound,
+        405 => Error::MethodNotAllowed,
+        413 => Error::TooLarge,
+        415 => Error::UnsupportedType,
+        503 => Error::unavailable(error),
+        400..=499 => Error::BadRequest("This request cannot be understood.".into()),
+        _ => Error::internal(error),
+    }
+}
+
+fn copy(error: &Error) -> Error {
+    match error {
+        Error::NotFound => Error::NotFound,
+        Error::Forbidden => Error::Forbidden,
+        Error::SignInNeeded => Error::SignInNeeded,
+        Error::CrossSite => Error::CrossSite,
+        Error::BadRequest(text) => Error::BadRequest(text.clone()),
+        Error::Conflict(text) => Error::Conflict(text.clone()),
+        Error::Unprocessable(text) => Error::Unprocessable(text.clone()),
+        Error::TooLarge => Error::TooLarge,
+        Error::UnsupportedType => Error::UnsupportedType,
+        Error::MethodNotAllowed => Error::MethodNotAllowed,
+        Error::TooMany { retry_after_s } => Error::TooMany { retry_after_s: *retry_after_s },
+        Error::Unavailable(cause) => Error::unavailable(cause.as_str()),
+        Error::Internal(cause) => Error::internal(cause.as_str()),
+        // Without the message: it may quote a value.
+        Error::Database(diesel::result::Error::DatabaseError(kind, _)) => Error::internal(format!("database: {kind:?}")),
+        Error::Database(_) => Error::internal("database"),
+    }
+}
+
+impl Asked {
+    fn draw(&self, error: &Error) -> HttpResponse {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match error {
+            Error::Internal(cause) => tracing::error!(request = self.id, cause = cause.as_str(), "fault"),
+            Error::Unavailable(cause) => tracing::warn!(request = self.id, cause = cause.as_str(), "unavailable"),
+            _ => {}
+        }
+        if let Error::SignInNeeded = error {
+            return self.to_sign_in();
+        }
+        let mut response = HttpResponse::build(status);
+        match error {
+            Error::TooMany { retry_after_s } => {
+                response.insert_header((header::RETRY_AFTER, retry_after_s.to_string()));
+            }
+            Error::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, "5"));
+            }
+            _ => {}
+        }
+        let shell = Shell {
+            theme: self.theme,
+            assets: shell::assets(&self.app),
+            support_contact: self.app.config.support_contact.clone(),
+            ..Shell::default()
+        };
+        let mut page = ErrorPage::of(shell, status.as_u16());
+        page.incident = status.is_server_error().then(|| self.id.clone());
+        if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
+            page.text.clone_from(text);
+        }
+        match page.render() {
+            Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
+            Err(_) => response.content_type("text/plain; charset=utf-8").body(error.to_string()),
+        }
+    }
+
+    /// 303 for a browser, 401 with `HX-Redirect` for htmx; the way back is kept for pages that can be asked for again.
+    fn to_sign_in(&self) -> HttpResponse {
+        let next = (self.method == Method::GET && self.path != "/").then(|| {
+            percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string()
+        });
+        let target = next.map_or_else(|| "/sign-in".to_owned(), |next| format!("/sign-in?next={next}"));
+        if self.is_htmx {
+            HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish()
+        } else {
+            HttpResponse::SeeOther().insert_header((header::LOCATION, target)).finish()
+        }
+    }
+}
+
+/// The headers of every answer.
+fn secure(headers: &mut HeaderMap, is_https: bool) {
+    const FIXED: [(&str, &str); 7] = [
+        (
+            "content-security-policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+        ),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in FIXED {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if is_https {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// An error that left the framework's normal way; it draws itself.
+struct Drawn {
+    asked: Asked,
+    error: Error,
+}
+
+impl fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.error)
+    }
+}
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Drawn {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = self.asked.draw(&self.error);
+        secure(response.headers_mut(), self.asked.is_https);
+        response
+    }
+}

@@ -1,0 +1,171 @@
+//! The body of a posted form, read strictly and only after the sender was allowed to send it.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::web::answer::Fault;
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+use zeroize::Zeroizing;
+
+/// No form is larger than this.
+pub const LIMIT: usize = 1 << 20;
+/// No form has more entries than this.
+const MOST_ENTRIES: usize = 400;
+
+/// A form that has not been read yet.
+pub struct Posted {
+    payload: Payload,
+    kind: Result<()>,
+    declared: Option<usize>,
+}
+
+impl FromRequest for Posted {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let declared = req.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        ready(Ok(Self { payload: payload.take(), kind: form_type(req.headers()), declared }))
+    }
+}
+
+/// Whether the body is said to be a form in UTF-8.
+fn form_type(headers: &HeaderMap) -> Result<()> {
+    let mut all = headers.get_all(CONTENT_TYPE);
+    let Some(first) = all.next() else { return Err(Error::UnsupportedType) };
+    if all.next().is_some() {
+        return Err(Error::BadRequest("This request has two content types.".into()));
+    }
+    let text = first.to_str().map_err(|_| Error::UnsupportedType)?.to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let is_form = parts.next() == Some("application/x-www-form-urlencoded");
+    let is_utf8 = parts.all(|part| match part.split_once('=') {
+        Some(("charset", charset)) => charset.trim_matches('"') == "utf-8",
+        _ => true,
+    });
+    if is_form && is_utf8 { Ok(()) } else { Err(Error::UnsupportedType) }
+}
+
+impl Posted {
+    /// Reads the body: 413 beyond [`LIMIT`], 415 for another type, 400 for what is not UTF-8 or comes twice.
+    /// An empty body needs no type.
+    pub async fn fields(mut self) -> Result<Fields> {
+        if self.declared.is_some_and(|length| length > LIMIT) {
+            return Err(Error::TooLarge);
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
+            if bytes.len() + chunk.len() > LIMIT {
+                return Err(Error::TooLarge);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if bytes.is_empty() {
+            return Ok(Fields(BTreeMap::new()));
+        }
+        self.kind?;
+        parse(&bytes)
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Fields> {
+    let mut fields = BTreeMap::new();
+    for pair in bytes.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |b| *b == b'=');
+        let name = decoded(halves.next().unwrap_or_default())?;
+        let value = Secret::new(decoded(halves.next().unwrap_or_default())?);
+        if fields.len() >= MOST_ENTRIES {
+            return Err(Error::TooLarge);
+        }
+        if fields.insert(name, value).is_some() {
+            return Err(Error::BadRequest("This form has the same field twice.".into()));
+        }
+    }
+    Ok(Fields(fields))
+}
+
+fn decoded(text: &[u8]) -> Result<String> {
+    let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect());
+    let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
+    String::from_utf8(bytes).map_err(|_| Error::BadRequest("This form is not written in UTF-8.".into()))
+}
+
+/// The entries of a form; each may be a secret, so all are held as such.
+pub struct Fields(BTreeMap<String, Secret>);
+
+impl Fields {
+    /// An entry as text; empty when it is absent.
+    pub fn text(&self, name: &str) -> String {
+        self.0.get(name).map(|value| value.expose().to_owned()).unwrap_or_default()
+    }
+
+    /// Takes an entry out; an empty secret when it is absent.
+    pub fn take(&mut self, name: &str) -> Secret {
+        self.0.remove(name).unwrap_or_else(|| Secret::new(String::new()))
+    }
+
+    /// Whether an entry is `1`, `true` or `on`.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.0.get(name).map(Secret::expose), Some("1" | "true" | "on"))
+    }
+
+    /// A number, if the entry is there; [`Error::BadRequest`] for anything else in it.
+    pub fn number(&self, name: &str) -> Result<Option<i64>> {
+        match self.0.get(name).map(Secret::expose) {
+            None | Some("") => Ok(None),
+            Some(text) => {
+                text.parse().map(Some).map_err(|_| Error::BadRequest(format!("The field {name} must be a number.")))
+            }
+        }
+    }
+
+    /// Takes out every entry that begins with `prefix`, without it.
+    pub fn take_prefixed(&mut self, prefix: &str) -> BTreeMap<String, Secret> {
+        let names: Vec<String> = self.0.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        names
+            .into_iter()
+            .filter_map(|name| {
+                let value = self.0.remove(&name)?;
+                Some((name.strip_prefix(prefix)?.to_owned(), value))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{form_type, parse};
+    use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+    #[test]
+    fn t048_only_utf8_and_each_field_once() {
+        let fields = parse(b"name=a%20b+c&f.x=%C3%A9&empty=").unwrap();
+        assert_eq!(fields.text("name"), "a b c");
+        assert_eq!(fields.text("f.x"), "é");
+        assert!(parse(b"name=%ED%A0%80").is_err(), "a lone surrogate");
+        assert!(parse(b"email=a&email=b").is_err());
+    }
+
+    #[test]
+    fn t124_content_types() {
+        let judge = |types: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for text in types {
+                headers.append(CONTENT_TYPE, HeaderValue::from_static(text));
+            }
+            form_type(&headers).map_err(|error| error.status())
+        };
+        assert_eq!(judge(&["application/x-www-form-urlencoded"]), Ok(()));
+        assert_eq!(judge(&["application/x-www-form-urlencoded; charset=UTF-8"]), Ok(()));
+        assert_eq!(judge(&["application/x-www-form-urlencoded; charset=utf-7"]), Err(415));
+        assert_eq!(judge(&["application/json"]), Err(415));
+        assert_eq!(judge(&["multipart/form-data; boundary=x"]), Err(415));
+        assert_eq!(judge(&[]), Err(415));
+        assert_eq!(judge(&["application/x-www-form-urlencoded", "text/plain"]), Err(400));
+    }
+}

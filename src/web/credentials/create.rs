@@ -1,0 +1,248 @@
+//! A new credential: the gallery, the form, and what is sent from it.
+
+use super::drawn::{banner, head, help, methods, patterns, steps_now, tile_of};
+use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
+use super::verdict::{may_save, may_skip, saved_as, verify};
+use crate::app::App;
+use crate::catalog::destination;
+use crate::catalog::form::{Input, Mode, Remarks, Shown, parse};
+use crate::catalog::load::category_label;
+use crate::catalog::schema::{Env, Integration, Method};
+use crate::check::Trigger;
+use crate::check::report::Report;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::model::credential::Badge;
+use crate::model::credential_change::{self, Content, Kind, Saved};
+use crate::model::credential_list;
+use crate::model::permission::CreateCredential;
+use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::body::Posted;
+use crate::web::guard::Can;
+use crate::web::pages::form::{Fields as FieldsPage, New};
+use crate::web::pages::gallery::{Category, Gallery, GalleryItem};
+use crate::web::pages::list::ServiceLink;
+use crate::web::pages::shell::Nav;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Allowed = Can<CreateCredential>;
+
+/// `GET …/credentials/new`: the gallery, or with `integration` the form.
+pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let params: BTreeMap<String, String> =
+        url::form_urlencoded::parse(req.query_string().as_bytes()).into_owned().collect();
+    let text = |name: &str| params.get(name).map(String::as_str).unwrap_or_default();
+    if text("integration").is_empty() {
+        return gallery(&can, &app, text("find")).await;
+    }
+    let integration = app.catalog.get(text("integration")).ok_or(Error::NotFound)?;
+    let method = match text("method") {
+        "" => integration.methods.first(),
+        id => integration.method(id),
+    };
+    let method = method.ok_or(Error::NotFound)?;
+    page(&form_page(&can, &app, integration, method, Filled::default()))
+}
+
+/// `POST …/credentials/form`: draws the conditional fields anew; saves nothing, calls nobody.
+pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let mut form = posted.fields().await?;
+    let (integration, method) = chosen(&app, &form.text("integration"), &form.text("method"))?;
+    let typed = Typed::read(&mut form)?;
+    let shown = Shown { typed: typed.input.shown(method), typed_secrets: typed_secrets(&typed.input), errors: None, warnings: None };
+    let draw = draw(&can, integration, method);
+    page(&FieldsPage { form: draw.form(Boxes::default(), &shown) })
+}
+
+/// `POST …/credentials`: verified, then stored.
+pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let mut form = posted.fields().await?;
+    let (integration, method) = chosen(&app, &form.text("integration"), &form.text("method"))?;
+    let mut typed = Typed::read(&mut form)?;
+    let shown = typed.input.shown(method);
+    let input = std::mem::take(&mut typed.input);
+    let secrets = typed_secrets(&input);
+    let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
+    let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
+        let filled = Filled { typed: Some(&typed), wrong, shown: shown.clone(), secrets: secrets.clone(), errors, warnings, report };
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
+    };
+    let (details, parsed) = match (details, parsed) {
+        (Ok(details), Ok(parsed)) => (details, parsed),
+        (details, parsed) => {
+            let wrong = details.err().unwrap_or_default();
+            return match parsed {
+                Ok(parsed) => refuse(wrong, no_remarks(), parsed.warnings, None),
+                Err(errors) => refuse(wrong, errors, no_remarks(), None),
+            };
+        }
+    };
+    let (workspace, wanted) = (can.workspace().clone(), details.name.clone());
+    let taken = app
+        .db
+        .read(move |conn| crate::model::credential::name_holder(conn, &workspace, &wanted, None))
+        .await?;
+    if let Some(holder) = taken {
+        return refuse(DetailRemarks::name_taken(&holder), no_remarks(), parsed.warnings, None);
+    }
+    let id = Id::new();
+    let (env, warnings) = (parsed.env, parsed.warnings.clone());
+    let values = parsed.complete(BTreeMap::new());
+    let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
+    if !may_save(&report, typed.save_unverified) {
+        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
+    }
+    let content = Content {
+        destination: destination::destination(method, &values.plain),
+        place: destination::shown(method, &values.plain).unwrap_or_default(),
+        badge: badge(env),
+        changed: Vec::new(),
+        values,
+    };
+    let kind =
+        Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
+    let did = saved_as(&report, "created");
+    let (means, allowed, new_id) = (app.means.clone(), can.allowed.clone(), id.clone());
+    let saved = app
+        .db
+        .write(move |tx| {
+            credential_change::create(tx, &means, &allowed, &new_id, &kind, &details, &content, &report)
+        })
+        .await?;
+    match saved {
+        Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
+        Saved::Done | Saved::Stale(_) => see_other(format!("{}/{id}?did={did}", can.list())),
+    }
+}
+
+/// What a form is filled with when it is drawn again.
+#[derive(Default)]
+struct Filled<'a> {
+    typed: Option<&'a Typed>,
+    wrong: DetailRemarks,
+    shown: BTreeMap<String, String>,
+    secrets: Vec<String>,
+    errors: Remarks,
+    warnings: Remarks,
+    report: Option<&'a Report>,
+}
+
+fn form_page(can: &Allowed, app: &App, integration: &Integration, method: &Method, filled: Filled<'_>) -> New {
+    let shown = Shown {
+        typed: filled.shown,
+        typed_secrets: filled.secrets,
+        errors: Some(&filled.errors),
+        warnings: Some(&filled.warnings),
+    };
+    let boxes = filled.typed.map(|typed| Boxes::typed(typed, filled.wrong)).unwrap_or_default();
+    New {
+        shell: shell::inside(app, can, &format!("New {} credential", integration.name), Nav::Credentials),
+        base: can.list(),
+        service: head(&can.root(), integration, method),
+        methods: methods(&can.list(), integration, method),
+        form: draw(can, integration, method).form(boxes, &shown),
+        banner: filled.report.map(|report| banner(integration, report)),
+        report: filled.report.and_then(steps_now),
+        may_skip: filled.report.is_some_and(may_skip),
+        help: help(integration, method),
+        patterns: patterns(&app.catalog, integration),
+    }
+}
+
+fn draw<'a>(can: &Allowed, integration: &'a Integration, method: &'a Method) -> Draw<'a> {
+    Draw {
+        integration,
+        method,
+        mode: Mode::Create,
+        action: can.list(),
+        redraw: format!("{}/form", can.list()),
+        revision: None,
+    }
+}
+
+fn chosen<'a>(app: &'a App, integration: &str, method: &str) -> Result<(&'a Integration, &'a Method)> {
+    app.catalog
+        .method(integration, method)
+        .ok_or_else(|| Error::Unprocessable("This service or way to sign in is not in the catalogue. Choose one from the gallery.".into()))
+}
+
+/// The names of secret boxes that hold something.
+pub(super) fn typed_secrets(input: &Input) -> Vec<String> {
+    let filled: BTreeSet<&String> =
+        input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
+    filled.into_iter().cloned().collect()
+}
+
+/// What the key says of itself.
+pub(super) fn badge(env: Option<Env>) -> Badge {
+    match env {
+        None => Badge::None,
+        Some(Env::Live) => Badge::Live,
+        Some(Env::Test) => Badge::Test,
+    }
+}
+
+async fn gallery(can: &Allowed, app: &App, find: &str) -> Answer {
+    let workspace = can.workspace().clone();
+    let recent = app.db.read(move |conn| credential_list::recent_integrations(conn, &workspace)).await?;
+    let base = can.list();
+    let link = |integration: &Integration| ServiceLink {
+        tile: tile_of(integration),
+        name: integration.name.clone(),
+        href: format!("{base}/new?integration={}", integration.id),
+    };
+    let recents = match find {
+        "" => recent.iter().filter_map(|id| app.catalog.get(id)).map(link).collect(),
+        _ => Vec::new(),
+    };
+    page(&Gallery {
+        shell: shell::inside(app, can, "Which service?", Nav::Credentials),
+        find: find.to_owned(),
+        total: app.catalog.all().len(),
+        recents,
+        categories: categories(app, find, |id| format!("{base}/new?integration={id}")),
+        other: app.catalog.get("http").map(link),
+        base: base.clone(),
+    })
+}
+
+/// The services that match, by category.
+pub fn categories(app: &App, find: &str, href: impl Fn(&str) -> String) -> Vec<Category> {
+    let found = app.catalog.search(find);
+    app.catalog
+        .categories()
+        .into_iter()
+        .filter_map(|category| {
+            let services: Vec<GalleryItem> = category
+                .integrations
+                .iter()
+                .filter(|integration| found.iter().any(|f| f.id == integration.id))
+                .map(|integration| item(integration, href(&integration.id)))
+                .collect();
+            (!services.is_empty()).then(|| Category {
+                id: category.id.to_owned(),
+                name: category_label(category.id),
+                services,
+            })
+        })
+        .collect()
+}
+
+fn item(integration: &Integration, href: String) -> GalleryItem {
+    let words = [integration.name.as_str(), integration.id.as_str(), integration.category.as_str()]
+        .into_iter()
+        .chain(integration.search.iter().map(String::as_str))
+        .map(crate::fold::fold)
+        .collect::<Vec<_>>()
+        .join(" ");
+    GalleryItem {
+        tile: tile_of(integration),
+        name: integration.name.clone(),
+        methods: integration.methods.iter().map(|m| m.label.as_str()).collect::<Vec<_>>().join(", "),
+        href,
+        words,
+    }
+}

@@ -1,0 +1,83 @@
+//! Deleting: a page that asks, and the act.
+
+use super::drawn::names;
+use crate::app::App;
+use crate::catalog::form::Remark;
+use crate::error::Error;
+use crate::model::credential::Credential;
+use crate::model::credential_change::{self, Saved};
+use crate::model::permission::DeleteCredential;
+use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::body::Posted;
+use crate::web::guard::Can;
+use crate::web::pages::deletion::Deletion;
+use crate::web::pages::form::TextBox;
+use crate::web::pages::shell::Nav;
+use crate::web::pages::time::When;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::web;
+use chrono::TimeDelta;
+
+/// Days for which a deleted credential can be restored.
+pub const KEEP_DAYS: u16 = 30;
+/// Use within these days asks for the name to be typed.
+const USED_LATELY: TimeDelta = TimeDelta::days(30);
+
+type Allowed = Can<DeleteCredential>;
+
+/// `GET …/{id}/deletion`.
+pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
+    let row = load(&can, &app).await?;
+    page(&form(&can, &app, &row, None))
+}
+
+/// `POST …/{id}/deletion`: moves it to “Recently deleted”.
+pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let row = load(&can, &app).await?;
+    if asks_name(&row, &app) && fields.text("confirm_name").trim() != row.name {
+        let text = format!("A bot used it in the last 30 days. Type “{}” to delete it all the same.", row.name);
+        let error = Some(Remark { code: "confirm_name", text });
+        return page_with(StatusCode::CONFLICT, &form(&can, &app, &row, error));
+    }
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
+    let revision = fields.number("revision")?;
+    let saved =
+        app.db.write(move |tx| credential_change::delete(tx, &means, &allowed, &id, revision)).await?;
+    match saved {
+        Saved::Stale(now) => {
+            let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();
+            let error = Some(Remark { code: "stale", text });
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error))
+        }
+        Saved::Done | Saved::NameTaken(_) => see_other(format!("{}?did=deleted", can.list())),
+    }
+}
+
+async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
+    let (workspace, id) = (can.workspace().clone(), can.credential()?);
+    app.db.read(move |conn| Credential::get(conn, &workspace, &id)).await
+}
+
+fn asks_name(row: &Credential, app: &App) -> bool {
+    row.last_used().is_some_and(|used| app.means.now().since(used) <= USED_LATELY)
+}
+
+fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> Deletion {
+    let (service, _) = names(&app.catalog, &row.integration, &row.method);
+    let asks = asks_name(row, app) || error.is_some();
+    Deletion {
+        shell: shell::inside(app, can, &format!("Delete {}", row.name), Nav::Credentials),
+        base: can.list(),
+        href: format!("{}/{}", can.list(), row.id),
+        name: row.name.clone(),
+        service,
+        revision: Some(row.revision),
+        bots: None,
+        last_used: row.last_used().map(|at| When::new(at, app.means.now())),
+        confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
+        ask_password: None,
+        keep_days: KEEP_DAYS,
+    }
+}

@@ -1,0 +1,18 @@
+//! The pages of credentials: one file for each noun of the addresses.
+
+pub mod checks;
+pub mod create;
+pub mod deleted;
+pub mod deletion;
+pub mod edit;
+pub mod index;
+pub mod name;
+pub mod rotation;
+pub mod show;
+
+pub(in crate::web) mod drawn;
+mod history;
+mod row;
+mod stored;
+mod typed;
+mod verdict;

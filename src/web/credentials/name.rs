@@ -1,0 +1,83 @@
+//! Renaming: free, never verified; the handle stays.
+
+use super::drawn::names;
+use super::typed::DetailRemarks;
+use crate::app::App;
+use crate::catalog::form::Remark;
+use crate::error::Error;
+use crate::model::credential::{Credential, checked_name};
+use crate::model::credential_change::{self, Saved};
+use crate::model::permission::RenameCredential;
+use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::body::Posted;
+use crate::web::guard::Can;
+use crate::web::pages::edit::Rename;
+use crate::web::pages::form::TextBox;
+use crate::web::pages::shell::Nav;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::web;
+
+type Allowed = Can<RenameCredential>;
+
+/// `GET …/{id}/name`.
+pub async fn edit(can: Allowed, app: web::Data<App>) -> Answer {
+    let row = load(&can, &app).await?;
+    let name = TextBox::of(row.name.clone());
+    page(&form(&can, &app, &row, name))
+}
+
+/// `POST …/{id}/name`.
+pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let (typed, revision) = (fields.text("name"), fields.number("revision")?);
+    let row = load(&can, &app).await?;
+    let refuse = |status, error: Option<Remark>| {
+        page_with(status, &form(&can, &app, &row, TextBox { error, ..TextBox::of(typed.clone()) }))
+    };
+    let name = match checked_name(&typed) {
+        Ok(name) => name,
+        Err(text) => {
+            let remark = Remark { code: "invalid", text: text.to_owned() };
+            return refuse(StatusCode::UNPROCESSABLE_ENTITY, Some(remark));
+        }
+    };
+    if let Some(found) = app.catalog.recognise(&name) {
+        let text = format!("This looks like a {}. Everybody can read a name: choose another.", found.shape.label);
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, Some(Remark { code: "secret_in_plain", text }));
+    }
+    let (service, _) = names(&app.catalog, &row.integration, &row.method);
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
+    let saved = app
+        .db
+        .write(move |tx| credential_change::rename(tx, &means, &allowed, &id, revision, &service, &name))
+        .await?;
+    match saved {
+        Saved::Done => see_other(format!("{}/{}?did=renamed", can.list(), row.id)),
+        Saved::NameTaken(holder) => {
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, DetailRemarks::name_taken(&holder).name)
+        }
+        Saved::Stale(now) => {
+            let text = format!("Somebody changed it meanwhile; it is called “{}” now. Send it again to rename it all the same.", now.name);
+            let error = Some(Remark { code: "stale", text });
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, TextBox { error, ..TextBox::of(typed) }))
+        }
+    }
+}
+
+async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
+    let (workspace, id) = (can.workspace().clone(), can.credential()?);
+    app.db.read(move |conn| Credential::get(conn, &workspace, &id)).await
+}
+
+fn form(can: &Allowed, app: &App, row: &Credential, new_name: TextBox) -> Rename {
+    Rename {
+        shell: shell::inside(app, can, &format!("Rename {}", row.name), Nav::Credentials),
+        base: can.list(),
+        href: format!("{}/{}", can.list(), row.id),
+        name: row.name.clone(),
+        handle: row.handle.clone(),
+        revision: Some(row.revision),
+        new_name,
+    }
+}

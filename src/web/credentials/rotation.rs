@@ -1,0 +1,128 @@
+//! A new secret for the same thing, verified, swapped at once.
+
+use super::create::typed_secrets;
+use super::drawn::{banner, head, help, patterns, steps_now};
+use super::edit::{changed_fields, content};
+use super::stored::Kept;
+use super::typed::{Boxes, Draw, Typed, no_remarks};
+use super::verdict::{may_save, may_skip, saved_as, verify};
+use crate::app::App;
+use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
+use crate::catalog::schema::{Integration, Method};
+use crate::check::Trigger;
+use crate::check::report::Report;
+use crate::model::credential_change::{self, Saved};
+use crate::model::permission::RotateCredential;
+use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::body::Posted;
+use crate::web::guard::Can;
+use crate::web::pages::edit::Rotation;
+use crate::web::pages::shell::Nav;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::web;
+use std::collections::BTreeMap;
+
+type Allowed = Can<RotateCredential>;
+
+/// `GET …/{id}/rotation`.
+pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
+    let kept = Kept::load(&app, &can).await?;
+    let (integration, method) = kept.kind(&app)?;
+    page(&form_page(&can, &app, &kept, integration, method, &no_remarks(), &no_remarks(), None))
+}
+
+/// `POST …/{id}/rotation`.
+pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let mut form = posted.fields().await?;
+    let mut typed = Typed::read(&mut form)?;
+    let kept = Kept::load(&app, &can).await?;
+    let (integration, method) = kept.kind(&app)?;
+    let stored = kept.stored();
+    let refuse = |status: StatusCode, errors: Remarks, warnings: &Remarks, report: Option<&Report>| {
+        page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
+    };
+    let input = std::mem::take(&mut typed.input);
+    let none_typed = typed_secrets(&input).is_empty();
+    let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
+        Ok(parsed) => parsed,
+        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
+    };
+    if none_typed {
+        let first = method.secret_fields().next().map(|field| field.name.clone()).unwrap_or_default();
+        let remark = Remark { code: "secret_required", text: "Enter the new secret.".into() };
+        let errors = Remarks(BTreeMap::from([(first, remark)]));
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None);
+    }
+    let warnings = parsed.warnings.clone();
+    let changed = changed_fields(&stored, &parsed);
+    let content = match content(&app, &kept, method, parsed, changed).await? {
+        Ok(content) => content,
+        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &warnings, None),
+    };
+    let report =
+        verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
+    if !may_save(&report, typed.save_unverified) {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
+    }
+    let did = saved_as(&report, "rotated");
+    let (means, allowed, id, service) =
+        (app.means.clone(), can.allowed.clone(), kept.row.id.clone(), integration.name.clone());
+    let (live, revision) = (kept.row.live_version, typed.revision);
+    let saved = app
+        .db
+        .write(move |tx| {
+            credential_change::rotate(tx, &means, &allowed, &id, revision, &service, live, &content, &report)
+        })
+        .await?;
+    match saved {
+        Saved::Done | Saved::NameTaken(_) => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
+        Saved::Stale(_) => {
+            let text = "Somebody changed this credential meanwhile, so nothing was saved. Look at it, then enter the secret again.";
+            let errors = Remarks(BTreeMap::from([(
+                method.secret_fields().next().map(|field| field.name.clone()).unwrap_or_default(),
+                Remark { code: "stale", text: text.into() },
+            )]));
+            refuse(StatusCode::CONFLICT, errors, &warnings, None)
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one page, each part of which may be absent")]
+fn form_page(
+    can: &Allowed,
+    app: &App,
+    kept: &Kept,
+    integration: &Integration,
+    method: &Method,
+    errors: &Remarks,
+    warnings: &Remarks,
+    report: Option<&Report>,
+) -> Rotation {
+    let stored: Stored = kept.stored();
+    let shown =
+        Shown { typed: BTreeMap::new(), typed_secrets: Vec::new(), errors: Some(errors), warnings: Some(warnings) };
+    let href = format!("{}/{}", can.list(), kept.row.id);
+    let draw = Draw {
+        integration,
+        method,
+        mode: Mode::Rotate(&stored),
+        action: format!("{href}/rotation"),
+        redraw: format!("{href}/form"),
+        revision: Some(kept.row.revision),
+    };
+    Rotation {
+        shell: shell::inside(app, can, &format!("New secret for {}", kept.row.name), Nav::Credentials),
+        base: can.list(),
+        name: kept.row.name.clone(),
+        service: head(&can.root(), integration, method),
+        form: draw.form(Boxes::default(), &shown),
+        how: method.rotation.as_ref().and_then(|rotation| rotation.how.clone()).unwrap_or_default(),
+        banner: report.map(|report| banner(integration, report)),
+        report: report.and_then(steps_now),
+        may_skip: report.is_some_and(may_skip),
+        help: help(integration, method),
+        patterns: patterns(&app.catalog, integration),
+        href,
+    }
+}

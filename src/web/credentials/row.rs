@@ -1,0 +1,62 @@
+//! One row of the list, in the list itself and as a fragment.
+
+use super::drawn::{Judged, badges, names, tile};
+use crate::catalog::load::Catalog;
+use crate::catalog::schema::Edit;
+use crate::clock::At;
+use crate::model::credential_list::Row as Found;
+use crate::model::status::Status;
+use crate::web::pages::list::Row;
+
+/// What decides how much of a row is drawn.
+pub struct Look<'a> {
+    /// The services.
+    pub catalog: &'a Catalog,
+    /// The address of the list.
+    pub base: &'a str,
+    /// Whether hosts, accounts and hints are shown.
+    pub details: bool,
+    /// The current instant.
+    pub now: At,
+}
+
+impl Look<'_> {
+    /// Draws a row.
+    pub fn row(&self, found: &Found) -> Row {
+        let (service, method_name) = names(self.catalog, &found.integration, &found.method);
+        let method = self.catalog.get(&found.integration).and_then(|i| i.method(&found.method));
+        let judged = Judged {
+            status: found.status,
+            outcome: &found.outcome,
+            checked_at: found.checked_at,
+            good_at: found.good_at,
+            expires_at: found.expires_at,
+        };
+        Row {
+            id: found.id.to_string(),
+            href: format!("{}/{}", self.base, found.id),
+            name: found.name.clone(),
+            description: if self.details { about(found) } else { String::new() },
+            badges: badges(found.environment, found.badge),
+            tile: tile(self.catalog, &found.integration),
+            service,
+            method: method_name,
+            status: judged.view(self.now),
+            used_by: None,
+            last_used: None,
+            editable: method.is_some_and(|m| m.edit != Edit::None),
+            verifiable: method.is_some() && found.status != Status::Suspended,
+        }
+    }
+}
+
+/// The line under a name: the description, else the account, else where it leads.
+fn about(found: &Found) -> String {
+    if !found.description.is_empty() {
+        found.description.clone()
+    } else if !found.identity.is_empty() {
+        format!("connected as {}", found.identity)
+    } else {
+        found.place.clone()
+    }
+}

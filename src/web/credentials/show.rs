@@ -1,0 +1,259 @@
+//! One credential's page.
+
+use super::drawn::{Judged, badges, head, notices, steps_of, tile, tone, vendor_links};
+use super::history;
+use crate::app::App;
+use crate::catalog::schema::{Edit, Integration, Method};
+use crate::clock::At;
+use crate::error::Result;
+use crate::model::audit::{self, Event};
+use crate::model::check_record::{self, CheckRecord};
+use crate::model::credential::{Credential, Environment};
+use crate::model::fingerprint;
+use crate::model::permission::{Permission, ReadCredentials};
+use crate::model::status::Status;
+use crate::model::user::User;
+use crate::model::version::{Version, VersionState};
+use crate::web::answer::{Answer, page};
+use crate::web::guard::Can;
+use crate::web::pages::detail::{Action, Detail, EditRule, Mark, ValueView, VersionView};
+use crate::web::pages::form::{Notice, ServiceHead};
+use crate::web::pages::shell::{Nav, Tone};
+use crate::web::pages::status::Hint;
+use crate::web::pages::time::When;
+use crate::web::shell;
+use actix_web::{HttpRequest, web};
+
+/// Checks in the strip.
+const STRIP: i64 = 30;
+/// Lines of the history.
+const LINES: i64 = 50;
+/// Versions that are listed.
+const VERSIONS: i64 = 20;
+
+/// What the page is drawn from.
+struct Found {
+    row: Credential,
+    live: Version,
+    checks: Vec<CheckRecord>,
+    versions: Vec<Version>,
+    events: Vec<Event>,
+    people: Vec<(String, String)>,
+    twin: Option<String>,
+}
+
+/// `GET …/{id}`.
+pub async fn show(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let found = load(&app, &can).await?;
+    let did = url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "did")
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default();
+    page(&draw(&can, &app, &found, &did))
+}
+
+async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
+    let (workspace, id) = (can.workspace().clone(), can.credential()?);
+    let (inspects, manages) = (can.inspects(), can.is_admin());
+    app.db
+        .read(move |conn| {
+            let row = Credential::get(conn, &workspace, &id)?;
+            let live = Version::get(conn, &workspace, &id, row.live_version)?;
+            let mut found = Found {
+                row,
+                live,
+                checks: Vec::new(),
+                versions: Vec::new(),
+                events: Vec::new(),
+                people: Vec::new(),
+                twin: None,
+            };
+            if inspects {
+                found.checks = check_record::recent(conn, &workspace, &id, STRIP)?;
+                found.events = audit::history(conn, &workspace, id.as_str(), LINES)?;
+            }
+            if manages {
+                found.versions = Version::recent(conn, &workspace, &id, VERSIONS)?;
+                found.twin = fingerprint::twin(conn, &workspace, &id)?;
+            }
+            let mut ids: Vec<String> = found.events.iter().map(|event| event.actor_id.clone()).collect();
+            ids.extend(found.versions.iter().map(|version| version.created_by.clone()));
+            ids.push(found.live.created_by.clone());
+            found.people = User::names(conn, &ids)?;
+            Ok(found)
+        })
+        .await
+}
+
+fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Detail {
+    let (row, now) = (&found.row, app.means.now());
+    let kind = app.catalog.method(&row.integration, &row.method);
+    let href = format!("{}/{}", can.list(), row.id);
+    let judged = Judged {
+        status: row.status,
+        outcome: &row.outcome,
+        checked_at: row.checked_at,
+        good_at: row.good_at,
+        expires_at: row.expires_at,
+    };
+    let mut shell = shell::inside(app, can, &row.name, Nav::Credentials);
+    shell.toast = shell::toast(did);
+    let hint = (can.inspects() && !row.hint.is_empty())
+        .then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
+    Detail {
+        shell,
+        base: can.list(),
+        name: row.name.clone(),
+        handle: row.handle.clone(),
+        description: if can.inspects() { row.description.clone() } else { String::new() },
+        tags: row.tags.0.clone(),
+        badges: badges(row.environment, row.badge),
+        environment: match row.environment {
+            Environment::Production => "Production".into(),
+            Environment::Test => "Test".into(),
+            Environment::None => "Not set".into(),
+        },
+        service: service(can, app, row, kind),
+        can_manage: can.is_admin(),
+        can_inspect: can.inspects(),
+        can_see_values: can.is_admin(),
+        status: judged.view(now),
+        hint,
+        actions: if can.is_admin() { actions(row, &href, kind.is_some()) } else { Vec::new() },
+        links: match (row.status, kind) {
+            (Status::Broken | Status::Expiring, Some((integration, _))) => vendor_links(integration),
+            _ => Vec::new(),
+        },
+        notices: remarks(found, kind),
+        steps: found.checks.first().and_then(|check| steps_of(check, now)),
+        strip: found.checks.iter().rev().map(|check| mark(check, now)).collect(),
+        last_good: row.good_at.filter(|_| can.inspects()).map(|at| When::new(at, now)),
+        identity: Some(row.identity.clone()).filter(|identity| can.inspects() && !identity.is_empty()),
+        values: if can.is_admin() { values(found, kind.map(|(_, m)| m), now) } else { Vec::new() },
+        used_by: None,
+        versions: found.versions.iter().map(|version| version_view(version, found, now)).collect(),
+        history: found.events.iter().map(|event| history::line(event, &found.people, now)).collect(),
+        edit: kind.map_or(EditRule::Full, |(_, method)| edit_rule(method)),
+        href,
+    }
+}
+
+fn service(
+    can: &Can<ReadCredentials>,
+    app: &App,
+    row: &Credential,
+    kind: Option<(&Integration, &Method)>,
+) -> ServiceHead {
+    match kind {
+        Some((integration, method)) => head(&can.root(), integration, method),
+        None => ServiceHead {
+            id: row.integration.clone(),
+            name: row.integration.clone(),
+            method: row.method.clone(),
+            tile: tile(&app.catalog, &row.integration),
+            guide: format!("{}/integrations", can.root()),
+        },
+    }
+}
+
+fn edit_rule(method: &Method) -> EditRule {
+    let reason = method.edit_reason.clone().unwrap_or_default();
+    match method.edit {
+        Edit::Full => EditRule::Full,
+        Edit::Rename => EditRule::Rename(reason),
+        Edit::None => EditRule::None(reason),
+    }
+}
+
+fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
+    let verify = |primary| Action {
+        label: "Verify now".into(),
+        href: format!("{href}/checks"),
+        post: true,
+        primary,
+        busy: "Verifying…".into(),
+    };
+    let link = |label: &str, path: &str, primary| Action {
+        label: label.into(),
+        href: format!("{href}/{path}"),
+        post: false,
+        primary,
+        busy: String::new(),
+    };
+    if !known {
+        return Vec::new();
+    }
+    match (row.status, row.outcome.as_str()) {
+        (Status::Broken, "invalid" | "expired" | "reauthorize" | "forbidden") => {
+            vec![link("New secret", "rotation", true), verify(false)]
+        }
+        (Status::Broken, _) => vec![link("Edit", "edit", true), verify(false)],
+        (Status::Unreadable, _) => vec![link("Enter it again", "edit", true)],
+        (Status::Unverified, "untested") => vec![link("New secret", "rotation", false)],
+        _ => vec![verify(true), link("New secret", "rotation", false)],
+    }
+}
+
+/// The vendor's notices, and that another credential holds the same key.
+fn remarks(found: &Found, kind: Option<(&Integration, &Method)>) -> Vec<Notice> {
+    let mut all = kind.map(|(integration, _)| notices(integration)).unwrap_or_default();
+    if let Some((_, method)) = kind
+        && let Some(note) = &method.notes.after_save
+        && let Ok(text) = note.render(
+            &|name: &str| found.live.config.0.get(name).map(String::as_str),
+            crate::catalog::place::Place::Raw,
+        )
+    {
+        all.push(Notice { text: text.expose().to_owned(), date: String::new() });
+    }
+    if let Some(twin) = &found.twin {
+        let text = format!("“{twin}” holds the same secret. If both are needed, keep in mind to change both.");
+        all.push(Notice { text, date: String::new() });
+    }
+    all
+}
+
+fn mark(check: &CheckRecord, now: At) -> Mark {
+    let word = match tone(&check.outcome) {
+        Tone::Good => "Good",
+        Tone::Bad => "Failed",
+        _ => "Could not tell",
+    };
+    Mark { tone: tone(&check.outcome), text: format!("{word}, {}", When::new(check.at, now)) }
+}
+
+fn values(found: &Found, method: Option<&Method>, now: At) -> Vec<ValueView> {
+    let by = found.people.iter().find(|(id, _)| *id == found.live.created_by).map(|(_, name)| name.clone());
+    let set = Some((When::new(found.live.created_at, now), by.unwrap_or_default()));
+    let label = |name: &str| {
+        let field = method.and_then(|m| m.field(name.split('.').next().unwrap_or(name)));
+        field.map_or_else(|| name.to_owned(), |field| field.label.clone())
+    };
+    let plain = found.live.config.0.iter().map(|(name, value)| ValueView {
+        label: label(name),
+        value: value.clone(),
+        secret: false,
+        set: None,
+    });
+    let secret = found.live.secret_names.0.iter().map(|name| ValueView {
+        label: label(name),
+        value: String::new(),
+        secret: true,
+        set: set.clone(),
+    });
+    plain.filter(|value| !value.value.is_empty()).chain(secret).collect()
+}
+
+fn version_view(version: &Version, found: &Found, now: At) -> VersionView {
+    VersionView {
+        number: version.version,
+        state: match version.state {
+            VersionState::Live => "in use".into(),
+            VersionState::Staged => "staged".into(),
+            VersionState::Previous => "previous".into(),
+        },
+        note: if version.sealed.is_none() { "its secret is erased".into() } else { String::new() },
+        at: When::new(version.created_at, now),
+        by: found.people.iter().find(|(id, _)| *id == version.created_by).map(|(_, n)| n.clone()).unwrap_or_default(),
+    }
+}

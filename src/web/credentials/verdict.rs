@@ -1,0 +1,55 @@
+//! Runs a check for a page, within the limits, and says whether the form may be saved.
+
+use crate::app::App;
+use crate::catalog::form::Values;
+use crate::catalog::schema::{Integration, Method};
+use crate::check::report::{Outcome, Report};
+use crate::check::{self, Options, Trigger};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::model::credential::Credential;
+use crate::model::status::{Saving, saving};
+use crate::model::workspace::Workspace;
+
+/// Checks values. [`Error::TooMany`] when the credential, the workspace or the instance does that too often.
+pub async fn verify(
+    app: &App,
+    workspace: &Id<Workspace>,
+    credential: &Id<Credential>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    trigger: Trigger,
+) -> Result<Report> {
+    let permit = app
+        .check_limits
+        .admit(workspace.as_str(), credential.as_str())
+        .map_err(|full| Error::TooMany { retry_after_s: full.retry_after_s })?;
+    let context =
+        check::Context { egress: &app.egress, defaults: app.catalog.defaults(), clock: &app.means.clock };
+    let report = check::run(&context, integration, method, values, Options::new(trigger)).await;
+    permit.done(&report);
+    Ok(report)
+}
+
+/// Whether a form with this report is saved, given that the person may have asked to skip verification.
+pub fn may_save(report: &Report, save_unverified: bool) -> bool {
+    match saving(report.outcome) {
+        Saving::Save => true,
+        Saving::OfferUnverified => save_unverified,
+        Saving::Refuse => false,
+    }
+}
+
+/// Whether “Save without verifying” is offered.
+pub fn may_skip(report: &Report) -> bool {
+    saving(report.outcome) == Saving::OfferUnverified
+}
+
+/// The message after saving.
+pub fn saved_as(report: &Report, verified: &'static str) -> &'static str {
+    match report.outcome {
+        Outcome::Ok | Outcome::Limited => verified,
+        _ => "created-unverified",
+    }
+}

@@ -1,0 +1,168 @@
+//! Signing in and out.
+
+use crate::app::App;
+use crate::error::Result;
+use crate::id::Id;
+use crate::model::attempt::{self, Attempt, Verdict};
+use crate::model::audit;
+use crate::model::permission::Actor;
+use crate::model::user::{self, User};
+use crate::secret::Secret;
+use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::body::Posted;
+use crate::web::guard::{SignedIn, anonymous};
+use crate::web::pages::entry::{Message, SignIn};
+use crate::web::{client, shell};
+use actix_session::SessionExt;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, web};
+use std::sync::atomic::Ordering;
+
+/// `GET /sign-in`.
+pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
+    let next = url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "next")
+        .map(|(_, value)| local(&value))
+        .unwrap_or_default();
+    if SignedIn::of(&req).is_ok() {
+        return see_other(if next.is_empty() { "/" } else { &next });
+    }
+    let message = (!app.db.read(User::any).await?).then(|| Message {
+        bad: false,
+        code: "not_set_up".into(),
+        text: "Nobody can sign in yet: open the setup address that the server printed at its start.".into(),
+    });
+    page(&SignIn { shell: shell::outside(&app, &req, "Sign in"), email: String::new(), next, message })
+}
+
+/// `POST /sign-in`.
+pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> Answer {
+    let mut fields = posted.fields().await?;
+    let (email, next) = (fields.text("email"), local(&fields.text("next")));
+    let refused = |status: StatusCode, code: &str, text: String| {
+        let message = Some(Message { bad: true, code: code.to_owned(), text });
+        let form = SignIn {
+            shell: shell::outside(&app, &req, "Sign in"),
+            email: email.clone(),
+            next: next.clone(),
+            message,
+        };
+        page_with(status, &form)
+    };
+    match try_password(&app, &req, &email, fields.take("password")).await? {
+        Tried::Right(user) => {
+            super::begin_session(&req, &app, &user)?;
+            see_other(if next.is_empty() { "/" } else { &next })
+        }
+        Tried::Wrong => refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "credentials",
+            "This e-mail address and password do not belong together. Check both and try again.".into(),
+        ),
+        Tried::Wait(seconds) => {
+            let mut response = refused(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many",
+                format!("Too many attempts. Wait {seconds} s, then try again. Sessions that are open go on."),
+            )?;
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+            Ok(response)
+        }
+    }
+}
+
+/// `POST /sign-out`: ends the session, and asks the browser to forget what it cached.
+pub async fn destroy(req: HttpRequest, app: web::Data<App>) -> Answer {
+    if let Ok(person) = SignedIn::of(&req) {
+        let means = app.means.clone();
+        app.db
+            .write(move |tx| {
+                let entry = audit::Entry::allow("person.signed_out", audit::Target::user(&person.user));
+                audit::record(tx, &means, audit::INSTANCE, &person.actor, entry)
+            })
+            .await?;
+    }
+    req.get_session().purge();
+    let mut response = see_other("/sign-in")?;
+    response.headers_mut().insert(
+        header::HeaderName::from_static("clear-site-data"),
+        header::HeaderValue::from_static("\"cache\", \"storage\""),
+    );
+    Ok(response)
+}
+
+enum Tried {
+    Right(Id<User>),
+    Wrong,
+    Wait(u64),
+}
+
+/// Counts the attempt, then hashes, then writes down what it came to. The same queries and one hash for
+/// known and unknown names.
+async fn try_password(app: &App, req: &HttpRequest, email: &str, password: Secret) -> Result<Tried> {
+    let key = user::email_key(email);
+    let wanted = key.clone();
+    let found = app.db.read(move |conn| User::for_sign_in(conn, &wanted)).await?;
+    let account = found.as_ref().map(|row| row.id.as_str());
+    let attempt = Attempt::new(account, &key, client::address(req, &app.config), app.limits);
+    let (now, reserved) = (app.means.now(), attempt.clone());
+    if let Verdict::Wait(seconds) = app.db.write(move |tx| attempt::reserve(tx, &reserved, now)).await? {
+        app.denials.fetch_add(1, Ordering::Relaxed);
+        return Ok(Tried::Wait(seconds));
+    }
+    let stored = found.as_ref().map(|row| row.password_hash.clone());
+    let again = Secret::new(password.expose().to_owned());
+    let verified = app.hasher.verify(password, stored.clone()).await?;
+    let enabled = found.filter(|row| verified.ok && row.disabled_at.is_none()).map(|row| row.id);
+    let rehashed = match (&enabled, verified.needs_rehash) {
+        (Some(_), true) => stored.zip(Some(app.hasher.hash(again).await?)),
+        _ => None,
+    };
+    let (means, actor) = (app.means.clone(), anonymous(req));
+    app.db
+        .write(move |tx| {
+            let entry = match &enabled {
+                Some(user) => {
+                    attempt::succeeded(tx, &attempt, means.now())?;
+                    if let Some((old, new)) = &rehashed {
+                        User::rehash(tx, user, old, new)?;
+                    }
+                    audit::Entry::allow("person.signed_in", audit::Target::user(user))
+                }
+                None => audit::Entry::deny("person.signed_in", audit::Target::instance(), "credentials"),
+            };
+            let actor = match &enabled {
+                Some(user) => Actor { kind: "person", id: user.to_string(), ..actor.clone() },
+                None => actor.clone(),
+            };
+            audit::record(tx, &means, audit::INSTANCE, &actor, entry)?;
+            Ok(enabled.clone().map_or(Tried::Wrong, Tried::Right))
+        })
+        .await
+}
+
+/// A path of this console, or nothing: an address elsewhere is never followed.
+fn local(next: &str) -> String {
+    let sound = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\r', '\n'])
+        && !next.chars().any(char::is_control);
+    let joined = url::Url::parse("http://console.invalid/").and_then(|base| base.join(next));
+    match joined {
+        Ok(url) if sound && url.host_str() == Some("console.invalid") => next.to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn only_our_own_paths_are_followed() {
+        assert_eq!(local("/w/acme/credentials?q=a"), "/w/acme/credentials?q=a");
+        for bad in ["https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nX: y", "javascript:alert(1)", "w/acme", "/\t/evil.example"] {
+            assert_eq!(local(bad), "", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Who may: the person of a request, and the permission that a route demands as a value.
+
+use crate::app::App;
+use crate::clock::At;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::model::credential::Credential;
+use crate::model::membership::{self, Standing};
+use crate::model::permission::{Actor, Allowed, Permission, Role};
+use crate::model::user::User;
+use crate::model::workspace::Workspace;
+use crate::model::{audit, count};
+use crate::web::answer::{Fault, RequestId};
+use crate::web::client;
+use crate::web::session_store::entry;
+use actix_session::SessionExt;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use std::future::Future;
+use std::pin::Pin;
+
+/// The switcher shows at most so many workspaces.
+const SWITCHER: i64 = 50;
+
+/// The signed-in person of a request, before any workspace is asked for.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// Their id.
+    pub user: Id<User>,
+    /// When they last gave their password.
+    pub auth_at: At,
+    /// How the audit log names them.
+    pub actor: Actor,
+}
+
+impl SignedIn {
+    /// The person of a request; [`Error::SignInNeeded`] for nobody.
+    pub fn of(req: &HttpRequest) -> Result<Self> {
+        let session = req.get_session();
+        let text = |name: &str| session.get::<String>(name).ok().flatten();
+        let user = text(entry::USER).and_then(|id| Id::parse(&id)).ok_or(Error::SignInNeeded)?;
+        let auth_at = session.get::<i64>(entry::AUTH_AT).ok().flatten().and_then(At::from_micros);
+        let mut actor = anonymous(req);
+        actor.kind = "person";
+        actor.id = user.to_string();
+        actor.session = text(entry::PREFIX).unwrap_or_default();
+        Ok(Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor })
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = Fault;
+    type Future = std::future::Ready<Result<Self, Fault>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Self::of(req).map_err(Fault))
+    }
+}
+
+/// How the audit log names whoever sends a request without being signed in.
+pub fn anonymous(req: &HttpRequest) -> Actor {
+    let address = req.app_data::<web::Data<App>>().and_then(|app| client::address(req, &app.config));
+    Actor {
+        kind: "anonymous",
+        id: String::new(),
+        session: String::new(),
+        address: address.map(|ip| ip.to_string()).unwrap_or_default(),
+        agent: client::agent(req),
+        request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+    }
+}
+
+/// The permission `P` in the workspace of the address, and what a page of it needs to know.
+///
+/// Answers 303 to nobody, 404 to strangers and for absent workspaces alike, and 403 to a role that lacks
+/// `P`, which is written down.
+pub struct Can<P: Permission> {
+    /// The permission, for the model.
+    pub allowed: Allowed<P>,
+    /// Who and where.
+    pub standing: Standing,
+    /// When the person last gave their password.
+    pub auth_at: At,
+    /// The person's workspaces.
+    pub workspaces: Vec<Workspace>,
+    /// How many credentials the workspace has.
+    pub total: i64,
+    id: Option<String>,
+}
+
+impl<P: Permission> Can<P> {
+    /// The credential that the address names; [`Error::NotFound`] if it cannot be one.
+    pub fn credential(&self) -> Result<Id<Credential>> {
+        self.id.as_deref().and_then(Id::parse).ok_or(Error::NotFound)
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Id<Workspace> {
+        &self.standing.workspace.id
+    }
+
+    /// The address under which the workspace's pages lie.
+    pub fn root(&self) -> String {
+        format!("/w/{}", self.standing.workspace.slug)
+    }
+
+    /// The address of the list of credentials.
+    pub fn list(&self) -> String {
+        format!("/w/{}/credentials", self.standing.workspace.slug)
+    }
+
+    /// Whether the person manages the workspace.
+    pub fn is_admin(&self) -> bool {
+        self.standing.role == Role::Admin
+    }
+
+    /// Whether the person may see steps and history.
+    pub fn inspects(&self) -> bool {
+        self.standing.role != Role::Member
+    }
+}
+
+impl<P: Permission> FromRequest for Can<P> {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move { decide(&req).await.map_err(Fault) })
+    }
+}
+
+async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
+    let person = SignedIn::of(req)?;
+    let app = req.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no app"))?.clone();
+    let slug = req.match_info().get("slug").ok_or(Error::NotFound)?.to_owned();
+    let (user, now) = (person.user.clone(), app.means.now());
+    let found = app
+        .db
+        .read(move |conn| {
+            let Some(standing) = Standing::find(conn, &slug, &user, now)? else { return Ok(None) };
+            let workspaces = membership::workspaces_of(conn, &user, now, SWITCHER)?;
+            let total = count::all(conn, &standing.workspace.id)?.iter().map(|(_, n)| n).sum();
+            Ok(Some((standing, workspaces, total)))
+        })
+        .await?;
+    let (standing, workspaces, total) = found.ok_or(Error::NotFound)?;
+    let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
+        return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
+    };
+    let id = req.match_info().get("id").map(str::to_owned);
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, id })
+}
+
+async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {
+    let means = app.means.clone();
+    let written = app
+        .db
+        .write(move |tx| audit::record_denied::<P>(tx, &means, &standing.workspace.id, &actor, &route))
+        .await;
+    written.err().unwrap_or(Error::Forbidden)
+}

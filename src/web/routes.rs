@@ -1,0 +1,183 @@
+//! The route table: a row says who may and registers the route, so that a route without a policy cannot exist.
+
+use crate::error::Error;
+use crate::model::permission::{
+    CreateCredential, DeleteCredential, EditCredential, Permission, ReadCredentials, ReadIntegrations,
+    RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
+};
+use crate::web::answer::{Answer, Fault};
+use crate::web::guard::{Can, SignedIn};
+use crate::web::{account, credentials, entry, health, integrations};
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, guard, web};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// Members of the workspace whose role has the permission.
+    Workspace {
+        /// The permission's name.
+        permission: &'static str,
+        /// The roles that have it.
+        roles: &'static [Role],
+    },
+}
+
+/// One route with its policy.
+pub struct Route {
+    /// The method; `GET` answers `HEAD` too.
+    pub method: Method,
+    /// The pattern of the address.
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+    register: Box<dyn Fn() -> actix_web::Route>,
+}
+
+/// Arguments of a handler that begin with the permission `P`.
+pub trait BeginsWith<P> {}
+impl<P: Permission> BeginsWith<Can<P>> for (Can<P>,) {}
+impl<P: Permission, A> BeginsWith<Can<P>> for (Can<P>, A) {}
+impl<P: Permission, A, B> BeginsWith<Can<P>> for (Can<P>, A, B) {}
+impl<P: Permission, A, B, C> BeginsWith<Can<P>> for (Can<P>, A, B, C) {}
+impl<A> BeginsWith<SignedIn> for (SignedIn, A) {}
+impl<A, B> BeginsWith<SignedIn> for (SignedIn, A, B) {}
+impl<A, B, C> BeginsWith<SignedIn> for (SignedIn, A, B, C) {}
+
+fn row<H, A>(method: Method, path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<A>,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    let register = Box::new(move || web::route().to(handler.clone()));
+    Route { method, path, access, register }
+}
+
+fn public<H, A>(method: Method, path: &'static str, handler: H) -> Route
+where
+    H: Handler<A>,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    row(method, path, Access::Public, handler)
+}
+
+fn signed_in<H, A>(method: Method, path: &'static str, handler: H) -> Route
+where
+    H: Handler<A>,
+    A: FromRequest + BeginsWith<SignedIn> + 'static,
+    H::Output: Responder + 'static,
+{
+    row(method, path, Access::SignedIn, handler)
+}
+
+fn workspace<P, H, A>(method: Method, path: &'static str, handler: H) -> Route
+where
+    P: Permission,
+    H: Handler<A>,
+    A: FromRequest + BeginsWith<Can<P>> + 'static,
+    H::Output: Responder + 'static,
+{
+    row(method, path, Access::Workspace { permission: P::NAME, roles: P::ROLES }, handler)
+}
+
+/// Every route. Fixed addresses stand before patterns that would match them.
+pub fn table() -> Vec<Route> {
+    use Method as M;
+    let (get, post) = (M::GET, M::POST);
+    vec![
+        public(get.clone(), "/", entry::home::index),
+        public(get.clone(), "/health/live", health::live),
+        public(get.clone(), "/health/ready", health::ready),
+        public(get.clone(), "/setup", entry::setup::new),
+        public(post.clone(), "/setup", entry::setup::create),
+        public(get.clone(), "/sign-in", entry::sign_in::new),
+        public(post.clone(), "/sign-in", entry::sign_in::create),
+        public(post.clone(), "/sign-out", entry::sign_in::destroy),
+        signed_in(get.clone(), "/account", account::edit),
+        signed_in(post.clone(), "/account", account::update),
+        workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
+        workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}/credentials", credentials::index::index),
+        workspace::<CreateCredential, _, _>(post.clone(), "/w/{slug}/credentials", credentials::create::create),
+        workspace::<CreateCredential, _, _>(get.clone(), "/w/{slug}/credentials/new", credentials::create::new),
+        workspace::<CreateCredential, _, _>(post.clone(), "/w/{slug}/credentials/form", credentials::create::redraw),
+        workspace::<DeleteCredential, _, _>(get.clone(), "/w/{slug}/credentials/deleted", credentials::deleted::index),
+        workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}/credentials/{id}", credentials::show::show),
+        workspace::<EditCredential, _, _>(post.clone(), "/w/{slug}/credentials/{id}", credentials::edit::update),
+        workspace::<EditCredential, _, _>(get.clone(), "/w/{slug}/credentials/{id}/edit", credentials::edit::edit),
+        workspace::<EditCredential, _, _>(post.clone(), "/w/{slug}/credentials/{id}/form", credentials::edit::redraw),
+        workspace::<RenameCredential, _, _>(get.clone(), "/w/{slug}/credentials/{id}/name", credentials::name::edit),
+        workspace::<RenameCredential, _, _>(post.clone(), "/w/{slug}/credentials/{id}/name", credentials::name::update),
+        workspace::<VerifyCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/checks",
+            credentials::checks::create,
+        ),
+        workspace::<RotateCredential, _, _>(
+            get.clone(),
+            "/w/{slug}/credentials/{id}/rotation",
+            credentials::rotation::new,
+        ),
+        workspace::<RotateCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/rotation",
+            credentials::rotation::create,
+        ),
+        workspace::<DeleteCredential, _, _>(
+            get.clone(),
+            "/w/{slug}/credentials/{id}/deletion",
+            credentials::deletion::new,
+        ),
+        workspace::<DeleteCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/deletion",
+            credentials::deletion::create,
+        ),
+        workspace::<RestoreCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/restoration",
+            credentials::deleted::restore,
+        ),
+        workspace::<DeleteCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/purge",
+            credentials::deleted::purge,
+        ),
+        workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
+        workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
+    ]
+}
+
+/// Registers the table; other methods of a known address answer 405, unknown addresses 404.
+pub fn configure(config: &mut web::ServiceConfig) {
+    let mut table = table();
+    while let Some(first) = table.first().map(|route| route.path) {
+        let (here, rest): (Vec<_>, Vec<_>) = table.into_iter().partition(|route| route.path == first);
+        table = rest;
+        let mut resource = web::resource(first).default_service(web::to(refuse_method));
+        for route in here {
+            let method = route.method.clone();
+            let registered = (route.register)();
+            resource = resource.route(if method == Method::GET {
+                registered.guard(guard::Any(guard::Get()).or(guard::Head()))
+            } else {
+                registered.guard(guard::Method(method))
+            });
+        }
+        config.service(resource);
+    }
+    config.default_service(web::to(refuse_address));
+}
+
+async fn refuse_method() -> Answer {
+    Err(Fault(Error::MethodNotAllowed))
+}
+
+async fn refuse_address() -> Answer {
+    Err(Fault(Error::NotFound))
+}

@@ -1,0 +1,114 @@
+//! Sessions behind actix-session, kept in our own table: they can be listed, ended, and end by themselves.
+
+use crate::app::App;
+use crate::clock::At;
+use crate::crypto::token;
+use crate::error::Error;
+use crate::id::Id;
+use crate::model::session::{NewSession, Session};
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_web::cookie::time::Duration;
+use actix_web::web;
+use std::collections::HashMap;
+
+/// The entries that a session may hold; anything else is refused.
+pub mod entry {
+    /// The person's id.
+    pub const USER: &str = "user";
+    /// When the password was given, in microseconds.
+    pub const AUTH_AT: &str = "auth_at";
+    /// The client's address.
+    pub const ADDRESS: &str = "address";
+    /// The client's description of itself.
+    pub const AGENT: &str = "agent";
+    /// First characters of the hashed key, for the audit log; set on loading.
+    pub const PREFIX: &str = "prefix";
+}
+
+/// The store that actix-session asks.
+pub struct Store {
+    app: web::Data<App>,
+}
+
+impl Store {
+    /// A store on the program's database.
+    pub fn new(app: web::Data<App>) -> Self {
+        Self { app }
+    }
+}
+
+type State = HashMap<String, String>;
+
+impl SessionStore for Store {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let id = token::digest(key.as_ref());
+        let now = self.app.means.now();
+        let wanted = id.clone();
+        let found = self
+            .app
+            .db
+            .read(move |conn| Session::live(conn, &wanted, now))
+            .await
+            .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
+        let Some(session) = found else { return Ok(None) };
+        if session.is_stale(now) {
+            let touched = id.clone();
+            // A session that cannot be touched still holds; it only ends earlier.
+            if let Err(error) = self.app.db.write(move |tx| Session::touch(tx, &touched, now)).await {
+                tracing::warn!(%error, "a session could not be touched");
+            }
+        }
+        let prefix: String = id.chars().take(12).collect();
+        Ok(Some(HashMap::from([
+            (entry::USER.to_owned(), quoted(session.user_id.as_str())),
+            (entry::AUTH_AT.to_owned(), session.auth_at.micros().to_string()),
+            (entry::PREFIX.to_owned(), quoted(&prefix)),
+        ])))
+    }
+
+    async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
+        let failed = |error: Error| SaveError::Other(anyhow::Error::new(error));
+        let text = |name: &str| {
+            state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok()).unwrap_or_default()
+        };
+        let user = Id::parse(&text(entry::USER)).ok_or_else(|| failed(Error::internal("a session of nobody")))?;
+        let auth_at = state
+            .get(entry::AUTH_AT)
+            .and_then(|json| json.parse().ok())
+            .and_then(At::from_micros)
+            .ok_or_else(|| failed(Error::internal("a session without a sign-in")))?;
+        let fresh = token::fresh(self.app.means.keyring.random()).map_err(failed)?;
+        let key = SessionKey::try_from(fresh.expose().to_owned())
+            .map_err(|_| failed(Error::internal("a session key is too long")))?;
+        let (id, address, agent) = (token::digest(key.as_ref()), text(entry::ADDRESS), text(entry::AGENT));
+        let now = self.app.means.now();
+        self.app
+            .db
+            .write(move |tx| {
+                let new =
+                    NewSession { id: &id, user_id: &user, auth_at, address: &address, agent: &agent };
+                Session::create(tx, &new, now)
+            })
+            .await
+            .map_err(failed)?;
+        Ok(key)
+    }
+
+    async fn update(&self, _: SessionKey, _: State, _: &Duration) -> Result<SessionKey, UpdateError> {
+        Err(UpdateError::Other(anyhow::anyhow!("a session is renewed, never changed in place")))
+    }
+
+    async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        let id = token::digest(key.as_ref());
+        Ok(self.app.db.write(move |tx| Session::end(tx, &id)).await?)
+    }
+}
+
+/// As actix-session keeps texts: in JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,103 @@
+//! The frame of a page, filled from who asks and where.
+
+use crate::app::App;
+use crate::model::permission::{Permission, Role};
+use crate::model::user;
+use crate::web::guard::Can;
+use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
+use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
+
+/// The cookie that keeps the choice of light or dark for pages without a person.
+pub const THEME_COOKIE: &str = "theme";
+
+/// The choice of light or dark in a request's cookie.
+pub fn theme_cookie(req: &ServiceRequest) -> Theme {
+    req.cookie(THEME_COOKIE).map(|cookie| Theme::parse(cookie.value())).unwrap_or_default()
+}
+
+/// The addresses of the static files.
+pub fn assets(app: &App) -> Assets {
+    let at = |path: &str| format!("/static/{path}?v={}", app.assets.hash);
+    Assets {
+        css: at("css/app.css"),
+        js: at("js/app.js"),
+        htmx: at("vendor/htmx-4.0.1.min.js"),
+        icons: at("icons.svg"),
+        mark: at("icon.svg"),
+    }
+}
+
+/// The frame of a page for nobody in particular.
+pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
+    Shell {
+        title: title.to_owned(),
+        theme: req.cookie(THEME_COOKIE).map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
+        assets: assets(app),
+        support_contact: app.config.support_contact.clone(),
+        ..Shell::default()
+    }
+}
+
+/// How pages look to a person.
+pub fn theme_of(theme: user::Theme) -> Theme {
+    Theme::parse(theme.as_str())
+}
+
+/// The frame of a page of a workspace.
+pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav) -> Shell {
+    let standing = &can.standing;
+    Shell {
+        title: title.to_owned(),
+        person: Some(PersonView { name: standing.user.name.clone(), email: standing.user.email.clone() }),
+        workspace: Some(WorkspaceView {
+            name: standing.workspace.name.clone(),
+            slug: standing.workspace.slug.clone(),
+            role: role_word(standing.role).to_owned(),
+        }),
+        workspaces: can
+            .workspaces
+            .iter()
+            .map(|workspace| WorkspaceLink {
+                name: workspace.name.clone(),
+                href: format!("/w/{}/credentials", workspace.slug),
+                current: workspace.slug == standing.workspace.slug,
+            })
+            .collect(),
+        current,
+        theme: theme_of(standing.user.theme),
+        shortcuts: standing.user.shortcuts,
+        assets: assets(app),
+        toast: None,
+        counts: u64::try_from(can.total).ok(),
+        support_contact: app.config.support_contact.clone(),
+    }
+}
+
+/// A role in words.
+pub fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "Admin",
+        Role::Member => "Member",
+        Role::Support => "Support",
+    }
+}
+
+/// What the act before a redirect came to, from the closed list of `?did=`.
+pub fn toast(did: &str) -> Option<Toast> {
+    let (tone, text) = match did {
+        "created" => (Tone::Good, "Saved and verified."),
+        "created-unverified" => (Tone::Warn, "Saved without verification."),
+        "edited" => (Tone::Good, "Changes saved."),
+        "renamed" => (Tone::Good, "Renamed. The handle stays the same, so no bot notices."),
+        "rotated" => (Tone::Good, "The new secret is in use. The old one was erased."),
+        "deleted" => (Tone::Good, "Deleted. It can be restored for 30 days under “Recently deleted”."),
+        "restored" => (Tone::Good, "Restored."),
+        "purged" => (Tone::Good, "Removed for good."),
+        "checked" => (Tone::Plain, "Verified just now: the result is below."),
+        "too-late" => (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again."),
+        "account" => (Tone::Good, "Your choices are saved."),
+        _ => return None,
+    };
+    Some(Toast { tone, text: text.to_owned() })
+}

@@ -1,0 +1,59 @@
+// A real SMTP server that asks for a password, with TLS from the first byte or by STARTTLS.
+import { once } from 'node:events';
+import { SMTPServer } from 'smtp-server';
+
+export class MailServer {
+  /** What every sign-in sent: user name, and whether it was let in. */
+  signIns = [];
+  /** Envelopes that were begun. A check may never begin one. */
+  envelopes = [];
+  connections = 0;
+  port = 0;
+  #server;
+
+  constructor({ authority, mode, user, password }) {
+    Object.assign(this, { authority, mode, user, password });
+  }
+
+  /** Listens on a free port of 127.0.0.1 the first time, and on the same port after a stop. */
+  async start() {
+    const { key, cert } = this.authority;
+    this.#server = new SMTPServer({
+      key,
+      cert,
+      secure: this.mode === 'implicit',
+      name: 'mail.test',
+      authMethods: ['PLAIN', 'LOGIN'],
+      allowInsecureAuth: false,
+      disableReverseLookup: true,
+      logger: false,
+      onConnect: (_session, done) => {
+        this.connections += 1;
+        done();
+      },
+      onAuth: (auth, _session, done) => {
+        const good = auth.username === this.user && auth.password === this.password;
+        this.signIns.push({ user: auth.username, good });
+        if (good) done(null, { user: auth.username });
+        else done(Object.assign(new Error('5.7.8 Authentication credentials invalid'), { responseCode: 535 }));
+      },
+      onMailFrom: (address, _session, done) => {
+        this.envelopes.push(address.address);
+        done();
+      },
+    });
+    // A client that hangs up in the middle is the client's affair.
+    this.#server.on('error', () => {});
+    this.#server.listen(this.port, '127.0.0.1');
+    await once(this.#server.server, 'listening');
+    this.port = this.#server.server.address().port;
+    return this;
+  }
+
+  /** Stops listening: the next connection is refused. */
+  async stop() {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server) await new Promise((done) => server.close(done));
+  }
+}

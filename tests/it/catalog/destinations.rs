@@ -1,0 +1,161 @@
+//! Destinations as older credentials hold them: a vendor may move its hosts, what a person entered stays.
+//!
+//! The texts below are in the associated data of sealed values: whoever changes one of them makes every
+//! older credential of that method unreadable.
+
+use super::shipped;
+use credenza::catalog::destination::destination;
+use credenza::catalog::load::Catalog;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Integration, method, stored values, destination.
+type Golden = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+
+const GOLDEN: [Golden; 16] = [
+    ("google-sheets", "service_account", &[("delegate", "a@example.com")], "{}"),
+    (
+        "http",
+        "basic",
+        &[("base_url", "https://api.example.com/v1"), ("check_path", "/me"), ("user", "bot")],
+        r#"{"base_url":"https://api.example.com/v1"}"#,
+    ),
+    (
+        "http",
+        "bearer",
+        &[("base_url", "https://api.example.com/v1"), ("check_path", "/me")],
+        r#"{"base_url":"https://api.example.com/v1"}"#,
+    ),
+    (
+        "http",
+        "header",
+        &[("base_url", "https://api.example.com/v1"), ("check_path", "/me"), ("header_name", "X-Key")],
+        r#"{"base_url":"https://api.example.com/v1"}"#,
+    ),
+    (
+        "http",
+        "query",
+        &[("base_url", "https://api.example.com/v1"), ("check_path", "/me"), ("parameter", "key")],
+        r#"{"base_url":"https://api.example.com/v1"}"#,
+    ),
+    (
+        "openai",
+        "api_key",
+        &[("base_url", "https://api.openai.com/v1"), ("custom", "false"), ("organization", "org-1")],
+        r#"{"base_url":"https://api.openai.com/v1"}"#,
+    ),
+    ("rd-station", "crm_token", &[], "{}"),
+    ("rd-station", "marketing_api_key", &[], "{}"),
+    (
+        "salesforce",
+        "client_credentials",
+        &[("client_id", "3MVG9x"), ("login_host", "acme.my.salesforce.com")],
+        r#"{"login_host":"acme.my.salesforce.com"}"#,
+    ),
+    (
+        "salesforce",
+        "jwt",
+        &[("client_id", "3MVG9x"), ("login_host", "login.salesforce.com"), ("username", "a@example.com")],
+        r#"{"login_host":"login.salesforce.com"}"#,
+    ),
+    (
+        "sap-business-one",
+        "session",
+        &[
+            ("base_url", "https://hana.example.com:50000"),
+            ("cert_sha256", "00ff"),
+            ("company_db", "SBODEMOBR"),
+            ("username", "bots"),
+        ],
+        r#"{"base_url":"https://hana.example.com:50000","cert_sha256":"00ff"}"#,
+    ),
+    ("shopify", "admin_token", &[("api_version", "2026-04"), ("shop", "acme")], r#"{"shop":"acme"}"#),
+    (
+        "shopify",
+        "client_credentials",
+        &[("api_version", "2026-04"), ("client_id", "0f"), ("shop", "acme")],
+        r#"{"shop":"acme"}"#,
+    ),
+    (
+        "smtp",
+        "password",
+        &[("from", "a@example.com"), ("host", "mail.example.com"), ("port", "465"), ("tls", "implicit"), ("user", "a")],
+        r#"{"host":"mail.example.com","port":"465","tls":"implicit"}"#,
+    ),
+    ("stripe", "api_key", &[("context", "acct_1")], "{}"),
+    ("website", "webhook", &[("url", "https://www.example.com/chat")], r#"{"url":"https://www.example.com/chat"}"#),
+];
+
+/// Also without a golden entry of its own, since it holds no address at all.
+const WITHOUT: &str = "whatsapp-cloud";
+
+fn plain(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn destinations_of_older_credentials_stay_as_they_are() {
+    for (integration, method, values, golden) in GOLDEN {
+        let (_, found) = shipped().method(integration, method).expect("a method");
+        assert_eq!(destination(found, &plain(values)), golden, "{integration}.{method}");
+    }
+}
+
+#[test]
+fn every_method_has_a_golden_destination() {
+    let named = |i: &str, m: &str| GOLDEN.iter().any(|(id, method, ..)| (*id, *method) == (i, m));
+    for integration in shipped().all().iter().filter(|one| one.id != WITHOUT) {
+        for method in &integration.methods {
+            assert!(named(&integration.id, &method.id), "{}.{}", integration.id, method.id);
+        }
+    }
+    let (_, method) = shipped().method(WITHOUT, "system_user").expect("a method");
+    assert_eq!(destination(method, &plain(&[("phone_number_id", "12345"), ("api_version", "v25.0")])), "{}");
+}
+
+/// The shipped files after every vendor has moved to other hosts.
+fn moved() -> Catalog {
+    let moves = [
+        ("api.stripe.com", "api.stripe.example"),
+        ("api.openai.com", "api.openai.example"),
+        ("graph.facebook.com", "graph.meta.example"),
+        ("sheets.googleapis.com", "sheets.google.example"),
+        ("oauth2.googleapis.com", "oauth2.google.example"),
+        ("myshopify.com", "shops.example.org"),
+        ("*.salesforce.com", "*.sfdc.example"),
+        ("api.rd.services", "api.rd.example"),
+        ("crm.rdstation.com", "crm.rd.example"),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog");
+    let mut files = Vec::new();
+    for integration in shipped().all() {
+        let name = format!("{}.toml", integration.id);
+        let before = fs::read_to_string(folder.join(&name)).expect("a file");
+        let after = moves.iter().fold(before.clone(), |text, (from, to)| text.replace(from, to));
+        let constant = !integration.methods.iter().all(|method| method.egress.hosts.is_empty());
+        assert_eq!(before != after, constant, "{name}: a constant host that this test does not move");
+        files.push((name, after));
+    }
+    Catalog::of_files(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).expect("good files")
+}
+
+#[test]
+fn a_vendor_that_moves_its_hosts_changes_no_destination() {
+    let moved = moved();
+    for (integration, method, values, golden) in GOLDEN {
+        let (_, found) = moved.method(integration, method).expect("a method");
+        assert_eq!(destination(found, &plain(values)), golden, "{integration}.{method}");
+    }
+}
+
+#[test]
+fn another_host_of_a_person_is_another_destination() {
+    let (_, method) = shipped().method("smtp", "password").expect("a method");
+    let before = plain(&[("host", "mail.example.com"), ("port", "465"), ("tls", "implicit")]);
+    for (name, value) in [("host", "mail.example.org"), ("port", "587"), ("tls", "none")] {
+        let mut after = before.clone();
+        after.insert(name.to_owned(), value.to_owned());
+        assert_ne!(destination(method, &before), destination(method, &after), "{name}");
+    }
+}
