@@ -1,9 +1,10 @@
 //! Reads the catalogue: the files compiled in, and the operator's folder.
 
 use crate::catalog::fault::{Fault, Judged, LoadError, Within, ensure};
+use crate::catalog::file::{Defaults, File};
 use crate::catalog::resolve;
 use crate::catalog::rules;
-use crate::catalog::schema::{Defaults, File, Integration, Method, Rule};
+use crate::catalog::schema::{Integration, Method, Rule};
 use crate::fold;
 use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;

@@ -8,17 +8,20 @@ pub mod destination;
 mod drawing;
 pub mod fault;
 pub mod field;
+mod file;
 pub mod filter;
 pub mod form;
 pub mod header;
 pub mod host;
 pub mod host_pattern;
+pub mod lint;
 pub mod load;
 pub mod outcome;
 pub mod pattern;
 pub mod place;
 mod reading;
 pub mod recognise;
+pub mod reply;
 mod resolve;
 mod rules;
 pub mod schema;
@@ -31,4 +34,4 @@ pub use fault::LoadError;
 pub use load::{Catalog, Category};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -32,10 +32,12 @@ impl Env {
 }
 
 impl Integration {
-    /// The first of its shapes that a text has.
+    /// The first of its shapes that a text, or a word of it, has.
     pub fn recognise<'c>(&'c self, text: &str) -> Option<Recognised<'c>> {
-        let shape = self.secrets.iter().find(|shape| shape.pattern.fits(text.trim()))?;
-        Some(Recognised { integration: self, shape, env: shape.env_of(text.trim()) })
+        let words = || std::iter::once(text.trim()).chain(text.split_whitespace());
+        let (shape, word) =
+            self.secrets.iter().find_map(|shape| words().find(|w| shape.pattern.fits(w)).map(|word| (shape, word)))?;
+        Some(Recognised { integration: self, shape, env: shape.env_of(word) })
     }
 }
 
@@ -43,5 +45,24 @@ impl Catalog {
     /// The first shape of any integration that a text has, for names and other fields that are not secret.
     pub fn recognise(&self, text: &str) -> Option<Recognised<'_>> {
         self.all().iter().find_map(|one| one.recognise(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::Catalog;
+    use crate::catalog::schema::Env;
+
+    #[test]
+    fn keys_are_recognised_by_shape_and_system() {
+        let catalog = Catalog::load(None).unwrap();
+        let live = format!("sk_{}_{}", "live", "a1B2c3D4e5F6g7H8");
+        let found = catalog.recognise(&live).unwrap();
+        assert_eq!((found.integration.id.as_str(), found.env), ("stripe", Some(Env::Live)));
+        let sentence = format!("the key is {}", live.replace("live", "test"));
+        assert_eq!(catalog.recognise(&sentence).unwrap().env, Some(Env::Test));
+        for text in ["Stripe production", "Credentials 1", "", "sk_live_"] {
+            assert!(catalog.recognise(text).is_none(), "{text}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::catalog::address::UrlTemplate;
 use crate::catalog::fault::{Fault, Judged, Within, ensure};
-use crate::catalog::schema::{Check, Edit, Egress, Field, File, Format, Inject, Integration, Method, MethodTable};
+use crate::catalog::file::{File, MethodTable};
+use crate::catalog::schema::{Check, Edit, Egress, Field, Format, Inject, Integration, Method};
 
 /// Shown where a consent method gives no reason of its own.
 const CONSENT_REASON: &str =

@@ -1,7 +1,7 @@
 //! One typed secret: pasted noise taken off, judged, restored where a clipboard broke it.
 
 use crate::catalog::form::Remark;
-use crate::catalog::schema::{Field, FieldKind};
+use crate::catalog::schema::{Field, FieldKind, Format};
 use crate::catalog::template::find;
 use crate::catalog::value::{LARGEST_VALUE, format, rejected, remark, shaped, too_long};
 use crate::secret::Secret;
@@ -41,7 +41,9 @@ fn sealable(text: Zeroizing<String>, warning: Option<Remark>) -> Sealable {
 }
 
 fn one_line(field: &Field, typed: &str, password: bool, skip: bool) -> Result<Sealable, Remark> {
-    let bare = if password { typed.trim_matches(is_blank) } else { without_noise(typed) };
+    // A whole header value may start with its scheme.
+    let meant = password || field.format == Some(Format::HeaderValue);
+    let bare = if meant { typed.trim_matches(is_blank) } else { without_noise(typed) };
     if bare.chars().any(char::is_control) {
         return Err(remark(
             "control_character",
@@ -61,7 +63,7 @@ fn one_line(field: &Field, typed: &str, password: bool, skip: bool) -> Result<Se
 
 /// White space, and the marks without width that clipboards add.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{feff}' | '\0')
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{feff}')
 }
 
 /// Takes off blanks, quotes and `Bearer ` around a key, as often as they are nested.
@@ -78,6 +80,9 @@ fn without_noise(typed: &str) -> &str {
         let word = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
         if word {
             text = text.get(7..).unwrap_or_default().trim_matches(is_blank);
+        }
+        if text.eq_ignore_ascii_case("bearer") {
+            return "";
         }
         if text.len() == before {
             return text;

@@ -101,6 +101,9 @@ fn condition(condition: &Condition, method: &Method) -> Judged {
 fn default(field: &Field) -> Judged {
     let Some(written) = &field.default else { return Ok(()) };
     ensure(!field.kind.is_secret() && field.kind != FieldKind::Notice, "a secret has no default")?;
+    // A browser sends nothing for an unchecked box, so it could never be switched off at creation.
+    let off = field.kind != FieldKind::Switch || written.as_str() == "false";
+    ensure(off, "a switch starts off; word it the other way round")?;
     match value::plain(field, written.as_str(), false) {
         Err(remark) => ensure(false, remark.text),
         Ok(parsed) => {

@@ -53,6 +53,7 @@ field = [
   { name = "webhook", label = "Webhook secret", kind = "secret", required = false },
   { name = "custom", label = "Own server", kind = "switch" },
   { name = "base", label = "Base", kind = "url", default = "https://mail.example", show_if = { field = "custom", equals = true } },
+  { name = "value", label = "Header value", kind = "secret", required = false, format = "header_value" },
   { name = "code_word", label = "Code word", kind = "text", required = false, pattern = '^[a-f]+$', pattern_soft = true },
   { name = "header", label = "Header", kind = "text", required = false, format = "header_name" },
   { name = "path", label = "Path", kind = "text", required = false, format = "path" },
@@ -182,8 +183,20 @@ fn pasted_noise_is_taken_off_keys_and_told() {
         assert_eq!(parsed.warnings.0["api_key"].code, "cleaned");
         assert_eq!(parsed.env, Some(Env::Test));
     }
-    let inner = created("key", &[("host", "a.example"), ("api_key", "mk_test\n_1")]);
-    assert_eq!(code(inner, "api_key"), "control_character");
+    for typed in ["mk_test\n_1", "mk_test_1\0", "mk_test_1\r\nHost: evil"] {
+        let inner = created("key", &[("host", "a.example"), ("api_key", typed)]);
+        assert_eq!(code(inner, "api_key"), "control_character", "{typed:?}");
+    }
+    assert_eq!(code(created("key", &[("host", "a.example"), ("api_key", "Bearer ")]), "api_key"), "required");
+}
+
+#[test]
+fn t051_a_header_value_keeps_its_scheme_and_is_one_line_of_ascii() {
+    let typed = |value: &str| created("key", &[("host", "a.example"), ("api_key", "mk_1"), ("value", value)]);
+    assert_eq!(typed("Bearer abc").unwrap().values.secret["value"].expose(), "Bearer abc");
+    assert_eq!(code(typed("abc\r\nHost: evil"), "value"), "control_character");
+    assert_eq!(code(typed("abc\0"), "value"), "control_character");
+    assert_eq!(code(typed("schlüssel"), "value"), "header_value");
 }
 
 #[test]

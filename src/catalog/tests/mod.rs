@@ -3,6 +3,7 @@
 mod address;
 mod form;
 mod load;
+mod properties;
 mod template;
 
 use crate::catalog::{Catalog, LoadError};
