@@ -1,11 +1,12 @@
 //! The handles that a request needs, made once at start.
 
 use crate::catalog::load::Catalog;
-use crate::check::Checker;
+use crate::check::limits::Limits as CheckLimits;
 use crate::config::Config;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::token::SetupToken;
 use crate::db::Db;
+use crate::egress::Egress;
 use crate::model::Means;
 use crate::model::attempt::Limits;
 use std::path::PathBuf;
@@ -22,8 +23,10 @@ pub struct App {
     pub means: Means,
     /// The services.
     pub catalog: Arc<Catalog>,
-    /// Runs live checks.
-    pub checker: Checker,
+    /// The way outward.
+    pub egress: Egress,
+    /// How often checks may run.
+    pub check_limits: CheckLimits,
     /// Hashes passwords on threads of its own.
     pub hasher: Hasher,
     /// Opens the first-run page; none once somebody exists.

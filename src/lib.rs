@@ -25,8 +25,10 @@
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
 //! | [`cli`] | the command line |
 
+pub mod app;
 pub mod catalog;
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
@@ -36,6 +38,8 @@ pub mod error;
 pub mod fold;
 pub mod harden;
 pub mod id;
+pub mod jobs;
 pub mod model;
 pub mod secret;
+pub mod server;
 pub mod web;

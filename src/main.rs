@@ -1,3 +1,9 @@
-//! The command `credenza`.
+//! The command `credenza`: arguments in, exit code out.
 
-fn main() {}
+use clap::Parser;
+use credenza::cli::{self, Cli};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse()).into()
+}

@@ -58,6 +58,7 @@ pub struct Db {
 }
 
 struct Inner {
+    url: DatabaseUrl,
     pool: Pool,
     /// SQLite has one writer; PostgreSQL writes through the pool.
     writer: Option<Writer>,
@@ -75,7 +76,7 @@ impl Db {
             DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone())?),
             DatabaseUrl::Postgres(_) => None,
         };
-        Ok(Self { inner: Arc::new(Inner { pool, writer }) })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, writer }) })
     }
 
     /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
@@ -100,6 +101,17 @@ impl Db {
             Some(writer) => writer.write(unit).await,
             None => self.inner.pool.write(unit).await,
         }
+    }
+
+    /// Folds SQLite's write-ahead log into the file; nothing to do on PostgreSQL.
+    pub async fn checkpoint(&self) -> Result<()> {
+        let url = self.inner.url.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut conn = url.connect().map_err(Error::unavailable)?;
+            dialect::checkpoint(&mut conn)
+        })
+        .await
+        .map_err(Error::internal)?
     }
 
     /// Settings of every pooled SQLite connection that durability rests on, for tests: `(journal_mode, synchronous)`.

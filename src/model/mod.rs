@@ -12,6 +12,7 @@ pub mod credential;
 pub mod credential_change;
 pub mod credential_list;
 pub mod fingerprint;
+pub mod housekeeping;
 pub mod instance;
 pub mod membership;
 pub mod permission;

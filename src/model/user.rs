@@ -5,7 +5,6 @@ use crate::db::schema::users;
 use crate::db::types::text_enum;
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
-use crate::fold;
 use crate::id::Id;
 use diesel::prelude::*;
 
@@ -131,18 +130,13 @@ impl User {
         Ok(())
     }
 
-    /// Changes how pages look and whether single keys act; a person does this to themselves only.
-    pub fn set_preferences(tx: &mut Tx<'_>, id: &Id<User>, theme: Theme, shortcuts: bool) -> Result<()> {
+    /// Changes what a person is called, how pages look, and whether single keys act; to oneself only.
+    pub fn set_preferences(tx: &mut Tx<'_>, id: &Id<User>, name: &str, theme: Theme, shortcuts: bool) -> Result<()> {
         diesel::update(users::table.filter(users::id.eq(id)))
-            .set((users::theme.eq(theme), users::shortcuts.eq(shortcuts)))
+            .set((users::name.eq(name), users::theme.eq(theme), users::shortcuts.eq(shortcuts)))
             .execute(tx.conn())?;
         Ok(())
     }
-}
-
-/// The folded form of a name, for search.
-pub fn name_key(name: &str) -> String {
-    fold::fold(name)
 }
 
 #[cfg(test)]

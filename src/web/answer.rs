@@ -191,8 +191,11 @@ impl Asked {
             support_contact: self.app.config.support_contact.clone(),
             ..Shell::default()
         };
-        let incident = (status.is_server_error()).then(|| self.id.clone());
-        let page = ErrorPage::of(shell, status.as_u16(), &error.to_string(), incident);
+        let mut page = ErrorPage::of(shell, status.as_u16());
+        page.incident = status.is_server_error().then(|| self.id.clone());
+        if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
+            page.text.clone_from(text);
+        }
         match page.render() {
             Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
             Err(_) => response.content_type("text/plain; charset=utf-8").body(error.to_string()),

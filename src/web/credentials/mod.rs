@@ -10,7 +10,7 @@ pub mod name;
 pub mod rotation;
 pub mod show;
 
-mod drawn;
+pub(in crate::web) mod drawn;
 mod history;
 mod row;
 mod stored;

@@ -247,12 +247,13 @@ fn values(found: &Found, method: Option<&Method>, now: At) -> Vec<ValueView> {
 
 fn version_view(version: &Version, found: &Found, now: At) -> VersionView {
     VersionView {
-        number: u64::try_from(version.version).unwrap_or_default(),
+        number: version.version,
         state: match version.state {
             VersionState::Live => "in use".into(),
             VersionState::Staged => "staged".into(),
-            VersionState::Previous => "erased".into(),
+            VersionState::Previous => "previous".into(),
         },
+        note: if version.sealed.is_none() { "its secret is erased".into() } else { String::new() },
         at: When::new(version.created_at, now),
         by: found.people.iter().find(|(id, _)| *id == version.created_by).map(|(_, n)| n.clone()).unwrap_or_default(),
     }

@@ -44,6 +44,20 @@ impl ErrorPage {
             incident: None,
         }
     }
+
+    /// The page for `status` with what an error says of itself, where that is more than the usual words.
+    pub fn told(shell: Shell, status: u16, text: &str, incident: Option<String>) -> Self {
+        let mut page = Self::of(shell, status);
+        match status {
+            400 | 409 | 422 | 429 => text.clone_into(&mut page.text),
+            403 => {
+                page.text =
+                    format!("{text} Ask an administrator of the workspace, or go back and use the page's own buttons.")
+            }
+            _ => {}
+        }
+        Self { incident, ..page }
+    }
 }
 
 /// The code, the title and the text of a status.
@@ -118,6 +132,14 @@ mod tests {
         let titles: std::collections::BTreeSet<_> =
             all.iter().map(|s| ErrorPage::of(Shell::default(), *s).title).collect();
         assert_eq!(titles.len(), all.len());
+    }
+
+    #[test]
+    fn an_error_is_told_where_it_knows_more() {
+        let text = |status| ErrorPage::told(Shell::default(), status, "The port is no number.", None).text;
+        assert_eq!(text(400), "The port is no number.");
+        assert!(text(403).starts_with("The port is no number. Ask"));
+        assert!(!text(404).contains("port") && !text(500).contains("port"));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::fmt::Write;
 /// The side of an icon's place in the sheet.
 const SIDE: usize = 32;
 
+/// What an icon may say on its outermost element for everything inside.
+const INHERITED: [&str; 6] = ["fill", "color", "stroke", "stroke-width", "stroke-linecap", "stroke-linejoin"];
+
 /// Joins `(id, svg)` pairs into a sheet; texts that are no single `<svg>` element with a
 /// `viewBox` are left out. Ids inside are prefixed, so that icons cannot meet.
 pub fn build<'a>(icons: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -37,10 +40,11 @@ fn nested(id: &str, svg: &str, y: usize) -> Option<String> {
         Some(format!("0 0 {} {}", side("width")?, side("height")?))
     })?;
     let mut out = format!("<view id=\"{id}\" viewBox=\"0 {y} {SIDE} {SIDE}\"/>");
-    let fill = attribute(head, "fill").map(|f| format!(" fill=\"{f}\"")).unwrap_or_default();
+    let look: String =
+        INHERITED.iter().filter_map(|name| attribute(head, name).map(|value| format!(" {name}=\"{value}\""))).collect();
     write!(
         out,
-        "<svg y=\"{y}\" width=\"{SIDE}\" height=\"{SIDE}\" viewBox=\"{view_box}\"{fill}>{}</svg>",
+        "<svg y=\"{y}\" width=\"{SIDE}\" height=\"{SIDE}\" viewBox=\"{view_box}\"{look}>{}</svg>",
         prefixed(id, inner)?
     )
     .ok()?;

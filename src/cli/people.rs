@@ -1,0 +1,135 @@
+//! `credenza setup`, `workspace` and `member`: workspaces and people without a browser.
+
+use super::exit::{Exit, Failure};
+use super::open;
+use crate::crypto::password_rules::check_password;
+use crate::error::Error;
+use crate::model::membership;
+use crate::model::permission::{Actor, Allowed, Role};
+use crate::model::user::{self, User};
+use crate::model::workspace::Workspace;
+use crate::secret::Secret;
+use crate::web::entry::setup::first;
+use std::io::Read;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Makes the first workspace and its admin; refused once somebody exists.
+pub fn setup(workspace: &str, email: &str, password_file: &Path) -> Result<Exit, Failure> {
+    let config = open::config()?;
+    let password = read_password(password_file)?;
+    judge_password(&password, &[workspace, email])?;
+    user::checked_email(email)?;
+    let (name, email) = (workspace.to_owned(), email.to_owned());
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let hash = open::hasher(&vault.means)?.hash(password).await?;
+        let means = vault.means.clone();
+        let made = vault
+            .db
+            .write(move |tx| {
+                if User::any(tx.conn())? {
+                    return Err(Error::Conflict(
+                        "Credenza is set up already. Use “credenza workspace add” and “credenza member add”.".into(),
+                    ));
+                }
+                first(tx, &means, &name, &email, &hash, &Actor::operator())
+            })
+            .await?;
+        println!("{}", made.0.slug);
+        Ok(Exit::Fine)
+    })
+}
+
+/// Makes a workspace.
+pub fn add_workspace(name: &str) -> Result<Exit, Failure> {
+    let config = open::config()?;
+    let name = name.to_owned();
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let means = vault.means.clone();
+        let made =
+            vault.db.write(move |tx| Workspace::create(tx, &means, &name, &Actor::operator())).await?;
+        println!("{}", made.slug);
+        Ok(Exit::Fine)
+    })
+}
+
+/// Lists the workspaces.
+pub fn list_workspaces() -> Result<Exit, Failure> {
+    const PAGE: i64 = 200;
+    let config = open::config()?;
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let mut after = String::new();
+        loop {
+            let from = after.clone();
+            let page = vault.db.read(move |conn| Workspace::page(conn, &from, PAGE)).await?;
+            let Some(last) = page.last() else { return Ok(Exit::Fine) };
+            after.clone_from(&last.slug);
+            for workspace in &page {
+                println!("{}\t{}", workspace.slug, workspace.name);
+            }
+        }
+    })
+}
+
+/// Adds a person to a workspace.
+pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Path>) -> Result<Exit, Failure> {
+    let role = Role::parse(role)
+        .ok_or_else(|| Failure::refused("--role is one of admin, member, support"))?;
+    user::checked_email(email)?;
+    let config = open::config()?;
+    let password = password_file.map(read_password).transpose()?;
+    let (slug, email) = (slug.to_owned(), email.to_owned());
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let wanted = slug.clone();
+        let workspace = vault
+            .db
+            .read(move |conn| Workspace::find(conn, &wanted))
+            .await?
+            .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))?;
+        let key = user::email_key(&email);
+        let known = vault.db.read(move |conn| User::for_sign_in(conn, &key)).await?.map(|row| row.id);
+        let hash = match (&known, password) {
+            (Some(_), _) => String::new(),
+            (None, None) => {
+                return Err(Failure::refused("Nobody has this address yet: give --password-file for a new person."));
+            }
+            (None, Some(password)) => {
+                judge_password(&password, &[&workspace.name, &email])?;
+                open::hasher(&vault.means)?.hash(password).await?
+            }
+        };
+        let means = vault.means.clone();
+        vault
+            .db
+            .write(move |tx| {
+                let user = match &known {
+                    Some(user) => user.clone(),
+                    None => User::create(tx, &email, &hash, means.now())?,
+                };
+                membership::add(tx, &means, &Allowed::operator(workspace.id.clone()), &user, role)
+            })
+            .await?;
+        Ok(Exit::Fine)
+    })
+}
+
+/// Reads a password from a file or, for `-`, from standard input; one line end at its end is not part of it.
+fn read_password(path: &Path) -> Result<Secret, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| Failure::refused(format!("The password file {} cannot be read: {error}", path.display())))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+}
+
+fn judge_password(password: &Secret, context: &[&str]) -> Result<(), Failure> {
+    check_password(password.expose(), context).map_err(Failure::refused)
+}

@@ -1,0 +1,106 @@
+//! What time does to credentials: statuses age, ends come near, deleted ones go for good.
+//!
+//! Each unit takes a small batch, moves the counts with it, and writes an audit line for each credential.
+
+use super::count;
+use super::credential::Credential;
+use super::credential_change::one;
+use super::permission::{Allowed, KeepHouse};
+use super::status::{EXPIRING_WITHIN, GOOD_FOR, Status};
+use super::workspace::Workspace;
+use super::{Means, audit};
+use crate::db::schema::credentials;
+use crate::db::{Conn, Tx};
+use crate::error::Result;
+use crate::id::Id;
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+/// Rows of one unit.
+const BATCH: i64 = 100;
+/// A deleted credential can be restored for so long.
+pub const KEPT_DELETED: TimeDelta = TimeDelta::days(30);
+
+/// One credential that something is due for.
+pub type Due = (Id<Workspace>, Id<Credential>);
+
+/// Working credentials without a good check for a week.
+pub fn due_ageing(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+    due(conn, |query| {
+        let stale = means.now().plus(-GOOD_FOR);
+        query
+            .filter(credentials::deleted_at.is_null())
+            .filter(credentials::status.eq_any([Status::Working, Status::Expiring]))
+            .filter(credentials::good_at.le(stale))
+    })
+}
+
+/// Working credentials whose end is near.
+pub fn due_expiring(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+    due(conn, |query| {
+        let near = means.now().plus(EXPIRING_WITHIN);
+        query
+            .filter(credentials::deleted_at.is_null())
+            .filter(credentials::status.eq(Status::Working))
+            .filter(credentials::expires_at.le(near))
+    })
+}
+
+/// Deleted credentials whose time is over.
+pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+    due(conn, |query| query.filter(credentials::deleted_at.le(means.now().plus(-KEPT_DELETED))))
+}
+
+type All<'a> = credentials::BoxedQuery<'a, crate::db::MultiBackend>;
+
+fn due(conn: &mut Conn, narrowed: impl FnOnce(All<'static>) -> All<'static>) -> Result<Vec<Due>> {
+    Ok(narrowed(credentials::table.into_boxed())
+        .order((credentials::workspace_id, credentials::id))
+        .limit(BATCH)
+        .select((credentials::workspace_id, credentials::id))
+        .load(conn)?)
+}
+
+/// Moves one credential to `to`, if what made it due still holds.
+pub fn age(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &Id<Credential>, to: Status) -> Result<()> {
+    let now = means.now();
+    allowed.begin(tx, now)?;
+    let Some(before) = Credential::find(tx.conn(), allowed.workspace(), id)? else { return Ok(()) };
+    let holds = match to {
+        Status::Unverified => {
+            matches!(before.status, Status::Working | Status::Expiring)
+                && before.good_at.is_none_or(|good| now.since(good) >= GOOD_FOR)
+        }
+        Status::Expiring => {
+            before.status == Status::Working
+                && before.expires_at.is_some_and(|end| end.since(now) <= EXPIRING_WITHIN)
+        }
+        _ => false,
+    };
+    if !holds {
+        return Ok(());
+    }
+    diesel::update(one(allowed.workspace(), id)).set(credentials::status.eq(to)).execute(tx.conn())?;
+    count::shift(tx, allowed.workspace(), Some(before.status), Some(to))?;
+    let entry = audit::Entry::allow("credential.aged", audit::Target::credential(id.as_str()))
+        .detail("from", before.status.as_str())
+        .detail("to", to.as_str());
+    audit::record_allowed(tx, means, allowed, entry)
+}
+
+/// Removes one deleted credential for good, if its time is over.
+pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &Id<Credential>) -> Result<()> {
+    let now = means.now();
+    allowed.begin(tx, now)?;
+    let found = match Credential::get_deleted(tx.conn(), allowed.workspace(), id) {
+        Err(crate::error::Error::NotFound) => return Ok(()),
+        found => found?,
+    };
+    if found.deleted_at.is_none_or(|at| now.since(at) < KEPT_DELETED) {
+        return Ok(());
+    }
+    diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
+    let entry = audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str()))
+        .detail("name", found.name);
+    audit::record_allowed(tx, means, allowed, entry)
+}
