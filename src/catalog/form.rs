@@ -1,6 +1,6 @@
 //! A method's form: values in, errors or parsed values out, and what is needed to draw it.
 
-use crate::catalog::schema::{Env, Method};
+use crate::catalog::schema::{Env, Field, FieldKind, Method};
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,10 +71,14 @@ impl<'a> Mode<'a> {
 }
 
 impl Input {
-    /// The typed values that may be shown, to draw the form again.
+    /// The typed values that may be shown, to draw the form again; a switch that was not sent is off.
     pub fn shown(&self, method: &Method) -> BTreeMap<String, String> {
-        let typed = |name: &str| self.fields.get(name).map(|t| t.expose().to_owned());
-        method.plain_fields().filter_map(|f| typed(&f.name).map(|t| (f.name.clone(), t))).collect()
+        let typed = |field: &Field| match self.fields.get(&field.name) {
+            Some(text) => Some(text.expose().to_owned()),
+            None if field.kind == FieldKind::Switch => Some("false".to_owned()),
+            None => None,
+        };
+        method.plain_fields().filter_map(|f| typed(f).map(|text| (f.name.clone(), text))).collect()
     }
 }
 

@@ -1,4 +1,14 @@
 //! The catalogue: one TOML file a service, read and checked once at start.
+//!
+//! | Part | Modules |
+//! |---|---|
+//! | what the program sees | `schema` (with `field`, `sign_in`, `call`, `outcome`, `reply`, `pattern`) |
+//! | from files to that | `load`, `file`, `resolve`, `rules`, `fault` |
+//! | templates | `template`, `filter`, `place`, `address`, `body`, `header` |
+//! | forms | `form`, `reading`, `drawing`, `condition`, `value`, `secret_value`, `host` |
+//! | where a credential goes | `destination`, `host_pattern` |
+//! | what was pasted | `recognise` |
+//! | upkeep | `lint` |
 
 pub mod address;
 pub mod body;

@@ -17,7 +17,7 @@ pub fn list() -> Result<Exit, Failure> {
 /// Reports what could be better; a file that breaks a rule is refused before that.
 pub fn lint() -> Result<Exit, Failure> {
     let catalog = open::catalog(&open::config()?)?;
-    let found = lint::lint(&catalog, Clock::system().now());
+    let found = lint::lint(&catalog, Clock::system().now().utc().date_naive());
     for finding in &found {
         println!("{finding}");
     }

@@ -2,6 +2,7 @@
 //!
 //! A unit of work commits on `Ok` and rolls back on `Err`. A refusal that must leave a trace is a value.
 
+mod any;
 mod connect;
 pub mod dialect;
 mod migrate;
@@ -10,6 +11,7 @@ pub mod schema;
 pub mod types;
 mod writer;
 
+pub use any::{AnyConnection, MultiBackend};
 pub use connect::{DatabaseUrl, UrlError};
 pub use migrate::MigrateError;
 
@@ -17,15 +19,6 @@ use crate::error::{Error, Result};
 use pool::Pool;
 use std::sync::Arc;
 use writer::Writer;
-
-/// One connection, of whichever database the operator chose.
-#[derive(diesel::MultiConnection)]
-pub enum AnyConnection {
-    /// PostgreSQL, through libpq.
-    Postgres(diesel::PgConnection),
-    /// SQLite, compiled in.
-    Sqlite(diesel::SqliteConnection),
-}
 
 /// What a reading unit gets.
 pub type Conn = AnyConnection;

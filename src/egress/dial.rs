@@ -2,7 +2,7 @@
 
 use super::fault::Network;
 use super::lead::Lead;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use rustls::RootCertStore;
@@ -34,8 +34,8 @@ pub enum BadDialer {
     /// The file of further authorities holds none.
     #[error("CREDENZA_EGRESS_CA_FILE: {0} holds no certificate that can be read (PEM).")]
     CaFile(String),
-    /// The system's name servers cannot be told.
-    #[error("The name servers of this machine cannot be read: {0}")]
+    /// The resolver cannot be made.
+    #[error("Names cannot be looked up on this machine: {0}")]
     Resolver(String),
 }
 
@@ -44,7 +44,7 @@ impl Dialer {
     /// where it has none), and those of `CREDENZA_EGRESS_CA_FILE`. It uses no proxy of the environment.
     ///
     /// # Errors
-    /// [`BadDialer`] when the resolver's settings or the file cannot be read.
+    /// [`BadDialer`] when the file cannot be read or the resolver cannot be made.
     pub fn system(ca_file: Option<&Path>) -> Result<Self, BadDialer> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -54,7 +54,11 @@ impl Dialer {
         if let Some(path) = ca_file {
             add_authorities(&mut roots, path)?;
         }
-        let builder = TokioResolver::builder_tokio().map_err(|error| BadDialer::Resolver(error.to_string()))?;
+        let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the name servers of this machine cannot be read: only its hosts file is used");
+            let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+            TokioResolver::builder_with_config(none, TokioRuntimeProvider::default())
+        });
         Ok(Self::new(Ways::Network(Box::new(resolver(builder)?)), roots))
     }
 
@@ -191,6 +195,15 @@ mod tests {
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let dialer = Dialer::new(Ways::Network(Box::new(resolver(builder).unwrap())), RootCertStore::empty());
         dialer.resolve("mail.example.com").await
+    }
+
+    #[tokio::test]
+    async fn without_name_servers_the_hosts_file_is_left() {
+        let none = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        let builder = TokioResolver::builder_with_config(none, TokioRuntimeProvider::default());
+        let dialer = Dialer::new(Ways::Network(Box::new(resolver(builder).unwrap())), RootCertStore::empty());
+        assert!(dialer.resolve("localhost").await.unwrap().iter().all(IpAddr::is_loopback));
+        assert_eq!(dialer.resolve("mail.example.com").await, Err(Network::DnsFailed));
     }
 
     #[tokio::test]

@@ -30,6 +30,10 @@ impl Authority {
         self.0.der().to_vec()
     }
 
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     /// A server's side of TLS for these names.
     pub fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         self.acceptor_with(names, |_| {}).0

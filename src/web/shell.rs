@@ -6,7 +6,7 @@ use crate::model::user;
 use crate::web::guard::Can;
 use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
 use actix_web::dev::ServiceRequest;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::HttpRequest;
 
 /// The cookie that keeps the choice of light or dark for pages without a person.
 pub const THEME_COOKIE: &str = "theme";

@@ -49,6 +49,7 @@
 
   // ---- Menus close when something else is clicked.
   on('click', (event) => {
+    if (event.target.closest('[data-help]')) open(find('#help'));
     for (const menu of all('details.menu[open]')) if (!menu.contains(event.target)) menu.open = false;
     if (event.target.closest('dialog [data-close]')) { event.preventDefault(); event.target.closest('dialog').close(); }
   });
@@ -130,7 +131,7 @@
     else if (shape && shape.env === 'live' && environment && environment.value === 'test') hint(box, 'This is a live key, but the environment says test.');
     else if (shape && shape.env === 'test' && environment && environment.value === 'production') hint(box, 'This is a test key, but the environment says production.');
     else if (/^pk_(live|test)_/.test(text)) hint(box, 'This is a publishable key. The secret key begins with sk_ or rk_.');
-    else if (/^\s|\s$/.test(box.value) && text) hint(box, 'There is a space before or after it. It is removed when it is saved.');
+    else if (/^\s|\s$/.test(box.value) && text) hint(box, 'There is a space before or after it. Check whether it belongs to it.');
     else hint(box, '');
   };
 

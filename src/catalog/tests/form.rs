@@ -332,6 +332,26 @@ fn the_form_is_drawn_without_secrets() {
 }
 
 #[test]
+fn a_switch_that_was_not_sent_is_off_when_the_form_comes_back() {
+    let old = stored(&[("host", "a.example"), ("custom", "true"), ("base", "https://b.example")], &["api_key"]);
+    let drawn = |shown: Shown<'_>| {
+        let views = with("key", |_, m| fields(m, Mode::Edit(&old), &shown));
+        let value = |name: &str| views.iter().find(|v| v.name == name).map(|v| (v.value.clone(), v.visible)).unwrap();
+        (value("custom").0, value("base").1)
+    };
+    assert_eq!(drawn(Shown::default()), ("true".to_owned(), true));
+    // Every field but the secret is fixed in this method, so what was typed does not count.
+    let typed = with("key", |_, m| input(&[("host", "a.example")]).shown(m));
+    assert_eq!(typed["custom"], "false");
+    assert_eq!(drawn(Shown { typed, ..Shown::default() }), ("true".to_owned(), true));
+    for (sent, visible) in [(&[("custom", "on")][..], true), (&[][..], false)] {
+        let typed = with("key", |_, m| input(sent).shown(m));
+        let views = with("key", |_, m| fields(m, Mode::Create, &Shown { typed, ..Shown::default() }));
+        assert_eq!(views.iter().find(|v| v.name == "base").map(|v| v.visible), Some(visible));
+    }
+}
+
+#[test]
 fn the_destination_is_what_a_person_entered() {
     let old = mail_stored();
     let text = with("password", |_, m| destination::destination(m, &old.plain));

@@ -230,3 +230,10 @@ async fn basic_and_query_are_put_where_they_belong() {
     );
     assert!(heard[1].starts_with("GET /v1/me?full=1&api%20key=a%26b%3Dc HTTP/1.1"), "{}", heard[1]);
 }
+
+#[tokio::test]
+async fn checks_can_run_on_any_thread() {
+    let (egress, _) = server(&["api.stripe.com"], |_| json(200, r#"{"object":"balance"}"#)).await;
+    let report = tokio::spawn(async move { check(&egress, STRIPE, &stripe()).await }).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Ok);
+}

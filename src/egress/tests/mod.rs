@@ -1,6 +1,7 @@
 //! Calls to loopback servers that behave well, badly, or not at all.
 
 mod http;
+mod properties;
 mod rules;
 mod smtp;
 mod tls;

@@ -129,6 +129,22 @@ async fn the_real_dialer_reads_the_hosts_file_and_is_judged_alike() {
     assert_eq!(egress.dialer().lookups(), 1);
 }
 
+#[tokio::test]
+async fn an_authority_of_the_operators_file_is_trusted() {
+    let (authority, heard) = (Authority::new(), Heard::default());
+    let listener = serve_http(Some(authority.acceptor(&["localhost"])), heard.clone(), |_| json(200, "{}")).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority.pem()).unwrap();
+    let allow = || Allow::parse(&format!("localhost:{}", listener.port())).unwrap();
+    let to = format!("https://localhost:{}/", listener.port());
+    for (file, trusted) in [(None, false), (Some(file.path()), true)] {
+        let egress = Egress::new(Dialer::system(file).unwrap(), allow());
+        let result = get(&egress, &to, &policy(&["localhost"]), &mut two_seconds()).await;
+        assert_eq!(result.is_ok(), trusted, "{result:?}");
+    }
+    assert_eq!(heard.all().len(), 1);
+}
+
 #[test]
 fn a_file_of_authorities_must_hold_one() {
     let file = tempfile::NamedTempFile::new().unwrap();

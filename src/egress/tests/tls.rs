@@ -103,3 +103,11 @@ async fn a_connection_that_is_cut_in_the_handshake_is_a_reset() {
     let fault = get(&egress, "https://a.example/", &policy(&["a.example"]), &mut two_seconds()).await.unwrap_err();
     assert_eq!(fault, Fault::Network(Network::Reset));
 }
+
+#[test]
+fn t099_sha_1_is_not_a_signature() {
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let schemes = algorithms.supported_schemes();
+    assert!(!schemes.is_empty());
+    assert!(schemes.iter().all(|scheme| !format!("{scheme:?}").contains("SHA1")), "{schemes:?}");
+}

@@ -72,8 +72,6 @@ pub struct Judged<'a> {
     pub status: Status,
     /// What the last check came to.
     pub outcome: &'a str,
-    /// Its hint; empty for people who may not see it.
-    pub hint: &'a str,
     /// When it was checked.
     pub checked_at: Option<At>,
     /// When it was last good.

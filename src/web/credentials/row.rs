@@ -28,7 +28,6 @@ impl Look<'_> {
         let judged = Judged {
             status: found.status,
             outcome: &found.outcome,
-            hint: &found.hint,
             checked_at: found.checked_at,
             good_at: found.good_at,
             expires_at: found.expires_at,

@@ -92,7 +92,6 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
     let judged = Judged {
         status: row.status,
         outcome: &row.outcome,
-        hint: &row.hint,
         checked_at: row.checked_at,
         good_at: row.good_at,
         expires_at: row.expires_at,

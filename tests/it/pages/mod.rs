@@ -2,6 +2,9 @@
 //!
 //! `SAMPLES_DIR=/some/folder cargo test --test it pages` also writes them there, to be looked at.
 
+#![cfg(test)]
+
+mod sample_details;
 mod sample_forms;
 mod sample_lists;
 mod samples;
@@ -171,6 +174,20 @@ fn t070_secret_boxes_are_empty() {
     assert!(boxes > 8, "{boxes}");
 }
 
+/// A disabled box is not sent, and what is not sent reads as its default: a fixed value must travel along.
+#[test]
+fn fixed_values_are_sent_unchanged() {
+    let edit = samples::all().into_iter().find(|s| s.name == "edit").unwrap().html;
+    let html = Html::parse_document(&edit);
+    let mut fixed = 0;
+    for control in html.select(&select("select[disabled], input[type=checkbox][disabled]")) {
+        let name = control.attr("name").unwrap();
+        assert_eq!(html.select(&select(&format!("input[type=hidden][name='{name}'][value]"))).count(), 1, "{name}");
+        fixed += 1;
+    }
+    assert!(fixed >= 2, "{fixed}");
+}
+
 #[test]
 fn members_see_no_values_and_no_actions() {
     let by_name = |name: &str| samples::all().into_iter().find(|s| s.name == name).unwrap().html;
@@ -211,6 +228,16 @@ fn t060_templates_never_switch_escaping_off() {
     let mut seen = 0;
     walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut seen);
     assert!(seen > 20);
+}
+
+#[test]
+fn t059_htmx_is_the_file_it_was() {
+    use sha2::{Digest, Sha256};
+    let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/vendor");
+    let digest = Sha256::digest(std::fs::read(vendor.join("htmx-4.0.1.min.js")).unwrap());
+    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    let pinned = std::fs::read_to_string(vendor.join("htmx-4.0.1.min.js.sha256")).unwrap();
+    assert_eq!(pinned.split_whitespace().next(), Some(hex.as_str()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Samples of forms.
 
-use super::sample_lists::step;
+use super::sample_details::step;
 use super::samples::{HOSTILE, shell, tile};
 use credenza::catalog::form::{Choice, Control, FieldView, Remark};
 use credenza::check::report::StepResult;
@@ -274,18 +274,14 @@ pub fn fields() -> Fields {
 }
 
 pub fn edit() -> Edit {
+    let locked: Vec<_> = every_control().into_iter().map(|f| FieldView { locked: !f.is_secret(), ..f }).collect();
     Edit {
         shell: shell("Edit Newsletter mail", Nav::Credentials),
         base: BASE.to_owned(),
         href: HREF.to_owned(),
         name: "Newsletter mail".to_owned(),
         service: service(),
-        form: FormView {
-            action: HREF.to_owned(),
-            redraw: format!("{HREF}/form"),
-            revision: Some(3),
-            ..form(every_control())
-        },
+        form: FormView { action: HREF.to_owned(), redraw: format!("{HREF}/form"), revision: Some(3), ..form(locked) },
         reason: Some("The sign-in belongs to one account. Connect again to change it.".to_owned()),
         banner: None,
         report: None,

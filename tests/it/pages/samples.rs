@@ -1,5 +1,6 @@
 //! One or more samples of every page, as a person would meet them.
 
+use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
 use askama::Template;
@@ -35,14 +36,14 @@ pub fn all() -> Vec<Sample> {
     add("list-none", lists::list_none().render());
     add("list-hostile", lists::list_hostile().render());
     add("row", lists::row_fragment().render());
-    add("detail", lists::detail().render());
-    add("detail-member", lists::detail_member().render());
-    add("detail-hostile", lists::detail_hostile().render());
+    add("detail", details::detail().render());
+    add("detail-member", details::detail_member().render());
+    add("detail-hostile", details::detail_hostile().render());
     add("gallery", lists::gallery("").render());
     add("gallery-none", lists::gallery("zzz").render());
-    add("deletion", lists::deletion().render());
-    add("deletion-unused", lists::deletion_unused().render());
-    add("deleted", lists::deleted().render());
+    add("deletion", details::deletion().render());
+    add("deletion-unused", details::deletion_unused().render());
+    add("deleted", details::deleted().render());
     add("new", forms::new_refused().render());
     add("new-plain", forms::new_plain().render());
     add("new-hostile", forms::new_hostile().render());

@@ -1,0 +1,234 @@
+//! Samples of a credential's page and of its deletion.
+
+use super::sample_forms::remark;
+use super::sample_lists::{BASE, status};
+use super::samples::{HOSTILE, ago, now, shell, tile};
+use chrono::TimeDelta;
+use credenza::check::report::{Step, StepResult};
+use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
+use credenza::web::pages::detail::{Action, Detail, EditRule, EventView, Mark, UseView, ValueView, VersionView};
+use credenza::web::pages::form::{Notice, ServiceHead, TextBox};
+use credenza::web::pages::shell::{Link, Nav, Tone};
+use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
+use credenza::web::pages::time::When;
+
+pub fn step(label: &str, result: StepResult, note: &str, ms: u32) -> Step {
+    Step { label: label.to_owned(), result, note: note.to_owned(), ms }
+}
+
+fn steps() -> StepsView {
+    StepsView {
+        steps: vec![
+            step("Found oauth2.googleapis.com", StepResult::Ok, "", 12),
+            step("Connected on port 443", StepResult::Ok, "", 31),
+            step("TLS, certificate valid", StepResult::Ok, "", 58),
+            step("Asked for a new access token", StepResult::Failed, "invalid_grant", 204),
+            step("Sample call", StepResult::Skipped, "", 0),
+        ],
+        trigger: "on schedule".to_owned(),
+        at: Some(ago(180)),
+    }
+}
+
+fn values() -> Vec<ValueView> {
+    let secret = |label: &str| ValueView {
+        label: label.to_owned(),
+        value: String::new(),
+        secret: true,
+        set: Some((ago(400_000), "Ana Braga".to_owned())),
+    };
+    let plain = |label: &str, value: &str| ValueView {
+        label: label.to_owned(),
+        value: value.to_owned(),
+        secret: false,
+        set: None,
+    };
+    vec![
+        plain("Spreadsheet folder", "Leads 2026"),
+        plain("Default sheet", ""),
+        secret("Access token"),
+        secret("Refresh token"),
+    ]
+}
+
+fn history() -> Vec<EventView> {
+    let event = |actor: &str, text: &str, tone, minutes| EventView {
+        actor: actor.to_owned(),
+        text: text.to_owned(),
+        tone,
+        at: ago(minutes),
+    };
+    vec![
+        event("Schedule", "checked it: access withdrawn", Tone::Bad, 180),
+        event("Bot “Lead intake”", "was refused", Tone::Bad, 181),
+        event("Ana Braga", "renamed it from “Planilha”", Tone::Plain, 26_000),
+        event("Ana Braga", "connected it", Tone::Good, 400_000),
+    ]
+}
+
+pub fn detail() -> Detail {
+    let href = format!("{BASE}/01900001");
+    let post = |label: &str, tail: &str, primary, busy: &str| Action {
+        label: label.to_owned(),
+        href: format!("{href}/{tail}"),
+        post: true,
+        primary,
+        busy: busy.to_owned(),
+    };
+    let mark = |n: usize| match n {
+        6 => Tone::Plain,
+        17 | 29 => Tone::Bad,
+        _ => Tone::Good,
+    };
+    Detail {
+        shell: shell("Leads spreadsheet", Nav::Credentials),
+        base: BASE.to_owned(),
+        name: "Leads spreadsheet".to_owned(),
+        handle: "leads-spreadsheet".to_owned(),
+        description: "Where the website's contact form ends up. Ask Rui.".to_owned(),
+        tags: vec!["leads".to_owned(), "website".to_owned()],
+        badges: vec![Badge { text: "production".to_owned(), tone: Tone::Warn }],
+        environment: "Production".to_owned(),
+        service: service(),
+        can_manage: true,
+        can_inspect: true,
+        can_see_values: true,
+        status: status(StatusKind::Broken, "Broken since 14:02", "", "checked", 180),
+        hint: Some(Hint {
+            code: "reauthorize".to_owned(),
+            text:
+                "Google withdrew the sign-in: revoked, or unused for six months. Connect again with the same account."
+                    .to_owned(),
+        }),
+        actions: vec![post("Connect again", "connect", true, ""), post("Verify now", "checks", false, "Verifying…")],
+        links: vec![Link {
+            label: "Google Workspace status".to_owned(),
+            href: "https://www.google.com/appsstatus".to_owned(),
+        }],
+        notices: vec![Notice {
+            text: "Apps still in Testing lose their sign-ins after 7 days.".to_owned(),
+            date: String::new(),
+        }],
+        steps: Some(steps()),
+        strip: (0..30).map(|n| Mark { tone: mark(n), text: format!("check {n}") }).collect(),
+        last_good: Some(ago(360)),
+        identity: Some("owner@acme.example".to_owned()),
+        values: values(),
+        used_by: Some(vec![
+            UseView {
+                bot: "Lead intake".to_owned(),
+                published: true,
+                block: "Append row".to_owned(),
+                last: Some(ago(180)),
+            },
+            UseView { bot: "Weekly report".to_owned(), published: false, block: "Read sheet".to_owned(), last: None },
+        ]),
+        versions: vec![
+            VersionView {
+                number: 2,
+                state: "live".to_owned(),
+                at: ago(26_000),
+                by: "Ana Braga".to_owned(),
+                note: "new secret".to_owned(),
+            },
+            VersionView {
+                number: 1,
+                state: "previous".to_owned(),
+                at: ago(400_000),
+                by: "Ana Braga".to_owned(),
+                note: "secret erased".to_owned(),
+            },
+        ],
+        history: history(),
+        edit: EditRule::Rename(
+            "The sign-in belongs to one account and one set of permissions. Connect again to change it.".to_owned(),
+        ),
+        href,
+    }
+}
+
+fn service() -> ServiceHead {
+    ServiceHead {
+        id: "google-sheets".to_owned(),
+        name: "Google Sheets".to_owned(),
+        method: "Sign in with Google".to_owned(),
+        tile: tile("google-sheets", "Google Sheets"),
+        guide: "/w/acme/integrations/google-sheets".to_owned(),
+    }
+}
+
+pub fn detail_member() -> Detail {
+    Detail {
+        can_manage: false,
+        can_inspect: false,
+        can_see_values: false,
+        actions: vec![],
+        hint: None,
+        links: vec![],
+        description: String::new(),
+        used_by: None,
+        ..detail()
+    }
+}
+
+pub fn detail_hostile() -> Detail {
+    let value = |label: &str, value: String| ValueView { label: label.to_owned(), value, secret: false, set: None };
+    Detail {
+        name: HOSTILE.to_owned(),
+        description: HOSTILE.to_owned(),
+        tags: vec![HOSTILE.to_owned()],
+        identity: Some(HOSTILE.to_owned()),
+        handle: "h".repeat(60),
+        values: vec![value(HOSTILE, HOSTILE.to_owned()), value("Long", "x".repeat(900))],
+        ..detail()
+    }
+}
+
+pub fn deletion() -> Deletion {
+    Deletion {
+        shell: shell("Delete Leads spreadsheet", Nav::Credentials),
+        base: BASE.to_owned(),
+        href: format!("{BASE}/01900001"),
+        name: "Leads spreadsheet".to_owned(),
+        service: "Google Sheets".to_owned(),
+        revision: Some(4),
+        bots: Some(vec!["Lead intake".to_owned(), "Weekly report".to_owned()]),
+        last_used: Some(ago(180)),
+        confirm: Some(TextBox {
+            error: Some(remark("mismatch", "This is not its name. Type it exactly as above.")),
+            ..TextBox::of("leads")
+        }),
+        ask_password: Some(TextBox::default()),
+        keep_days: 30,
+    }
+}
+
+pub fn deletion_unused() -> Deletion {
+    Deletion { name: HOSTILE.to_owned(), bots: None, last_used: None, confirm: None, ask_password: None, ..deletion() }
+}
+
+pub fn deleted() -> Deleted {
+    let line = |n: usize, name: &str, new_name| DeletedRow {
+        id: format!("0180{n}"),
+        name: name.to_owned(),
+        tile: tile("smtp", "SMTP"),
+        service: "SMTP".to_owned(),
+        at: ago(4000),
+        by: "Ana Braga".to_owned(),
+        purge: When::new(now().plus(TimeDelta::days(27)), now()),
+        restore: format!("{BASE}/0180{n}/restoration"),
+        purge_href: format!("{BASE}/0180{n}/purge"),
+        new_name,
+    };
+    let taken = TextBox {
+        error: Some(remark("name_taken", "Another credential has this name now. Choose a different one.")),
+        ..TextBox::of("Old newsletter")
+    };
+    Deleted {
+        shell: shell("Recently deleted", Nav::Credentials),
+        base: BASE.to_owned(),
+        keep_days: 30,
+        rows: vec![line(1, "Old newsletter", Some(taken)), line(2, HOSTILE, None)],
+        next: None,
+    }
+}
