@@ -2,4 +2,5 @@
 
 mod catalog;
 mod pages;
+mod storm;
 mod support;

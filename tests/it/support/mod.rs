@@ -3,4 +3,5 @@
 
 pub mod authority;
 pub mod http_server;
+pub mod program;
 pub mod smtp_server;
