@@ -5,7 +5,7 @@ use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
 use super::verdict::{may_save, may_skip, saved_as, verify};
 use crate::app::App;
 use crate::catalog::destination;
-use crate::catalog::form::{Input, Mode, Remarks, Shown, parse};
+use crate::catalog::form::{Input, Mode, Remark, Remarks, Shown, parse};
 use crate::catalog::load::category_label;
 use crate::catalog::schema::{Env, Integration, Method};
 use crate::check::Trigger;
@@ -93,7 +93,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let values = parsed.complete(BTreeMap::new());
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
-        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
+        return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
     }
     let content = Content {
         destination: destination::destination(method, &values.plain),
@@ -176,6 +176,15 @@ pub(super) fn typed_secrets(input: &Input) -> Vec<String> {
     filled.into_iter().cloned().collect()
 }
 
+/// Says beside each secret box that what was in it is gone.
+pub(super) fn enter_again(mut warnings: Remarks, secrets: &[String]) -> Remarks {
+    for name in secrets {
+        let text = "Enter it again: what is refused is not kept.".to_owned();
+        warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
+    }
+    warnings
+}
+
 /// What the key says of itself.
 pub(super) fn badge(env: Option<Env>) -> Badge {
     match env {
@@ -209,9 +218,16 @@ async fn gallery(can: &Allowed, app: &App, find: &str) -> Answer {
     })
 }
 
+/// So few services are shown in one section; more are parted by category.
+const ONE_SECTION: usize = 24;
+
 /// The services that match, by category.
 pub fn categories(app: &App, find: &str, href: impl Fn(&str) -> String) -> Vec<Category> {
     let found = app.catalog.search(find);
+    if app.catalog.all().len() <= ONE_SECTION && !found.is_empty() {
+        let services = found.into_iter().map(|integration| item(integration, href(&integration.id))).collect();
+        return vec![Category { id: "all".into(), name: "All services".into(), services }];
+    }
     app.catalog
         .categories()
         .into_iter()

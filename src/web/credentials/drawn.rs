@@ -190,7 +190,12 @@ pub fn banner(integration: &Integration, report: &Report) -> Banner {
         Outcome::Unavailable | Outcome::Unknown => format!("{name} could not be asked."),
         Outcome::Ok | Outcome::Limited | Outcome::Untested => "It was not saved.".into(),
     };
-    let text = format!("{} Nothing was saved.", report.hint);
+    let seen = report.fingerprint.as_ref().map(|seen| {
+        format!(
+            " The certificate that was seen has the SHA-256 fingerprint {seen}. If its owner confirms it, enter it under “Certificate fingerprint”."
+        )
+    });
+    let text = format!("{}{} Nothing was saved.", report.hint, seen.unwrap_or_default());
     Banner { title, hint: Hint { code: report.code.clone(), text }, links: vendor_links(integration) }
 }
 

@@ -1,6 +1,6 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
-use super::create::{badge, typed_secrets};
+use super::create::{badge, enter_again, typed_secrets};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::stored::Kept;
 use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
@@ -112,7 +112,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         let report =
             verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
         if !may_save(&report, typed.save_unverified) {
-            return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
+            return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
         }
         verified = Some((content, report));
     }

@@ -1,6 +1,6 @@
 //! A new secret for the same thing, verified, swapped at once.
 
-use super::create::typed_secrets;
+use super::create::{enter_again, typed_secrets};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
@@ -43,12 +43,12 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
     };
     let input = std::mem::take(&mut typed.input);
-    let none_typed = typed_secrets(&input).is_empty();
+    let secrets = typed_secrets(&input);
     let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
         Ok(parsed) => parsed,
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
     };
-    if none_typed {
+    if secrets.is_empty() {
         let first = method.secret_fields().next().map(|field| field.name.clone()).unwrap_or_default();
         let remark = Remark { code: "secret_required", text: "Enter the new secret.".into() };
         let errors = Remarks(BTreeMap::from([(first, remark)]));
@@ -63,6 +63,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let report =
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
+        let warnings = enter_again(warnings, &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");

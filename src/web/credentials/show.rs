@@ -119,7 +119,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         can_see_values: can.is_admin(),
         status: judged.view(now),
         hint,
-        actions: if can.is_admin() { actions(row, &href, kind.is_some()) } else { Vec::new() },
+        actions: if can.is_admin() { actions(row, &href, kind.map(|(_, method)| method)) } else { Vec::new() },
         links: match (row.status, kind) {
             (Status::Broken | Status::Expiring, Some((integration, _))) => vendor_links(integration),
             _ => Vec::new(),
@@ -165,7 +165,7 @@ fn edit_rule(method: &Method) -> EditRule {
     }
 }
 
-fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
+fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action> {
     let verify = |primary| Action {
         label: "Verify now".into(),
         href: format!("{href}/checks"),
@@ -180,8 +180,9 @@ fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
         primary,
         busy: String::new(),
     };
-    if !known {
-        return Vec::new();
+    let Some(method) = method else { return Vec::new() };
+    if !method.has_live_test() && row.status != Status::Unreadable {
+        return vec![link("New secret", "rotation", false)];
     }
     match (row.status, row.outcome.as_str()) {
         (Status::Broken, "invalid" | "expired" | "reauthorize" | "forbidden") => {
@@ -189,7 +190,6 @@ fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
         }
         (Status::Broken, _) => vec![link("Edit", "edit", true), verify(false)],
         (Status::Unreadable, _) => vec![link("Enter it again", "edit", true)],
-        (Status::Unverified, "untested") => vec![link("New secret", "rotation", false)],
         _ => vec![verify(true), link("New secret", "rotation", false)],
     }
 }
