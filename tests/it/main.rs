@@ -1,6 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod catalog;
+mod harness;
 mod pages;
 mod storm;
 mod support;

@@ -119,6 +119,11 @@ impl HttpServer {
         Self { addr, state, task }
     }
 
+    /// Adds an answer to the script.
+    pub fn prepare(&self, answer: Answer) {
+        self.state.script.lock().expect("script").push_back(answer);
+    }
+
     /// Every request so far.
     pub fn requests(&self) -> Vec<Recorded> {
         self.state.requests.lock().expect("requests").clone()

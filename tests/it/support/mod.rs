@@ -1,7 +1,12 @@
-//! What several tests share: an authority of their own and servers that answer as they are told.
-#![cfg(test)]
+//! What several tests share: the whole program in this process with its people, and servers that answer as
+//! they are told.
 
+pub mod app;
 pub mod authority;
+pub mod database;
+pub mod dump;
 pub mod http_server;
+pub mod log;
+pub mod person;
 pub mod program;
 pub mod smtp_server;
