@@ -330,6 +330,25 @@ pub fn checked(
     Ok(Some(after))
 }
 
+/// Writes down a change that its check kept from being stored: secrets were used, so there is a line.
+pub fn refused<P: Permission>(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<P>,
+    id: &Id<Credential>,
+    kind: &Kind,
+    report: &Report,
+) -> Result<()> {
+    allowed.begin(tx, means.now())?;
+    let outcome = check_record::outcome_text(report.outcome)?;
+    let entry = audit::Entry::deny(P::NAME, audit::Target::credential(id.as_str()), &outcome)
+        .detail("integration", kind.integration.as_str())
+        .detail("method", kind.method.as_str())
+        .detail("hint", report.code.as_str())
+        .detail("connected", report.connected);
+    audit::record_allowed(tx, means, allowed, entry)
+}
+
 /// Notes that the stored value cannot be decrypted.
 pub fn unreadable<P: Permission>(
     tx: &mut Tx<'_>,

@@ -2,7 +2,7 @@
 
 use super::drawn::{banner, head, help, methods, patterns, steps_now, tile_of};
 use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
 use crate::catalog::form::{Input, Mode, Remark, Remarks, Shown, parse};
@@ -103,6 +103,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let values = parsed.complete(BTreeMap::new());
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
+        write_down(&app, &can.allowed, &id, integration, method, &report).await?;
         return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
     }
     let content = Content {

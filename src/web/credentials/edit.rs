@@ -4,7 +4,7 @@ use super::create::{badge, enter_again, typed_secrets};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::stored::Kept;
 use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
 use crate::catalog::form::{Mode, Parsed, Remarks, Shown, Stored, parse};
@@ -114,6 +114,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         let report =
             verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
         if !may_save(&report, typed.save_unverified) {
+            write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
             return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
         }
         verified = Some((content, report));

@@ -5,7 +5,7 @@ use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
 use super::typed::{Boxes, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
 use crate::catalog::schema::{Integration, Method};
@@ -63,6 +63,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let report =
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
+        write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
         let warnings = enter_again(warnings, &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
