@@ -3,4 +3,5 @@
 mod catalog;
 mod harness;
 mod pages;
+mod storm;
 mod support;

@@ -1,5 +1,6 @@
 //! What several pages of a credential draw alike: tiles, statuses, steps, help.
 
+use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
 use crate::check::report::{Outcome, Report};
 use crate::clock::At;
@@ -11,7 +12,6 @@ use crate::web::pages::shell::{Link, Tone};
 use crate::web::pages::status::{Badge, Hint, Stamp, StatusKind, StatusView, StepsView, Tile};
 use crate::web::pages::time::{When, until};
 use crate::web::static_files;
-use crate::catalog::load::Catalog;
 
 /// The picture of a service; of one that the catalogue no longer has, its id's letters.
 pub fn tile(catalog: &Catalog, id: &str) -> Tile {
@@ -218,8 +218,10 @@ pub fn vendor_links(integration: &Integration) -> Vec<Link> {
 pub fn help(integration: &Integration, method: &Method) -> HelpView {
     let notes = [&integration.banner, &method.banner, &method.permissions].into_iter().flatten().cloned().collect();
     let docs = method.docs.as_ref().or(integration.docs.as_ref());
-    let mut links: Vec<Link> =
-        docs.map(|href| Link { label: format!("{} documentation", integration.name), href: href.clone() }).into_iter().collect();
+    let mut links: Vec<Link> = docs
+        .map(|href| Link { label: format!("{} documentation", integration.name), href: href.clone() })
+        .into_iter()
+        .collect();
     links.extend(vendor_links(integration));
     HelpView { notes, links, notices: notices(integration) }
 }

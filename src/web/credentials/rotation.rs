@@ -11,7 +11,7 @@ use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
 use crate::catalog::schema::{Integration, Method};
 use crate::check::Trigger;
 use crate::check::report::Report;
-use crate::model::credential_change::{self, Saved};
+use crate::model::credential_change::{self, Rotated, Saved};
 use crate::model::permission::RotateCredential;
 use crate::web::answer::{Answer, page, page_with, see_other};
 use crate::web::body::Posted;
@@ -67,15 +67,15 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");
-    let (means, allowed, id, service) =
-        (app.means.clone(), can.allowed.clone(), kept.row.id.clone(), integration.name.clone());
-    let (live, revision) = (kept.row.live_version, typed.revision);
-    let saved = app
-        .db
-        .write(move |tx| {
-            credential_change::rotate(tx, &means, &allowed, &id, revision, &service, live, &content, &report)
-        })
-        .await?;
+    let rotated = Rotated {
+        revision: typed.revision,
+        live_version: kept.row.live_version,
+        service: integration.name.clone(),
+        content,
+        report,
+    };
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
+    let saved = app.db.write(move |tx| credential_change::rotate(tx, &means, &allowed, &id, &rotated)).await?;
     match saved {
         Saved::Done | Saved::NameTaken(_) => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
         Saved::Stale(_) => {

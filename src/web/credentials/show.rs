@@ -98,8 +98,8 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
     };
     let mut shell = shell::inside(app, can, &row.name, Nav::Credentials);
     shell.toast = shell::toast(did);
-    let hint = (can.inspects() && !row.hint.is_empty())
-        .then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
+    let hint =
+        (can.inspects() && !row.hint.is_empty()).then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
     Detail {
         shell,
         base: can.list(),
@@ -199,10 +199,8 @@ fn remarks(found: &Found, kind: Option<(&Integration, &Method)>) -> Vec<Notice> 
     let mut all = kind.map(|(integration, _)| notices(integration)).unwrap_or_default();
     if let Some((_, method)) = kind
         && let Some(note) = &method.notes.after_save
-        && let Ok(text) = note.render(
-            &|name: &str| found.live.config.0.get(name).map(String::as_str),
-            crate::catalog::place::Place::Raw,
-        )
+        && let Ok(text) = note
+            .render(&|name: &str| found.live.config.0.get(name).map(String::as_str), crate::catalog::place::Place::Raw)
     {
         all.push(Notice { text: text.expose().to_owned(), date: String::new() });
     }
