@@ -92,7 +92,7 @@ pub async fn run(
         Ok(answer) => good(method, answer.as_ref(), &held, ended),
         Err(stop) => {
             let facts = facts(context, integration, values, limit, &stop);
-            let typed = options.trigger == Trigger::Save && !destination::names(method).is_empty();
+            let typed = options.trigger == Trigger::Save && names_host(method, values);
             bad(&stop, judge(&stop, &check.on, context.defaults, &facts), typed, ended)
         }
     }
@@ -210,6 +210,14 @@ fn good(method: &Method, answer: Option<&Answer>, held: &Held<'_>, ended: Ended)
     let identity = method.check.identity.as_ref().and_then(|template| identity::of(template, body, held));
     let verdict = Verdict { outcome: Outcome::Ok, code: "ok".to_owned(), hint: String::new() };
     report(verdict, identity, ended)
+}
+
+/// Whether a person chose where the calls go, rather than the catalogue's constants and defaults.
+fn names_host(method: &Method, values: &Values) -> bool {
+    destination::names(method)
+        .into_iter()
+        .filter_map(|name| method.field(name))
+        .any(|field| values.plain.get(&field.name).is_some_and(|value| value != field.default_text()))
 }
 
 /// A name that does not exist is a mistake only where a person has just typed it; one that stands in the
