@@ -2,5 +2,6 @@
 
 mod catalog;
 mod harness;
+mod matrix;
 mod pages;
 mod support;
