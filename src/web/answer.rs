@@ -238,6 +238,10 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
         headers
             .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
+    // Static files say their charset, scripts alone do not.
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/javascript") {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

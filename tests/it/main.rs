@@ -1,7 +1,10 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod catalog;
+mod entry;
 mod harness;
+mod headers;
+mod matrix;
 mod pages;
 mod storm;
 mod support;
