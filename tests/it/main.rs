@@ -1,5 +1,6 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
+mod audit;
 mod catalog;
 mod harness;
 mod pages;

@@ -32,9 +32,8 @@ async fn t146_what_was_acknowledged_survives_kill_9() {
             Some(known) => known.moved(&serving.base),
             None => Browser::sign_in(&serving.base).await,
         };
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|_| tokio::spawn(storm(admin.clone(), ledger.clone(), numbers.clone())))
-            .collect();
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|_| tokio::spawn(storm(admin.clone(), ledger.clone(), numbers.clone()))).collect();
         browser = Some(admin);
         tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().expect("a number") % LONGEST))).await;
         serving.kill();
