@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod durability;
 mod harness;
 mod pages;
 mod storm;
