@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod durability;
 mod harness;
+mod matrix;
 mod pages;
 mod storm;
 mod support;

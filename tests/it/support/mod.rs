@@ -2,6 +2,7 @@
 //! they are told.
 
 pub mod app;
+pub mod audit;
 pub mod authority;
 pub mod database;
 pub mod dump;
