@@ -171,7 +171,9 @@ fn copy(error: &Error) -> Error {
         Error::Unavailable(cause) => Error::unavailable(cause.as_str()),
         Error::Internal(cause) => Error::internal(cause.as_str()),
         // Without the message: it may quote a value.
-        Error::Database(diesel::result::Error::DatabaseError(kind, _)) => Error::internal(format!("database: {kind:?}")),
+        Error::Database(diesel::result::Error::DatabaseError(kind, _)) => {
+            Error::internal(format!("database: {kind:?}"))
+        }
         Error::Database(_) => Error::internal("database"),
     }
 }
@@ -216,9 +218,8 @@ impl Asked {
 
     /// 303 for a browser, 401 with `HX-Redirect` for htmx; the way back is kept for pages that can be asked for again.
     fn to_sign_in(&self) -> HttpResponse {
-        let next = (self.method == Method::GET && self.path != "/").then(|| {
-            percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string()
-        });
+        let next = (self.method == Method::GET && self.path != "/")
+            .then(|| percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string());
         let target = next.map_or_else(|| "/sign-in".to_owned(), |next| format!("/sign-in?next={next}"));
         if self.is_htmx {
             HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish()
@@ -233,7 +234,7 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
     const FIXED: [(&str, &str); 7] = [
         (
             "content-security-policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types default",
         ),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -246,10 +247,8 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if is_https {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
-        );
+        headers
+            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -47,10 +47,8 @@ fn sentence(event: &Event) -> String {
 }
 
 fn fields(event: &Event) -> String {
-    let names: Vec<String> = event
-        .detail("fields")
-        .and_then(|v| serde_json::from_value::<Vec<String>>(v).ok())
-        .unwrap_or_default();
+    let names: Vec<String> =
+        event.detail("fields").and_then(|v| serde_json::from_value::<Vec<String>>(v).ok()).unwrap_or_default();
     names.join(", ")
 }
 

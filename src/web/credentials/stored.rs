@@ -30,10 +30,7 @@ impl Kept {
 
     /// What a form may know of it.
     pub fn stored(&self) -> Stored {
-        Stored {
-            plain: self.version.config.0.clone(),
-            secrets: self.version.secret_names.0.iter().cloned().collect(),
-        }
+        Stored { plain: self.version.config.0.clone(), secrets: self.version.secret_names.0.iter().cloned().collect() }
     }
 
     /// Its service and method, as the catalogue has them now.

@@ -25,8 +25,7 @@ pub async fn verify(
         .check_limits
         .admit(workspace.as_str(), credential.as_str())
         .map_err(|full| Error::TooMany { retry_after_s: full.retry_after_s })?;
-    let context =
-        check::Context { egress: &app.egress, defaults: app.catalog.defaults(), clock: &app.means.clock };
+    let context = check::Context { egress: &app.egress, defaults: app.catalog.defaults(), clock: &app.means.clock };
     let report = check::run(&context, integration, method, values, Options::new(trigger)).await;
     permit.done(&report);
     Ok(report)
