@@ -5,8 +5,10 @@ use crate::error::Error;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
 use crate::web::shell;
+use actix_session::storage::{LoadError, SaveError};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -132,6 +134,9 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
     if let Some(fault) = error.as_error::<Fault>() {
         return copy(&fault.0);
     }
+    if is_of_session_store(error) {
+        return Error::unavailable(format!("sessions: {error:?}"));
+    }
     match status.as_u16() {
         404 => Error::NotFound,
         405 => Error::MethodNotAllowed,
@@ -141,6 +146,13 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
         400..=499 => Error::BadRequest("This request cannot be understood.".into()),
         _ => Error::internal(error),
     }
+}
+
+/// Whether sessions could not be read or written: our store fails with the database and with nothing else.
+fn is_of_session_store(error: &actix_web::Error) -> bool {
+    error.as_error::<InternalError<LoadError>>().is_some()
+        || error.as_error::<InternalError<SaveError>>().is_some()
+        || error.as_error::<InternalError<anyhow::Error>>().is_some()
 }
 
 fn copy(error: &Error) -> Error {
