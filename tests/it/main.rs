@@ -2,11 +2,8 @@
 
 mod audit;
 mod catalog;
-<<<<<<< HEAD
-mod entry;
-=======
 mod durability;
->>>>>>> canary
+mod entry;
 mod harness;
 mod headers;
 mod matrix;
