@@ -1,6 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod catalog;
+mod credentials;
 mod entry;
 mod harness;
 mod headers;
