@@ -1,9 +1,9 @@
 //! From settings to a running server: what is opened in which order, the layers around a request, the stop.
 
 use crate::app::App;
+use crate::jobs;
 use crate::web::session_store::Store;
 use crate::web::{answer, cross_site, routes};
-use crate::jobs;
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::{Key, SameSite};

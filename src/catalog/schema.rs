@@ -135,9 +135,14 @@ impl Method {
         self.oauth.as_ref().is_some_and(|o| o.grant == Grant::Code)
     }
 
+    /// Whether there is a call that tells whether the credential works.
+    pub fn has_live_test(&self) -> bool {
+        !matches!(self.check.kind, CheckKind::Format | CheckKind::None)
+    }
+
     /// Whether a check may run without a person asking for it (free, and there is one).
     pub fn checks_by_itself(&self) -> bool {
-        self.check.cost == Cost::Free && !matches!(self.check.kind, CheckKind::Format | CheckKind::None)
+        self.check.cost == Cost::Free && self.has_live_test()
     }
 
     /// The addresses it may call, with the base that relative ones continue.

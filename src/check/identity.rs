@@ -5,18 +5,21 @@ use crate::catalog::place::Place;
 use crate::catalog::template::Template;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Characters at most.
 const LENGTH: usize = 120;
 /// Shorter values are no secrets that could be told from other text.
 const SHORTEST: usize = 4;
 
-/// Fills the template from the answer's JSON and the plain values; control and direction characters are
+/// Fills the template from the answer's JSON and the plain values, those of key files too; control and direction characters are
 /// stripped, copies of secrets removed. `None` when nothing is left.
 pub fn of(template: &Template, json: Option<&str>, held: &Held<'_>) -> Option<String> {
+    let files = shown_of_files(&held.values.plain);
     let scope = |name: &str| match name {
         "json" => json,
-        _ => held.values.plain.get(name).map(String::as_str),
+        _ => held.values.plain.get(name).or_else(|| files.get(name)).map(String::as_str),
     };
     let filled = template.render(&scope, Place::Text).ok()?;
     let mut text: String = filled.expose().chars().filter(|c| !is_invisible(*c)).collect();
@@ -29,6 +32,15 @@ pub fn of(template: &Template, json: Option<&str>, held: &Held<'_>) -> Option<St
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text: String = text.chars().take(LENGTH).collect();
     (!text.is_empty()).then_some(text)
+}
+
+/// The values of key files that may be shown (`key.client_email`), as the documents that templates look into.
+fn shown_of_files(plain: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let nested = |path: &str, value: &str| {
+        path.rsplit('.').fold(Value::from(value), |inner, key| Value::from_iter([(key.to_owned(), inner)]))
+    };
+    let parts = plain.iter().filter_map(|(name, value)| name.split_once('.').map(|(file, path)| (file, path, value)));
+    parts.map(|(file, path, value)| (file.to_owned(), nested(path, value).to_string())).collect()
 }
 
 /// The encodings in which a secret may come back.
@@ -59,6 +71,7 @@ mod tests {
     fn identity(template: &str, json: &str) -> Option<String> {
         let mut values = Values::default();
         values.plain.insert("user".into(), "joe".into());
+        values.plain.insert("file.of.mail".into(), "bots@example.com".into());
         values.secret.insert("key".into(), Secret::new("hunter2".into()));
         let mut session = Session::default();
         session.values.insert("token".into(), Secret::new("tok-123".into()));
@@ -70,6 +83,7 @@ mod tests {
         assert_eq!(identity("{json.a} ({json.b.0})", r#"{"a":"Acme","b":[7]}"#).as_deref(), Some("Acme (7)"));
         assert_eq!(identity("{json.a} ({json.b})", r#"{"a":"Acme"}"#).as_deref(), Some("Acme"));
         assert_eq!(identity("{user}{key}", "{}").as_deref(), Some("joe"));
+        assert_eq!(identity("{file.of.mail}", "{}").as_deref(), Some("bots@example.com"));
         assert_eq!(identity("{json.a}", "<html>"), None);
     }
 

@@ -8,6 +8,7 @@ use super::report::{Outcome, Report};
 use super::rules::{Facts, Verdict, judge};
 use super::seen::Stop;
 use super::{identity, policy, token};
+use crate::catalog::destination;
 use crate::catalog::form::Values;
 use crate::catalog::place::Place;
 use crate::catalog::schema::{CheckKind, Grant, Integration, Method, Rule, SmtpAuth, SmtpCheck};
@@ -91,7 +92,8 @@ pub async fn run(
         Ok(answer) => good(method, answer.as_ref(), &held, ended),
         Err(stop) => {
             let facts = facts(context, integration, values, limit, &stop);
-            bad(&stop, judge(&stop, &check.on, context.defaults, &facts), options.trigger, ended)
+            let typed = options.trigger == Trigger::Save && names_host(method, values);
+            bad(&stop, judge(&stop, &check.on, context.defaults, &facts), typed, ended)
         }
     }
 }
@@ -210,8 +212,18 @@ fn good(method: &Method, answer: Option<&Answer>, held: &Held<'_>, ended: Ended)
     report(verdict, identity, ended)
 }
 
-fn bad(stop: &Stop, mut verdict: Verdict, trigger: Trigger, ended: Ended) -> Report {
-    if trigger == Trigger::Later && matches!(stop, Stop::Fault(Fault::Network(Network::Dns), _)) {
+/// Whether a person chose where the calls go, rather than the catalogue's constants and defaults.
+fn names_host(method: &Method, values: &Values) -> bool {
+    destination::names(method)
+        .into_iter()
+        .filter_map(|name| method.field(name))
+        .any(|field| values.plain.get(&field.name).is_some_and(|value| value != field.default_text()))
+}
+
+/// A name that does not exist is a mistake only where a person has just typed it; one that stands in the
+/// catalogue, or was found before, is an outage.
+fn bad(stop: &Stop, mut verdict: Verdict, typed: bool, ended: Ended) -> Report {
+    if !typed && matches!(stop, Stop::Fault(Fault::Network(Network::Dns), _)) {
         verdict.outcome = Outcome::Unavailable;
     }
     report(verdict, None, ended)

@@ -14,10 +14,10 @@ use crate::db::{DatabaseUrl, Db};
 use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::egress::dial::Dialer;
+use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::instance::{self, Opened};
 use crate::model::user::User;
-use crate::model::Means;
 use crate::secret::Secret;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -45,11 +45,8 @@ fn start_log(config: &Config) -> Result<(), Failure> {
 
 /// Runs an async command on a small runtime of its own.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(Failure::refused)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(Failure::refused)?;
     runtime.block_on(future)
 }
 
@@ -81,7 +78,7 @@ pub async fn vault(config: &Config) -> Result<Vault, Failure> {
     let (unit_random, unit_clock) = (random.clone(), clock.clone());
     let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await?;
     match opened {
-        Opened::Ready(keyring) => Ok(Vault { db, means: Means { keyring: Arc::new(keyring), clock } }),
+        Opened::Ready(keyring) => Ok(Vault { db, means: Means { keyring: Arc::from(keyring), clock } }),
         Opened::Refused(error) => Err(Failure::key(error)),
     }
 }
@@ -149,7 +146,13 @@ pub fn egress(config: &Config) -> Result<Egress, Failure> {
 }
 
 /// Everything that serving needs. The second value is the setup token, while nobody exists.
-pub async fn app(config: Config, vault: Vault, catalog: Catalog, egress: Egress, assets: Assets) -> Result<(App, Option<Secret>), Failure> {
+pub async fn app(
+    config: Config,
+    vault: Vault,
+    catalog: Catalog,
+    egress: Egress,
+    assets: Assets,
+) -> Result<(App, Option<Secret>), Failure> {
     let Vault { db, means } = vault;
     let random = means.keyring.random().clone();
     let hasher = Hasher::start(Settings::for_machine(), means.keyring.peppers(), random.clone())?;

@@ -48,8 +48,7 @@ pub fn add_workspace(name: &str) -> Result<Exit, Failure> {
     open::block_on(async move {
         let vault = open::vault(&config).await?;
         let means = vault.means.clone();
-        let made =
-            vault.db.write(move |tx| Workspace::create(tx, &means, &name, &Actor::operator())).await?;
+        let made = vault.db.write(move |tx| Workspace::create(tx, &means, &name, &Actor::operator())).await?;
         println!("{}", made.slug);
         Ok(Exit::Fine)
     })
@@ -76,8 +75,7 @@ pub fn list_workspaces() -> Result<Exit, Failure> {
 
 /// Adds a person to a workspace.
 pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Path>) -> Result<Exit, Failure> {
-    let role = Role::parse(role)
-        .ok_or_else(|| Failure::refused("--role is one of admin, member, support"))?;
+    let role = Role::parse(role).ok_or_else(|| Failure::refused("--role is one of admin, member, support"))?;
     user::checked_email(email)?;
     let config = open::config()?;
     let password = password_file.map(read_password).transpose()?;
@@ -85,11 +83,9 @@ pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Pa
     open::block_on(async move {
         let vault = open::vault(&config).await?;
         let wanted = slug.clone();
-        let workspace = vault
-            .db
-            .read(move |conn| Workspace::find(conn, &wanted))
-            .await?
-            .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))?;
+        let workspace = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?.ok_or_else(|| {
+            Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them."))
+        })?;
         let key = user::email_key(&email);
         let known = vault.db.read(move |conn| User::for_sign_in(conn, &key)).await?.map(|row| row.id);
         let hash = match (&known, password) {

@@ -45,8 +45,8 @@ async fn warn_of_dangers(app: &crate::app::App) -> Result<(), Failure> {
     let means = app.means.clone();
     app.db
         .write(move |tx| {
-            let entry = audit::Entry::allow("instance.started", audit::Target::instance())
-                .detail("dangers", dangers.clone());
+            let entry =
+                audit::Entry::allow("instance.started", audit::Target::instance()).detail("dangers", dangers.clone());
             audit::record(tx, &means, audit::INSTANCE, &Actor::operator(), entry)
         })
         .await?;

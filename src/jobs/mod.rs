@@ -86,8 +86,8 @@ async fn count_denials(app: &App) -> Result<()> {
     let means = app.means.clone();
     app.db
         .write(move |tx| {
-            let entry = audit::Entry::deny("person.signed_in", audit::Target::instance(), "too_many")
-                .detail("count", denied);
+            let entry =
+                audit::Entry::deny("person.signed_in", audit::Target::instance(), "too_many").detail("count", denied);
             audit::record(tx, &means, audit::INSTANCE, &Actor::job("limiter"), entry)
         })
         .await?;

@@ -86,7 +86,7 @@ pub(super) fn insert(
         .execute(tx.conn())?;
     let mine = checks::workspace_id.eq(workspace).and(checks::credential_id.eq(credential));
     let oldest: Option<String> = checks::table
-        .filter(mine.clone())
+        .filter(mine)
         .order(checks::id.desc())
         .offset(KEPT)
         .select(checks::id)

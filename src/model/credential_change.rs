@@ -71,17 +71,57 @@ pub enum Saved {
     NameTaken(String),
 }
 
+/// A credential to be stored for the first time.
+#[derive(Debug)]
+pub struct NewCredential {
+    /// Its id, made beforehand so that checks can be counted for it.
+    pub id: Id<Credential>,
+    /// What it is of.
+    pub kind: Kind,
+    /// What people write about it.
+    pub details: Details,
+    /// Its values.
+    pub content: Content,
+    /// What their check came to.
+    pub report: Report,
+}
+
+/// A change of details and perhaps of values.
+#[derive(Debug)]
+pub struct Edited {
+    /// The revision that the editor saw.
+    pub revision: i64,
+    /// The service's name, for search.
+    pub service: String,
+    /// What people write about it.
+    pub details: Details,
+    /// The values and what their check came to, if any value changed.
+    pub content: Option<(Content, Report)>,
+}
+
+/// A new secret for the same thing.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The revision that the person saw, where it was sent.
+    pub revision: Option<i64>,
+    /// The version whose values were kept.
+    pub live_version: i64,
+    /// The service's name, for search.
+    pub service: String,
+    /// The values, the new secret among them.
+    pub content: Content,
+    /// What their check came to.
+    pub report: Report,
+}
+
 /// Stores a new credential with what its check came to.
 pub fn create(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<CreateCredential>,
-    id: &Id<Credential>,
-    kind: &Kind,
-    details: &Details,
-    content: &Content,
-    report: &Report,
+    new: &NewCredential,
 ) -> Result<Saved> {
+    let NewCredential { id, kind, details, content, report } = new;
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
@@ -150,11 +190,10 @@ pub fn edit(
     means: &Means,
     allowed: &Allowed<EditCredential>,
     id: &Id<Credential>,
-    revision: i64,
-    service: &str,
-    details: &Details,
-    content: Option<(&Content, &Report)>,
+    edited: &Edited,
 ) -> Result<Saved> {
+    let Edited { revision, service, details, content } = edited;
+    let revision = *revision;
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
@@ -234,12 +273,10 @@ pub fn rotate(
     means: &Means,
     allowed: &Allowed<RotateCredential>,
     id: &Id<Credential>,
-    revision: Option<i64>,
-    service: &str,
-    live_version: i64,
-    content: &Content,
-    report: &Report,
+    rotated: &Rotated,
 ) -> Result<Saved> {
+    let Rotated { revision, live_version, service, content, report } = rotated;
+    let (revision, live_version) = (*revision, *live_version);
     allowed.begin(tx, means.now())?;
     let before = Credential::get(tx.conn(), allowed.workspace(), id)?;
     if before.live_version != live_version || revision.is_some_and(|revision| revision != before.revision) {
@@ -291,6 +328,25 @@ pub fn checked(
         .detail("to", state.status.as_str());
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Some(after))
+}
+
+/// Writes down a change that its check kept from being stored: secrets were used, so there is a line.
+pub fn refused<P: Permission>(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<P>,
+    id: &Id<Credential>,
+    kind: &Kind,
+    report: &Report,
+) -> Result<()> {
+    allowed.begin(tx, means.now())?;
+    let outcome = check_record::outcome_text(report.outcome)?;
+    let entry = audit::Entry::deny(P::NAME, audit::Target::credential(id.as_str()), &outcome)
+        .detail("integration", kind.integration.as_str())
+        .detail("method", kind.method.as_str())
+        .detail("hint", report.code.as_str())
+        .detail("connected", report.connected);
+    audit::record_allowed(tx, means, allowed, entry)
 }
 
 /// Notes that the stored value cannot be decrypted.
@@ -391,18 +447,15 @@ pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<DeleteCredential>
 }
 
 /// The row of one credential, for an update or a delete.
-pub(super) fn one<'a>(
-    workspace: &'a Id<Workspace>,
-    id: &'a Id<Credential>,
-) -> diesel::dsl::Filter<
-    credentials::table,
-    diesel::dsl::And<
-        diesel::dsl::Eq<credentials::workspace_id, &'a Id<Workspace>>,
-        diesel::dsl::Eq<credentials::id, &'a Id<Credential>>,
-    >,
-> {
+pub(super) fn one<'a>(workspace: &'a Id<Workspace>, id: &'a Id<Credential>) -> One<'a> {
     credentials::table.filter(credentials::workspace_id.eq(workspace).and(credentials::id.eq(id)))
 }
+
+type Key<'a> = diesel::dsl::And<
+    diesel::dsl::Eq<credentials::workspace_id, &'a Id<Workspace>>,
+    diesel::dsl::Eq<credentials::id, &'a Id<Credential>>,
+>;
+type One<'a> = diesel::dsl::Filter<credentials::table, Key<'a>>;
 
 fn replace_content<P: Permission>(
     tx: &mut Tx<'_>,

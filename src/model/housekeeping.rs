@@ -62,7 +62,13 @@ fn due(conn: &mut Conn, narrowed: impl FnOnce(All<'static>) -> All<'static>) -> 
 }
 
 /// Moves one credential to `to`, if what made it due still holds.
-pub fn age(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &Id<Credential>, to: Status) -> Result<()> {
+pub fn age(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<KeepHouse>,
+    id: &Id<Credential>,
+    to: Status,
+) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let Some(before) = Credential::find(tx.conn(), allowed.workspace(), id)? else { return Ok(()) };
@@ -72,8 +78,7 @@ pub fn age(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &Id
                 && before.good_at.is_none_or(|good| now.since(good) >= GOOD_FOR)
         }
         Status::Expiring => {
-            before.status == Status::Working
-                && before.expires_at.is_some_and(|end| end.since(now) <= EXPIRING_WITHIN)
+            before.status == Status::Working && before.expires_at.is_some_and(|end| end.since(now) <= EXPIRING_WITHIN)
         }
         _ => false,
     };
@@ -100,7 +105,7 @@ pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &
         return Ok(());
     }
     diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
-    let entry = audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str()))
-        .detail("name", found.name);
+    let entry =
+        audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str())).detail("name", found.name);
     audit::record_allowed(tx, means, allowed, entry)
 }

@@ -35,7 +35,7 @@ pub enum Instance {}
 /// What opening the instance came to.
 pub enum Opened {
     /// The keys are in memory.
-    Ready(Keyring),
+    Ready(Box<Keyring>),
     /// The root key does not fit this database (exit 3).
     Refused(KeyringError),
 }
@@ -51,9 +51,9 @@ pub fn open(tx: &mut Tx<'_>, root_key: &RootKey, random: &Random, clock: &Clock)
     match id {
         Some(id) => {
             let opened = Keyring::open(random.clone(), &id, root_key, &roots(tx.conn())?);
-            Ok(opened.map_or_else(Opened::Refused, Opened::Ready))
+            Ok(opened.map_or_else(Opened::Refused, |keyring| Opened::Ready(Box::new(keyring))))
         }
-        None => create(tx, root_key, random, clock).map(Opened::Ready),
+        None => create(tx, root_key, random, clock).map(|keyring| Opened::Ready(Box::new(keyring))),
     }
 }
 

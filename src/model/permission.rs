@@ -128,7 +128,7 @@ impl<P: Permission> Allowed<P> {
         role: Role,
         actor: Actor,
     ) -> Option<Self> {
-        P::ROLES.contains(&role).then(|| Self { workspace, actor, person: Some(user), permission: PhantomData })
+        P::ROLES.contains(&role).then_some(Self { workspace, actor, person: Some(user), permission: PhantomData })
     }
 
     /// For the operator at the shell.

@@ -28,10 +28,9 @@ pub(super) fn replace(
     wanted: &BTreeSet<String>,
 ) -> Result<()> {
     let mine = words::workspace_id.eq(workspace).and(words::credential_id.eq(credential));
-    let stored: BTreeSet<String> =
-        words::table.filter(mine.clone()).select(words::word).load(tx.conn())?.into_iter().collect();
+    let stored: BTreeSet<String> = words::table.filter(mine).select(words::word).load(tx.conn())?.into_iter().collect();
     for gone in stored.difference(wanted) {
-        diesel::delete(words::table.filter(mine.clone()).filter(words::word.eq(gone))).execute(tx.conn())?;
+        diesel::delete(words::table.filter(mine).filter(words::word.eq(gone))).execute(tx.conn())?;
     }
     for new in wanted.difference(&stored) {
         diesel::insert_into(words::table)

@@ -24,11 +24,8 @@ pub async fn edit(person: SignedIn, req: HttpRequest, app: web::Data<App>) -> An
         .await?;
     let found = found.ok_or(Error::SignInNeeded)?;
     // The side bar leads back to the first workspace: the account belongs to none.
-    let workspace = workspaces.first().map(|w| WorkspaceView {
-        name: w.name.clone(),
-        slug: w.slug.clone(),
-        role: String::new(),
-    });
+    let workspace =
+        workspaces.first().map(|w| WorkspaceView { name: w.name.clone(), slug: w.slug.clone(), role: String::new() });
     let links = workspaces.iter().map(|w| WorkspaceLink {
         name: w.name.clone(),
         href: format!("/w/{}/credentials", w.slug),

@@ -5,8 +5,10 @@ use crate::error::Error;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
 use crate::web::shell;
+use actix_session::storage::{LoadError, SaveError};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -132,6 +134,9 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
     if let Some(fault) = error.as_error::<Fault>() {
         return copy(&fault.0);
     }
+    if is_of_session_store(error) {
+        return Error::unavailable(format!("sessions: {error:?}"));
+    }
     match status.as_u16() {
         404 => Error::NotFound,
         405 => Error::MethodNotAllowed,
@@ -141,6 +146,13 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
         400..=499 => Error::BadRequest("This request cannot be understood.".into()),
         _ => Error::internal(error),
     }
+}
+
+/// Whether sessions could not be read or written: our store fails with the database and with nothing else.
+fn is_of_session_store(error: &actix_web::Error) -> bool {
+    error.as_error::<InternalError<LoadError>>().is_some()
+        || error.as_error::<InternalError<SaveError>>().is_some()
+        || error.as_error::<InternalError<anyhow::Error>>().is_some()
 }
 
 fn copy(error: &Error) -> Error {
@@ -159,7 +171,9 @@ fn copy(error: &Error) -> Error {
         Error::Unavailable(cause) => Error::unavailable(cause.as_str()),
         Error::Internal(cause) => Error::internal(cause.as_str()),
         // Without the message: it may quote a value.
-        Error::Database(diesel::result::Error::DatabaseError(kind, _)) => Error::internal(format!("database: {kind:?}")),
+        Error::Database(diesel::result::Error::DatabaseError(kind, _)) => {
+            Error::internal(format!("database: {kind:?}"))
+        }
         Error::Database(_) => Error::internal("database"),
     }
 }
@@ -204,9 +218,8 @@ impl Asked {
 
     /// 303 for a browser, 401 with `HX-Redirect` for htmx; the way back is kept for pages that can be asked for again.
     fn to_sign_in(&self) -> HttpResponse {
-        let next = (self.method == Method::GET && self.path != "/").then(|| {
-            percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string()
-        });
+        let next = (self.method == Method::GET && self.path != "/")
+            .then(|| percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string());
         let target = next.map_or_else(|| "/sign-in".to_owned(), |next| format!("/sign-in?next={next}"));
         if self.is_htmx {
             HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish()
@@ -221,7 +234,7 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
     const FIXED: [(&str, &str); 7] = [
         (
             "content-security-policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types default",
         ),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -234,10 +247,8 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if is_https {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
-        );
+        headers
+            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     }
     // Static files say their charset, scripts alone do not.
     if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/javascript") {

@@ -37,7 +37,8 @@ fn is_ours(headers: &HeaderMap, public_url: &Url) -> bool {
         return one("sec-fetch-site") == Some("same-origin");
     }
     let Some(origin) = one(ORIGIN.as_str()).and_then(|origin| Url::parse(origin).ok()) else { return false };
-    origin.origin() == public_url.origin() || (is_loopback(&origin) && is_loopback(public_url) && same_way(&origin, public_url))
+    origin.origin() == public_url.origin()
+        || (is_loopback(&origin) && is_loopback(public_url) && same_way(&origin, public_url))
 }
 
 fn is_loopback(url: &Url) -> bool {

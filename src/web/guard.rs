@@ -154,9 +154,7 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
 
 async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {
     let means = app.means.clone();
-    let written = app
-        .db
-        .write(move |tx| audit::record_denied::<P>(tx, &means, &standing.workspace.id, &actor, &route))
-        .await;
+    let written =
+        app.db.write(move |tx| audit::record_denied::<P>(tx, &means, &standing.workspace.id, &actor, &route)).await;
     written.err().unwrap_or(Error::Forbidden)
 }

@@ -68,9 +68,8 @@ impl SessionStore for Store {
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let failed = |error: Error| SaveError::Other(anyhow::Error::new(error));
-        let text = |name: &str| {
-            state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok()).unwrap_or_default()
-        };
+        let text =
+            |name: &str| state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok()).unwrap_or_default();
         let user = Id::parse(&text(entry::USER)).ok_or_else(|| failed(Error::internal("a session of nobody")))?;
         let auth_at = state
             .get(entry::AUTH_AT)
@@ -85,8 +84,7 @@ impl SessionStore for Store {
         self.app
             .db
             .write(move |tx| {
-                let new =
-                    NewSession { id: &id, user_id: &user, auth_at, address: &address, agent: &agent };
+                let new = NewSession { id: &id, user_id: &user, auth_at, address: &address, agent: &agent };
                 Session::create(tx, &new, now)
             })
             .await

@@ -5,8 +5,8 @@ use crate::model::permission::{Permission, Role};
 use crate::model::user;
 use crate::web::guard::Can;
 use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
-use actix_web::dev::ServiceRequest;
 use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
 
 /// The cookie that keeps the choice of light or dark for pages without a person.
 pub const THEME_COOKIE: &str = "theme";
@@ -95,7 +95,9 @@ pub fn toast(did: &str) -> Option<Toast> {
         "restored" => (Tone::Good, "Restored."),
         "purged" => (Tone::Good, "Removed for good."),
         "checked" => (Tone::Plain, "Verified just now: the result is below."),
-        "too-late" => (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again."),
+        "too-late" => {
+            (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again.")
+        }
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

@@ -117,8 +117,8 @@ fn format_of(name: &Template, format: Format, method: &Method) -> Judged {
 /// Sentences for people: `identity`, `hint`, `notes`.
 fn shown(method: &Method) -> Judged {
     let mut plain: Vec<&str> = method.fields.iter().filter(|f| !f.kind.is_secret()).map(|f| f.name.as_str()).collect();
+    let identities: Vec<String> = method.fields.iter().filter_map(|f| f.identity_name()).collect();
     if let Some(note) = &method.notes.after_save {
-        let identities: Vec<String> = method.fields.iter().filter_map(|f| f.identity_name()).collect();
         let fits = note.paths().all(|path| plain.contains(&path.as_str()) || identities.contains(&path));
         ensure(fits, "a note names a value that is unknown or secret").within("notes.after_save")?;
     }
@@ -128,7 +128,11 @@ fn shown(method: &Method) -> Judged {
     }
     if let Some(identity) = &method.check.identity {
         plain.push("json");
-        all_known([identity], &plain).within("check.identity")?;
+        let known = |path: &str| plain.contains(&path.split('.').next().unwrap_or_default());
+        for path in identity.paths() {
+            let fits = known(&path) || identities.contains(&path);
+            ensure(fits, format!("nothing gives {{{path}}} in `{}`", identity.text())).within("check.identity")?;
+        }
     }
     Ok(())
 }

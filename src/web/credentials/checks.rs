@@ -20,14 +20,12 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     let id = kept.row.id.clone();
-    let values = match kept.values(&app).await? {
+    let values = match kept.values(&app, method).await? {
         Ok(values) => values,
         Err(fault) => {
             tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");
             let (means, allowed, marked) = (app.means.clone(), can.allowed.clone(), id.clone());
-            app.db
-                .write(move |tx| credential_change::unreadable(tx, &means, &allowed, &marked, &fault.label))
-                .await?;
+            app.db.write(move |tx| credential_change::unreadable(tx, &means, &allowed, &marked, &fault.label)).await?;
             return answer(&can, &req, &app, &id, "").await;
         }
     };

@@ -2,10 +2,10 @@
 
 use super::drawn::{banner, head, help, methods, patterns, steps_now, tile_of};
 use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
-use crate::catalog::form::{Input, Mode, Remarks, Shown, parse};
+use crate::catalog::form::{Input, Mode, Remark, Remarks, Shown, parse};
 use crate::catalog::load::category_label;
 use crate::catalog::schema::{Env, Integration, Method};
 use crate::check::Trigger;
@@ -13,7 +13,7 @@ use crate::check::report::Report;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::credential::Badge;
-use crate::model::credential_change::{self, Content, Kind, Saved};
+use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
 use crate::model::permission::CreateCredential;
 use crate::web::answer::{Answer, page, page_with, see_other};
@@ -52,7 +52,12 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut form = posted.fields().await?;
     let (integration, method) = chosen(&app, &form.text("integration"), &form.text("method"))?;
     let typed = Typed::read(&mut form)?;
-    let shown = Shown { typed: typed.input.shown(method), typed_secrets: typed_secrets(&typed.input), errors: None, warnings: None };
+    let shown = Shown {
+        typed: typed.input.shown(method),
+        typed_secrets: typed_secrets(&typed.input),
+        errors: None,
+        warnings: None,
+    };
     let draw = draw(&can, integration, method);
     page(&FieldsPage { form: draw.form(Boxes::default(), &shown) })
 }
@@ -67,13 +72,21 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let secrets = typed_secrets(&input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
-        let filled = Filled { typed: Some(&typed), wrong, shown: shown.clone(), secrets: secrets.clone(), errors, warnings, report };
+        let filled = Filled {
+            typed: Some(&typed),
+            wrong,
+            shown: shown.clone(),
+            secrets: secrets.clone(),
+            errors,
+            warnings,
+            report,
+        };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
     };
     let (details, parsed) = match (details, parsed) {
         (Ok(details), Ok(parsed)) => (details, parsed),
         (details, parsed) => {
-            let wrong = details.err().unwrap_or_default();
+            let wrong = details.err().map(|wrong| *wrong).unwrap_or_default();
             return match parsed {
                 Ok(parsed) => refuse(wrong, no_remarks(), parsed.warnings, None),
                 Err(errors) => refuse(wrong, errors, no_remarks(), None),
@@ -81,10 +94,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         }
     };
     let (workspace, wanted) = (can.workspace().clone(), details.name.clone());
-    let taken = app
-        .db
-        .read(move |conn| crate::model::credential::name_holder(conn, &workspace, &wanted, None))
-        .await?;
+    let taken = app.db.read(move |conn| crate::model::credential::name_holder(conn, &workspace, &wanted, None)).await?;
     if let Some(holder) = taken {
         return refuse(DetailRemarks::name_taken(&holder), no_remarks(), parsed.warnings, None);
     }
@@ -93,7 +103,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let values = parsed.complete(BTreeMap::new());
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
-        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
+        write_down(&app, &can.allowed, &id, integration, method, &report).await?;
+        return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
     }
     let content = Content {
         destination: destination::destination(method, &values.plain),
@@ -105,13 +116,9 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let kind =
         Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
     let did = saved_as(&report, "created");
-    let (means, allowed, new_id) = (app.means.clone(), can.allowed.clone(), id.clone());
-    let saved = app
-        .db
-        .write(move |tx| {
-            credential_change::create(tx, &means, &allowed, &new_id, &kind, &details, &content, &report)
-        })
-        .await?;
+    let new = NewCredential { id: id.clone(), kind, details, content, report };
+    let (means, allowed) = (app.means.clone(), can.allowed.clone());
+    let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
     match saved {
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
         Saved::Done | Saved::Stale(_) => see_other(format!("{}/{id}?did={did}", can.list())),
@@ -164,9 +171,11 @@ fn draw<'a>(can: &Allowed, integration: &'a Integration, method: &'a Method) -> 
 }
 
 fn chosen<'a>(app: &'a App, integration: &str, method: &str) -> Result<(&'a Integration, &'a Method)> {
-    app.catalog
-        .method(integration, method)
-        .ok_or_else(|| Error::Unprocessable("This service or way to sign in is not in the catalogue. Choose one from the gallery.".into()))
+    app.catalog.method(integration, method).ok_or_else(|| {
+        Error::Unprocessable(
+            "This service or way to sign in is not in the catalogue. Choose one from the gallery.".into(),
+        )
+    })
 }
 
 /// The names of secret boxes that hold something.
@@ -174,6 +183,15 @@ pub(super) fn typed_secrets(input: &Input) -> Vec<String> {
     let filled: BTreeSet<&String> =
         input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
     filled.into_iter().cloned().collect()
+}
+
+/// Says beside each secret box that what was in it is gone.
+pub(super) fn enter_again(mut warnings: Remarks, secrets: &[String]) -> Remarks {
+    for name in secrets {
+        let text = "Enter it again: what is refused is not kept.".to_owned();
+        warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
+    }
+    warnings
 }
 
 /// What the key says of itself.
@@ -209,9 +227,16 @@ async fn gallery(can: &Allowed, app: &App, find: &str) -> Answer {
     })
 }
 
+/// So few services are shown in one section; more are parted by category.
+const ONE_SECTION: usize = 24;
+
 /// The services that match, by category.
 pub fn categories(app: &App, find: &str, href: impl Fn(&str) -> String) -> Vec<Category> {
     let found = app.catalog.search(find);
+    if app.catalog.all().len() <= ONE_SECTION && !found.is_empty() {
+        let services = found.into_iter().map(|integration| item(integration, href(&integration.id))).collect();
+        return vec![Category { id: "all".into(), name: "All services".into(), services }];
+    }
     app.catalog
         .categories()
         .into_iter()

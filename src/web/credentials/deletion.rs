@@ -43,8 +43,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
     let revision = fields.number("revision")?;
-    let saved =
-        app.db.write(move |tx| credential_change::delete(tx, &means, &allowed, &id, revision)).await?;
+    let saved = app.db.write(move |tx| credential_change::delete(tx, &means, &allowed, &id, revision)).await?;
     match saved {
         Saved::Stale(now) => {
             let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();

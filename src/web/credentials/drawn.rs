@@ -1,5 +1,6 @@
 //! What several pages of a credential draw alike: tiles, statuses, steps, help.
 
+use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
 use crate::check::report::{Outcome, Report};
 use crate::clock::At;
@@ -11,7 +12,6 @@ use crate::web::pages::shell::{Link, Tone};
 use crate::web::pages::status::{Badge, Hint, Stamp, StatusKind, StatusView, StepsView, Tile};
 use crate::web::pages::time::{When, until};
 use crate::web::static_files;
-use crate::catalog::load::Catalog;
 
 /// The picture of a service; of one that the catalogue no longer has, its id's letters.
 pub fn tile(catalog: &Catalog, id: &str) -> Tile {
@@ -190,7 +190,12 @@ pub fn banner(integration: &Integration, report: &Report) -> Banner {
         Outcome::Unavailable | Outcome::Unknown => format!("{name} could not be asked."),
         Outcome::Ok | Outcome::Limited | Outcome::Untested => "It was not saved.".into(),
     };
-    let text = format!("{} Nothing was saved.", report.hint);
+    let seen = report.fingerprint.as_ref().map(|seen| {
+        format!(
+            " The certificate that was seen has the SHA-256 fingerprint {seen}. If its owner confirms it, enter it under “Certificate fingerprint”."
+        )
+    });
+    let text = format!("{}{} Nothing was saved.", report.hint, seen.unwrap_or_default());
     Banner { title, hint: Hint { code: report.code.clone(), text }, links: vendor_links(integration) }
 }
 
@@ -213,8 +218,10 @@ pub fn vendor_links(integration: &Integration) -> Vec<Link> {
 pub fn help(integration: &Integration, method: &Method) -> HelpView {
     let notes = [&integration.banner, &method.banner, &method.permissions].into_iter().flatten().cloned().collect();
     let docs = method.docs.as_ref().or(integration.docs.as_ref());
-    let mut links: Vec<Link> =
-        docs.map(|href| Link { label: format!("{} documentation", integration.name), href: href.clone() }).into_iter().collect();
+    let mut links: Vec<Link> = docs
+        .map(|href| Link { label: format!("{} documentation", integration.name), href: href.clone() })
+        .into_iter()
+        .collect();
     links.extend(vendor_links(integration));
     HelpView { notes, links, notices: notices(integration) }
 }

@@ -1,10 +1,10 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
-use super::create::{badge, typed_secrets};
+use super::create::{badge, enter_again, typed_secrets};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::stored::Kept;
 use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
 use crate::catalog::form::{Mode, Parsed, Remarks, Shown, Stored, parse};
@@ -13,7 +13,7 @@ use crate::check::Trigger;
 use crate::check::report::Report;
 use crate::error::Error;
 use crate::model::credential::{Badge, Credential};
-use crate::model::credential_change::{self, Content, Saved};
+use crate::model::credential_change::{self, Content, Edited, Saved};
 use crate::model::permission::{EditCredential, Permission};
 use crate::model::version::Version;
 use crate::web::answer::{Answer, page, page_with, see_other};
@@ -59,18 +59,20 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut typed = Typed::read(&mut form)?;
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
-    let revision = typed.revision.ok_or_else(|| {
-        Error::BadRequest("The form lacks its revision. Open the edit page again.".into())
-    })?;
+    let revision = typed
+        .revision
+        .ok_or_else(|| Error::BadRequest("The form lacks its revision. Open the edit page again.".into()))?;
     let stored = kept.stored();
     let shown = typed.input.shown(method);
     if revision != kept.row.revision {
-        return page_with(StatusCode::CONFLICT, &conflict(&can, &app, &kept.row, &kept.version, &typed, &shown, method));
+        return page_with(
+            StatusCode::CONFLICT,
+            &conflict(&can, &app, &kept.row, &kept.version, &typed, &shown, method),
+        );
     }
     let input = std::mem::take(&mut typed.input);
     let secrets = typed_secrets(&input);
-    let (details, parsed) =
-        (typed.details(&app.catalog), parse(integration, method, Mode::Edit(&stored), input));
+    let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Edit(&stored), input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
             typed: Some(&typed),
@@ -86,7 +88,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let (details, parsed) = match (details, parsed) {
         (Ok(details), Ok(parsed)) => (details, parsed),
         (details, parsed) => {
-            let wrong = details.err().unwrap_or_default();
+            let wrong = details.err().map(|wrong| *wrong).unwrap_or_default();
             return match parsed {
                 Ok(parsed) => refuse(wrong, no_remarks(), parsed.warnings, None),
                 Err(errors) => refuse(wrong, errors, no_remarks(), None),
@@ -112,20 +114,15 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         let report =
             verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
         if !may_save(&report, typed.save_unverified) {
-            return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
+            write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
+            return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
         }
         verified = Some((content, report));
     }
     let did = verified.as_ref().map_or("edited", |(_, report)| saved_as(report, "edited"));
-    let (means, allowed, id, service) =
-        (app.means.clone(), can.allowed.clone(), kept.row.id.clone(), integration.name.clone());
-    let saved = app
-        .db
-        .write(move |tx| {
-            let content = verified.as_ref().map(|(content, report)| (content, report));
-            credential_change::edit(tx, &means, &allowed, &id, revision, &service, &details, content)
-        })
-        .await?;
+    let edited = Edited { revision, service: integration.name.clone(), details, content: verified };
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
+    let saved = app.db.write(move |tx| credential_change::edit(tx, &means, &allowed, &id, &edited)).await?;
     match saved {
         Saved::Done => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
@@ -148,7 +145,7 @@ pub(super) async fn content(
     let old = if parsed.kept.is_empty() {
         BTreeMap::new()
     } else {
-        match kept.open(app).await? {
+        match kept.open(app, method).await? {
             Ok(old) => old,
             // What cannot be decrypted cannot be kept: each such box must be filled again.
             Err(_) => return Ok(Err(unreadable(&parsed))),
@@ -294,4 +291,3 @@ fn conflict(
         changes,
     }
 }
-

@@ -96,8 +96,7 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         .read(move |conn| {
             let page = credential_list::page(conn, &workspace, &query)?;
             let counts = count::all(conn, &workspace)?;
-            let recent =
-                if is_admin { credential_list::recent_integrations(conn, &workspace)? } else { Vec::new() };
+            let recent = if is_admin { credential_list::recent_integrations(conn, &workspace)? } else { Vec::new() };
             let has_deleted = is_admin && !credential_list::deleted(conn, &workspace, 1)?.is_empty();
             Ok((page, counts, recent, has_deleted))
         })
@@ -105,8 +104,7 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
     let base = can.list();
     let mut shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
     shell.toast = shell::toast(asked.text("did"));
-    let look =
-        Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
+    let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
     let next = found.next.as_ref().map(Cursor::text).transpose()?;
     page(&List {
         shell,
@@ -130,16 +128,14 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         first: (!asked.text("after").is_empty()).then(|| asked.with(&base, &[])),
         next: next.map(|after| asked.with(&base, &[("after", &after)])),
         recents: offered(&app, &base, &recent),
-        deleted: has_deleted
-            .then(|| Link { label: "Recently deleted".into(), href: format!("{base}/deleted") }),
+        deleted: has_deleted.then(|| Link { label: "Recently deleted".into(), href: format!("{base}/deleted") }),
         base,
     })
 }
 
 fn chips(asked: &Asked, base: &str, counts: &[(Status, i64)]) -> Vec<Chip> {
-    let count = |status: Status| {
-        counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| u64::try_from(*n).unwrap_or(0))
-    };
+    let count =
+        |status: Status| counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| u64::try_from(*n).unwrap_or(0));
     let all = Chip {
         label: "All".into(),
         href: asked.with(base, &[("status", "")]),

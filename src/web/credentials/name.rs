@@ -48,17 +48,16 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     }
     let (service, _) = names(&app.catalog, &row.integration, &row.method);
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
-    let saved = app
-        .db
-        .write(move |tx| credential_change::rename(tx, &means, &allowed, &id, revision, &service, &name))
-        .await?;
+    let saved =
+        app.db.write(move |tx| credential_change::rename(tx, &means, &allowed, &id, revision, &service, &name)).await?;
     match saved {
         Saved::Done => see_other(format!("{}/{}?did=renamed", can.list(), row.id)),
-        Saved::NameTaken(holder) => {
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, DetailRemarks::name_taken(&holder).name)
-        }
+        Saved::NameTaken(holder) => refuse(StatusCode::UNPROCESSABLE_ENTITY, DetailRemarks::name_taken(&holder).name),
         Saved::Stale(now) => {
-            let text = format!("Somebody changed it meanwhile; it is called “{}” now. Send it again to rename it all the same.", now.name);
+            let text = format!(
+                "Somebody changed it meanwhile; it is called “{}” now. Send it again to rename it all the same.",
+                now.name
+            );
             let error = Some(Remark { code: "stale", text });
             page_with(StatusCode::CONFLICT, &form(&can, &app, &now, TextBox { error, ..TextBox::of(typed) }))
         }

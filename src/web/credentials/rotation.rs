@@ -1,17 +1,17 @@
 //! A new secret for the same thing, verified, swapped at once.
 
-use super::create::typed_secrets;
+use super::create::{enter_again, typed_secrets};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
 use super::typed::{Boxes, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
 use crate::catalog::schema::{Integration, Method};
 use crate::check::Trigger;
 use crate::check::report::Report;
-use crate::model::credential_change::{self, Saved};
+use crate::model::credential_change::{self, Rotated, Saved};
 use crate::model::permission::RotateCredential;
 use crate::web::answer::{Answer, page, page_with, see_other};
 use crate::web::body::Posted;
@@ -43,12 +43,12 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
     };
     let input = std::mem::take(&mut typed.input);
-    let none_typed = typed_secrets(&input).is_empty();
+    let secrets = typed_secrets(&input);
     let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
         Ok(parsed) => parsed,
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
     };
-    if none_typed {
+    if secrets.is_empty() {
         let first = method.secret_fields().next().map(|field| field.name.clone()).unwrap_or_default();
         let remark = Remark { code: "secret_required", text: "Enter the new secret.".into() };
         let errors = Remarks(BTreeMap::from([(first, remark)]));
@@ -63,18 +63,20 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let report =
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
+        write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
+        let warnings = enter_again(warnings, &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");
-    let (means, allowed, id, service) =
-        (app.means.clone(), can.allowed.clone(), kept.row.id.clone(), integration.name.clone());
-    let (live, revision) = (kept.row.live_version, typed.revision);
-    let saved = app
-        .db
-        .write(move |tx| {
-            credential_change::rotate(tx, &means, &allowed, &id, revision, &service, live, &content, &report)
-        })
-        .await?;
+    let rotated = Rotated {
+        revision: typed.revision,
+        live_version: kept.row.live_version,
+        service: integration.name.clone(),
+        content,
+        report,
+    };
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
+    let saved = app.db.write(move |tx| credential_change::rotate(tx, &means, &allowed, &id, &rotated)).await?;
     match saved {
         Saved::Done | Saved::NameTaken(_) => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
         Saved::Stale(_) => {

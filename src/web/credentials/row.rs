@@ -2,7 +2,7 @@
 
 use super::drawn::{Judged, badges, names, tile};
 use crate::catalog::load::Catalog;
-use crate::catalog::schema::Edit;
+use crate::catalog::schema::{Edit, Method};
 use crate::clock::At;
 use crate::model::credential_list::Row as Found;
 use crate::model::status::Status;
@@ -45,7 +45,7 @@ impl Look<'_> {
             used_by: None,
             last_used: None,
             editable: method.is_some_and(|m| m.edit != Edit::None),
-            verifiable: method.is_some() && found.status != Status::Suspended,
+            verifiable: method.is_some_and(Method::has_live_test) && found.status != Status::Suspended,
         }
     }
 }

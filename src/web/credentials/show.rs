@@ -98,8 +98,8 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
     };
     let mut shell = shell::inside(app, can, &row.name, Nav::Credentials);
     shell.toast = shell::toast(did);
-    let hint = (can.inspects() && !row.hint.is_empty())
-        .then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
+    let hint =
+        (can.inspects() && !row.hint.is_empty()).then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
     Detail {
         shell,
         base: can.list(),
@@ -119,7 +119,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         can_see_values: can.is_admin(),
         status: judged.view(now),
         hint,
-        actions: if can.is_admin() { actions(row, &href, kind.is_some()) } else { Vec::new() },
+        actions: if can.is_admin() { actions(row, &href, kind.map(|(_, method)| method)) } else { Vec::new() },
         links: match (row.status, kind) {
             (Status::Broken | Status::Expiring, Some((integration, _))) => vendor_links(integration),
             _ => Vec::new(),
@@ -165,7 +165,7 @@ fn edit_rule(method: &Method) -> EditRule {
     }
 }
 
-fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
+fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action> {
     let verify = |primary| Action {
         label: "Verify now".into(),
         href: format!("{href}/checks"),
@@ -180,8 +180,9 @@ fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
         primary,
         busy: String::new(),
     };
-    if !known {
-        return Vec::new();
+    let Some(method) = method else { return Vec::new() };
+    if !method.has_live_test() && row.status != Status::Unreadable {
+        return vec![link("New secret", "rotation", false)];
     }
     match (row.status, row.outcome.as_str()) {
         (Status::Broken, "invalid" | "expired" | "reauthorize" | "forbidden") => {
@@ -189,7 +190,6 @@ fn actions(row: &Credential, href: &str, known: bool) -> Vec<Action> {
         }
         (Status::Broken, _) => vec![link("Edit", "edit", true), verify(false)],
         (Status::Unreadable, _) => vec![link("Enter it again", "edit", true)],
-        (Status::Unverified, "untested") => vec![link("New secret", "rotation", false)],
         _ => vec![verify(true), link("New secret", "rotation", false)],
     }
 }
@@ -199,10 +199,8 @@ fn remarks(found: &Found, kind: Option<(&Integration, &Method)>) -> Vec<Notice> 
     let mut all = kind.map(|(integration, _)| notices(integration)).unwrap_or_default();
     if let Some((_, method)) = kind
         && let Some(note) = &method.notes.after_save
-        && let Ok(text) = note.render(
-            &|name: &str| found.live.config.0.get(name).map(String::as_str),
-            crate::catalog::place::Place::Raw,
-        )
+        && let Ok(text) = note
+            .render(&|name: &str| found.live.config.0.get(name).map(String::as_str), crate::catalog::place::Place::Raw)
     {
         all.push(Notice { text: text.expose().to_owned(), date: String::new() });
     }

@@ -1,7 +1,7 @@
 //! What a person typed about a credential, and what of it is acceptable.
 
-use crate::catalog::form::{Input, Remark, Remarks, Shown, fields};
 use crate::catalog::form::Mode;
+use crate::catalog::form::{Input, Remark, Remarks, Shown, fields};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
 use crate::error::Result;
@@ -80,7 +80,7 @@ impl Typed {
     }
 
     /// The details, or what is wrong with them.
-    pub fn details(&self, catalog: &Catalog) -> std::result::Result<Details, DetailRemarks> {
+    pub fn details(&self, catalog: &Catalog) -> std::result::Result<Details, Box<DetailRemarks>> {
         let mut wrong = DetailRemarks::default();
         let invalid = |text: &str| Some(Remark { code: "invalid", text: text.to_owned() });
         let name = checked_name(&self.name).unwrap_or_else(|text| {
@@ -113,7 +113,7 @@ impl Typed {
             wrong.tags = invalid("At most 20 tags of at most 40 characters each, separated by commas.");
         }
         wrong.tags = wrong.tags.or_else(|| tags.iter().find_map(|tag| leaked(tag)));
-        if wrong.is_empty() { Ok(Details { name, environment, description, tags }) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Details { name, environment, description, tags }) } else { Err(Box::new(wrong)) }
     }
 }
 

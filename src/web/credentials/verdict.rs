@@ -8,6 +8,8 @@ use crate::check::{self, Options, Trigger};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::credential::Credential;
+use crate::model::credential_change::{self, Kind};
+use crate::model::permission::{Allowed, Permission};
 use crate::model::status::{Saving, saving};
 use crate::model::workspace::Workspace;
 
@@ -25,11 +27,25 @@ pub async fn verify(
         .check_limits
         .admit(workspace.as_str(), credential.as_str())
         .map_err(|full| Error::TooMany { retry_after_s: full.retry_after_s })?;
-    let context =
-        check::Context { egress: &app.egress, defaults: app.catalog.defaults(), clock: &app.means.clock };
+    let context = check::Context { egress: &app.egress, defaults: app.catalog.defaults(), clock: &app.means.clock };
     let report = check::run(&context, integration, method, values, Options::new(trigger)).await;
     permit.done(&report);
     Ok(report)
+}
+
+/// Writes down that a check kept a form from being saved.
+pub async fn write_down<P: Permission>(
+    app: &App,
+    allowed: &Allowed<P>,
+    id: &Id<Credential>,
+    integration: &Integration,
+    method: &Method,
+    report: &Report,
+) -> Result<()> {
+    let kind =
+        Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
+    let (means, allowed, id, report) = (app.means.clone(), allowed.clone(), id.clone(), report.clone());
+    app.db.write(move |tx| credential_change::refused(tx, &means, &allowed, &id, &kind, &report)).await
 }
 
 /// Whether a form with this report is saved, given that the person may have asked to skip verification.

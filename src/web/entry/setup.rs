@@ -1,14 +1,15 @@
 //! First run: the one-time page that makes the first workspace and its admin.
 
 use crate::app::App;
+use crate::catalog::form::Remark;
 use crate::crypto::password_rules::check_password;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::permission::{Actor, Allowed, Role};
 use crate::model::user::{self, User};
 use crate::model::workspace::{self, Workspace};
 use crate::model::{Means, audit, membership};
-use crate::db::Tx;
 use crate::web::answer::{Answer, page, page_with, see_other};
 use crate::web::body::{Fields, Posted};
 use crate::web::guard::anonymous;
@@ -17,7 +18,6 @@ use crate::web::pages::form::TextBox;
 use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
-use crate::catalog::form::Remark;
 
 /// `GET /setup?token=`.
 pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {

@@ -41,12 +41,8 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
     let (email, next) = (fields.text("email"), local(&fields.text("next")));
     let refused = |status: StatusCode, code: &str, text: String| {
         let message = Some(Message { bad: true, code: code.to_owned(), text });
-        let form = SignIn {
-            shell: shell::outside(&app, &req, "Sign in"),
-            email: email.clone(),
-            next: next.clone(),
-            message,
-        };
+        let form =
+            SignIn { shell: shell::outside(&app, &req, "Sign in"), email: email.clone(), next: next.clone(), message };
         page_with(status, &form)
     };
     match try_password(&app, &req, &email, fields.take("password")).await? {
@@ -161,7 +157,15 @@ mod tests {
     #[test]
     fn only_our_own_paths_are_followed() {
         assert_eq!(local("/w/acme/credentials?q=a"), "/w/acme/credentials?q=a");
-        for bad in ["https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nX: y", "javascript:alert(1)", "w/acme", "/\t/evil.example"] {
+        for bad in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\r\nX: y",
+            "javascript:alert(1)",
+            "w/acme",
+            "/\t/evil.example",
+        ] {
             assert_eq!(local(bad), "", "{bad}");
         }
     }

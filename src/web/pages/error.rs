@@ -31,8 +31,8 @@ impl ErrorPage {
         let root = shell.root();
         let next = match (root.is_empty(), shell.person.is_some()) {
             (false, _) => Link { label: "Back to the credentials".to_owned(), href: format!("{root}/credentials") },
-            (true, true) => Link { label: "Back to the start".to_owned(), href: "/".to_owned() },
-            (true, false) => Link { label: "Sign in".to_owned(), href: "/sign-in".to_owned() },
+            (true, false) if status == 401 => Link { label: "Sign in".to_owned(), href: "/sign-in".to_owned() },
+            (true, _) => Link { label: "Back to the start".to_owned(), href: "/".to_owned() },
         };
         Self {
             shell,

@@ -54,7 +54,7 @@ describe('the main job', () => {
     await tabTo(page, box(page, 'f.password'));
     await page.keyboard.type(stage.mail.password);
     await click(saveButton(page));
-    await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
+    await page.waitForURL(steps.CREDENTIAL);
     await see(status(page, 'working'));
     assert.ok(clicks <= MOST_CLICKS, `${clicks} clicks`);
   });
@@ -78,7 +78,7 @@ describe('the main job', () => {
     await page.keyboard.type(stage.mail.password);
     await tabTo(page, saveButton(page));
     await page.keyboard.press('Enter');
-    await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
+    await page.waitForURL(steps.CREDENTIAL);
     await see(status(page, 'working'));
     assert.deepEqual(await steps.names(visitor, ['By mouse', 'By keyboard']), ['By keyboard', 'By mouse']);
   });

@@ -118,7 +118,7 @@ for (const javaScript of [true, false]) {
       await visitor.expecting(422, () => submit(page, saveButton(page)));
       await fill(page, { 'f.token': TOKEN });
       await submit(page, page.getByRole('button', { name: /without verifying/i }));
-      await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
+      await page.waitForURL(steps.CREDENTIAL);
       address = new URL(page.url()).pathname;
       await see(status(page, 'unverified'));
     });

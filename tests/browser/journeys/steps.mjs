@@ -59,9 +59,12 @@ export async function signIn({ page }) {
 /** The address of a page of the workspace. */
 export const at = (path) => `/w/${PERSON.slug}${path}`;
 
-/** Presses the button and waits for the answer to the form. */
+/** The address of one credential's page, as it may end after a change. */
+export const CREDENTIAL = /\/credentials\/[0-9a-f-]{36}(\?.*)?$/;
+
+/** Presses the button and waits for the answer to the form (not for that of a redrawn field). */
 export async function submit(page, button) {
-  const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+  const answer = page.waitForResponse((response) => response.request().method() === 'POST' && !response.url().endsWith('/form'));
   await button.click();
   const response = await answer;
   await page.waitForLoadState('load');
@@ -83,7 +86,7 @@ export async function create(visitor, { integration, method, name, values }) {
   await visitor.go(at(`/credentials/new?integration=${integration}&method=${method}`));
   await fill(page, { name, ...values });
   await submit(page, saveButton(page));
-  await page.waitForURL(/\/credentials\/[0-9a-f-]{36}$/);
+  await page.waitForURL(CREDENTIAL);
   return new URL(page.url()).pathname;
 }
 

@@ -1,5 +1,6 @@
 //! The files as they lie in the repository: complete for a person, and icons that are safe to serve.
 
+use credenza::catalog::lint::lint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,13 @@ fn complete_field(place: &str, field: &Table) {
     assert!(chosen || !asked || !text(field, "placeholder").is_empty(), "{place}: field {name} has no example");
     let strict = field.contains_key("pattern") && asked;
     assert!(!strict || !text(field, "pattern_hint").is_empty(), "{place}: field {name} refuses without a word");
+}
+
+#[test]
+fn the_shipped_files_leave_nothing_to_look_at() {
+    let checked = super::shipped().all().iter().map(|one| one.checked_on).max().expect("a date");
+    let findings: Vec<String> = lint(super::shipped(), checked).iter().map(ToString::to_string).collect();
+    assert!(findings.is_empty(), "{findings:#?}");
 }
 
 #[test]

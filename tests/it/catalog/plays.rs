@@ -184,7 +184,8 @@ fn google_sheets() -> Play {
     });
     let answer = json!({ "access_token": "ya29.play", "expires_in": 3599, "token_type": "Bearer" });
     let call = post("oauth2.googleapis.com", "/token", Body::Assertion(claims, 3600), answer);
-    Play { exchanges: vec![call], ..play("google-sheets", "service_account", &[("key", &key.to_string())]) }
+    let identity = Some("bots@play.iam.gserviceaccount.com");
+    Play { exchanges: vec![call], identity, ..play("google-sheets", "service_account", &[("key", &key.to_string())]) }
 }
 
 const SHOPIFY_TOKEN: &str = "shpat_0123456789abcdef0123456789abcdef";

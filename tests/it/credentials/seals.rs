@@ -221,8 +221,16 @@ async fn t102_a_place_changed_behind_the_destination_is_not_called() {
     })
     .await;
     app.service.prepare(Answer::json(200, &serde_json::json!({})));
-    admin.post(&format!("/w/acme/credentials/{id}/checks"), &[]).await;
+    admin.post(&format!("/w/acme/credentials/{id}/checks"), &[]).await.expect(303);
     assert_eq!(app.service.requests().len(), before, "the secret was sent to another host");
+    assert_eq!(app.row(&id).await.status.as_str(), "unreadable");
+    // Nor does an edit carry it there.
+    let revision = app.row(&id).await.revision.to_string();
+    let mut form = bearer_form("Service token", "").to_vec();
+    form[3].1 = "https://evil.example";
+    form.push(("revision", &revision));
+    admin.post(&format!("/w/acme/credentials/{id}"), &form).await.expect(422);
+    assert_eq!(app.service.requests().len(), before);
 }
 
 #[tokio::test]
@@ -252,8 +260,8 @@ async fn t088_metadata_addresses_are_refused_even_where_allowed() {
     }
     assert_eq!(app.calls().1, 0, "no connection");
     app.assert_kept(&before);
-    app.service.prepare(Answer::json(200, &serde_json::json!({})));
     let mut form = bearer_form("Service token", "token-of-the-service").to_vec();
     form[3].1 = "https://10.1.2.3";
-    admin.post("/w/acme/credentials", &form).await.expect(303);
+    admin.post("/w/acme/credentials", &form).await;
+    assert_eq!(app.calls().1, 1, "an allowed address is called");
 }

@@ -87,7 +87,6 @@ async fn a_service_that_never_answers_is_given_up() {
 #[tokio::test]
 async fn a_later_check_moves_the_status_by_the_table() {
     let app = TestApp::start().await;
-    let admin = app.admin().await;
     for (n, (reply, wanted)) in [
         (answer(200), "working"),
         (answer(401), "broken"),
@@ -100,6 +99,7 @@ async fn a_later_check_moves_the_status_by_the_table() {
     .into_iter()
     .enumerate()
     {
+        let admin = app.admin().await;
         let id = working(&app, &admin, &format!("Service token {n}"), &format!("token-number-{n}")).await;
         let good = app.row(&id).await.good_at.expect("a good time");
         app.means.clock.advance(TimeDelta::hours(1));

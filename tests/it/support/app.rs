@@ -330,7 +330,7 @@ async fn state(config: Config, database: &Database, egress: Egress) -> App {
         config,
         db,
         check_limits: CheckLimits::new(clock.clone()),
-        means: Means { keyring: Arc::new(keyring), clock },
+        means: Means { keyring: Arc::from(keyring), clock },
         catalog: catalog(),
         egress,
         hasher,

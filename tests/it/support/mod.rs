@@ -9,4 +9,5 @@ pub mod dump;
 pub mod http_server;
 pub mod log;
 pub mod person;
+pub mod program;
 pub mod smtp_server;

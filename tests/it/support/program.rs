@@ -1,0 +1,244 @@
+//! The real program as a process of its own, with a data directory that is gone afterwards.
+
+use reqwest::header::{LOCATION, ORIGIN};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_credenza");
+/// The admin whom `Home::set_up` makes.
+pub const EMAIL: &str = "ada@example.com";
+/// Her password.
+pub const PASSWORD: &str = "a rather long sentence about tides";
+
+/// A data directory, set up with the workspace `acme` and one admin.
+pub struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    /// Runs `credenza setup` in a new directory.
+    pub fn set_up() -> Self {
+        Self::set_up_in(std::env::temp_dir().as_path())
+    }
+
+    /// The same below `parent`.
+    pub fn set_up_in(parent: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("credenza-home").tempdir_in(parent).expect("a directory");
+        let home = Self { dir };
+        let mut child = home
+            .command()
+            .args(["setup", "--workspace", "Acme", "--email", EMAIL, "--password-file", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        child.stdin.take().expect("standard input").write_all(PASSWORD.as_bytes()).expect("a reader");
+        let done = child.wait_with_output().expect("an end");
+        assert!(done.status.success(), "setup: {}", String::from_utf8_lossy(&done.stderr));
+        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "acme");
+        home
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The SQLite file.
+    pub fn database(&self) -> PathBuf {
+        self.data().join("credenza.db")
+    }
+
+    /// The program with this home and nothing else in its environment.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(BINARY);
+        self.surround(&mut command);
+        command
+    }
+
+    /// The program started by another one, such as a tracer.
+    pub fn command_under(&self, tracer: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(tracer);
+        command.args(args).arg(BINARY);
+        self.surround(&mut command);
+        command
+    }
+
+    fn surround(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("CREDENZA_DATA_DIR", self.data())
+            .env("CREDENZA_LISTEN", "127.0.0.1:0")
+            .env("CREDENZA_LOG", "error")
+            .current_dir(self.dir.path());
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command().args(args).stdin(Stdio::null()).output().expect("the program")
+    }
+
+    /// Starts serving and waits until it says where.
+    pub fn serve(&self) -> Serving {
+        Serving::start(self.command())
+    }
+}
+
+/// A serving process; it is killed when dropped.
+pub struct Serving {
+    child: Child,
+    /// `http://127.0.0.1:port`.
+    pub base: String,
+}
+
+impl Serving {
+    /// Starts a prepared command and waits for the line that tells the address.
+    pub fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program");
+        let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
+        let base = loop {
+            let line = lines.next().expect("the program said where it is").expect("a line");
+            if let Some(base) = line.strip_prefix("Credenza is at ") {
+                break base.to_owned();
+            }
+        };
+        // What is printed later must not fill the pipe.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self { child, base }
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL, and the end awaited.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a living process");
+        self.child.wait().expect("an end");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("a living process");
+    }
+
+    /// Stops a program that a tracer started, and waits for both.
+    pub fn stop_traced(&mut self) {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let traced = std::fs::read_to_string(children).expect("the tracer's children");
+        let traced =
+            traced.split_whitespace().next().and_then(|pid| pid.parse().ok()).and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(traced.expect("a traced program"), rustix::process::Signal::TERM)
+            .expect("a living process");
+        self.wait(Duration::from_secs(60));
+    }
+
+    /// Waits for the end; fails after `limit`.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(began.elapsed() < limit, "the program did not stop within {limit:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A person's browser, as far as it matters here.
+#[derive(Clone)]
+pub struct Browser {
+    client: reqwest::Client,
+    base: String,
+    cookie: String,
+}
+
+/// An answer that was read to its end.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Location`, or empty.
+    pub location: String,
+    /// `Retry-After`, or empty.
+    pub retry_after: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Browser {
+    /// Signs in as the admin of a [`Home`].
+    pub async fn sign_in(base: &str) -> Self {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let answer = client
+            .post(format!("{base}/sign-in"))
+            .header(ORIGIN, base)
+            .form(&[("email", EMAIL), ("password", PASSWORD)])
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status().as_u16(), 303, "signing in");
+        let cookies = answer.headers().get_all("set-cookie").iter();
+        let cookie = cookies
+            .filter_map(|line| line.to_str().ok()?.split(';').next())
+            .find(|pair| pair.starts_with("sid="))
+            .expect("a session")
+            .to_owned();
+        Self { client, base: base.to_owned(), cookie }
+    }
+
+    /// The same session at another address: the program was started again.
+    pub fn moved(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// Sends a form; an error when no whole answer came back.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, reqwest::Error> {
+        let request = self.client.post(format!("{}{path}", self.base)).header(ORIGIN, &self.base).form(form);
+        self.send(request).await
+    }
+
+    /// Asks for a page.
+    pub async fn get(&self, path: &str) -> Result<Answer, reqwest::Error> {
+        self.send(self.client.get(format!("{}{path}", self.base))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let answer = request.header("cookie", &self.cookie).send().await?;
+        let text = |name: &str| {
+            answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let (status, location, retry_after) = (answer.status().as_u16(), text(LOCATION.as_str()), text("retry-after"));
+        Ok(Answer { status, location, retry_after, body: answer.text().await? })
+    }
+}
+
+/// The fields of a webhook credential, which is checked by its form alone.
+pub fn webhook<'a>(name: &'a str, secret: &'a str) -> [(&'a str, &'a str); 5] {
+    [
+        ("integration", "website"),
+        ("method", "webhook"),
+        ("name", name),
+        ("f.url", "https://www.example.com/hook"),
+        ("f.signing_secret", secret),
+    ]
+}
