@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod credentials;
 mod durability;
 mod entry;
 mod harness;

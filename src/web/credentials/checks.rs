@@ -20,7 +20,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     let id = kept.row.id.clone();
-    let values = match kept.values(&app).await? {
+    let values = match kept.values(&app, method).await? {
         Ok(values) => values,
         Err(fault) => {
             tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");

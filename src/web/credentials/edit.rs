@@ -145,7 +145,7 @@ pub(super) async fn content(
     let old = if parsed.kept.is_empty() {
         BTreeMap::new()
     } else {
-        match kept.open(app).await? {
+        match kept.open(app, method).await? {
             Ok(old) => old,
             // What cannot be decrypted cannot be kept: each such box must be filled again.
             Err(_) => return Ok(Err(unreadable(&parsed))),
