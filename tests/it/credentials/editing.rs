@@ -3,8 +3,8 @@
 use crate::support::app::TestApp;
 use crate::support::person::Person;
 use credenza::error::Error;
-use credenza::model::permission::Actor;
 use credenza::model::audit::{self, INSTANCE};
+use credenza::model::permission::Actor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
