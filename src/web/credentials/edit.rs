@@ -1,9 +1,9 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
-use super::create::{badge, enter_again, typed_secrets};
+use super::create::{badge, enter_again};
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::stored::Kept;
-use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
+use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
 use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
@@ -187,17 +187,6 @@ pub(super) fn changed_fields(stored: &Stored, parsed: &Parsed) -> Vec<String> {
     changed
 }
 
-#[derive(Default)]
-struct Filled<'a> {
-    typed: Option<&'a Typed>,
-    wrong: DetailRemarks,
-    shown: BTreeMap<String, String>,
-    secrets: Vec<String>,
-    errors: Remarks,
-    warnings: Remarks,
-    report: Option<&'a Report>,
-}
-
 fn form_page(
     can: &Allowed,
     app: &App,
@@ -207,20 +196,11 @@ fn form_page(
     filled: Filled<'_>,
 ) -> Edit {
     let stored = kept.stored();
-    let shown = Shown {
-        typed: filled.shown,
-        typed_secrets: filled.secrets,
-        errors: Some(&filled.errors),
-        warnings: Some(&filled.warnings),
-    };
-    let boxes = match filled.typed {
-        Some(typed) => Boxes::typed(typed, filled.wrong),
-        None => Boxes {
-            name: TextBox::of(kept.row.name.clone()),
-            description: TextBox::of(kept.row.description.clone()),
-            environment: TextBox::of(kept.row.environment.as_str()),
-            tags: TextBox::of(kept.row.tags.0.join(", ")),
-        },
+    let stored_boxes = || Boxes {
+        name: TextBox::of(kept.row.name.clone()),
+        description: TextBox::of(kept.row.description.clone()),
+        environment: TextBox::of(kept.row.environment.as_str()),
+        tags: TextBox::of(kept.row.tags.0.join(", ")),
     };
     Edit {
         shell: shell::inside(app, can, &format!("Edit {}", kept.row.name), Nav::Credentials),
@@ -228,7 +208,7 @@ fn form_page(
         href: format!("{}/{}", can.list(), kept.row.id),
         name: kept.row.name.clone(),
         service: head(&can.root(), integration, method),
-        form: draw(can, kept, integration, method, &stored).form(boxes, &shown),
+        form: draw(can, kept, integration, method, &stored).form(filled.boxes(stored_boxes), &filled.shown()),
         reason: method.edit_reason.clone(),
         banner: filled.report.map(|report| banner(integration, report)),
         report: filled.report.and_then(steps_now),

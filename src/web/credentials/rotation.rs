@@ -1,10 +1,10 @@
 //! A new secret for the same thing, verified, swapped at once.
 
-use super::create::{enter_again, typed_secrets};
+use super::create::enter_again;
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
-use super::typed::{Boxes, Draw, Typed, no_remarks};
+use super::typed::{Boxes, Draw, Typed, no_remarks, typed_secrets};
 use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
