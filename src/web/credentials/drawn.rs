@@ -241,11 +241,17 @@ pub fn patterns(catalog: &Catalog, own: &Integration) -> Vec<PatternView> {
         .all()
         .iter()
         .flat_map(|integration| integration.secrets.iter().map(move |shape| (integration, shape)))
-        .map(|(integration, shape)| PatternView {
-            label: shape.label.clone(),
-            pattern: shape.pattern.as_str().to_owned(),
-            env: String::new(),
-            own: integration.id == own.id,
+        .flat_map(|(integration, shape)| {
+            let view = |pattern: &str, env: &str| PatternView {
+                label: shape.label.clone(),
+                pattern: pattern.to_owned(),
+                env: env.to_owned(),
+                own: integration.id == own.id,
+            };
+            match shape.env.is_empty() {
+                true => vec![view(shape.pattern.as_str(), "")],
+                false => shape.env.iter().map(|(pattern, env)| view(pattern.as_str(), env.as_str())).collect(),
+            }
         })
         .collect()
 }
