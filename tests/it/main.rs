@@ -1,6 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod audit;
+mod canary;
 mod catalog;
 mod durability;
 mod harness;
@@ -8,3 +9,4 @@ mod matrix;
 mod pages;
 mod storm;
 mod support;
+mod time;
