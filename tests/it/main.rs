@@ -1,6 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod audit;
+mod canary;
 mod catalog;
 mod credentials;
 mod durability;
@@ -11,3 +12,4 @@ mod matrix;
 mod pages;
 mod storm;
 mod support;
+mod time;
