@@ -108,7 +108,8 @@ async fn t006_an_unknown_name_is_answered_as_a_wrong_password() {
 
 async fn set_up(app: &TestApp, password: &str) -> Reply {
     let token = app.setup_token.as_ref().expect("a token").expose().to_owned();
-    let form = [("token", token.as_str()), ("workspace", "Orchard"), ("email", "ana@pears.example"), ("password", password)];
+    let form =
+        [("token", token.as_str()), ("workspace", "Orchard"), ("email", "ana@pears.example"), ("password", password)];
     app.anon().post("/setup", &form).await
 }
 
@@ -229,9 +230,16 @@ async fn t020_nobody_sets_the_password_of_somebody_else() {
     let app = TestApp::start().await;
     let (admin, other) = (app.admin().await, app.user(&email("member", "acme")).await);
     let before = app.kept()["users"].clone();
-    for path in ["/account".to_owned(), format!("/w/acme/members/{other}"), format!("/w/acme/members/{other}/password")] {
+    for path in ["/account".to_owned(), format!("/w/acme/members/{other}"), format!("/w/acme/members/{other}/password")]
+    {
         let id = other.to_string();
-        let form = [("user", id.as_str()), ("id", &id), ("name", "admin"), ("theme", "system"), ("password", "velvet gravel 77")];
+        let form = [
+            ("user", id.as_str()),
+            ("id", &id),
+            ("name", "admin"),
+            ("theme", "system"),
+            ("password", "velvet gravel 77"),
+        ];
         admin.post(&path, &form).await;
     }
     let hash = |rows: &[String]| rows.iter().map(|row| row.matches("argon2id").count()).sum::<usize>();
