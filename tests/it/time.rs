@@ -47,7 +47,10 @@ fn status(app: &TestApp, id: &str) -> Option<String> {
 
 fn lines(app: &TestApp, id: &str, action: &str) -> Vec<(String, String)> {
     let of = events::table.filter(events::target_id.eq(id).and(events::action.eq(action)));
-    of.order(events::seq).select((events::actor_kind, events::details)).load(&mut app.database.connect()).expect("lines")
+    of.order(events::seq)
+        .select((events::actor_kind, events::details))
+        .load(&mut app.database.connect())
+        .expect("lines")
 }
 
 /// The numbers on the chips, and what a count finds.
@@ -90,7 +93,10 @@ async fn working_without_a_good_check_for_a_week_is_unverified() {
 async fn an_end_within_two_weeks_is_expiring() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let (near, far) = (app.website(&admin, "Near", "a secret near its end").await, app.website(&admin, "Far", "a secret far from it").await);
+    let (near, far) = (
+        app.website(&admin, "Near", "a secret near its end").await,
+        app.website(&admin, "Far", "a secret far from it").await,
+    );
     works(&app, &near, Some(app.means.now().plus(TimeDelta::days(15))));
     works(&app, &far, Some(app.means.now().plus(TimeDelta::days(90))));
     keep_house(&app).await.expect("a round");
@@ -111,7 +117,10 @@ async fn an_end_within_two_weeks_is_expiring() {
 async fn what_was_deleted_goes_for_good_after_thirty_days() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let (gone, back) = (app.website(&admin, "Gone", "a secret that goes away").await, app.website(&admin, "Back", "a secret that comes back").await);
+    let (gone, back) = (
+        app.website(&admin, "Gone", "a secret that goes away").await,
+        app.website(&admin, "Back", "a secret that comes back").await,
+    );
     for id in [&gone, &back] {
         admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
     }
@@ -166,7 +175,9 @@ async fn perform(app: &TestApp, admin: &mut Person, ids: &mut Vec<String>, numbe
     let chosen = |which: usize| ids.get(which % ids.len().max(1)).cloned();
     let (path, form): (String, Vec<(&str, String)>) = match act {
         Act::Create => {
-            ids.push(app.website(admin, &format!("Number {number}"), &format!("a signing secret, number {number}")).await);
+            ids.push(
+                app.website(admin, &format!("Number {number}"), &format!("a signing secret, number {number}")).await,
+            );
             return;
         }
         Act::Days(days) => {

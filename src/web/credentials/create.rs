@@ -54,7 +54,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let typed = Typed::read(&mut form)?;
     let shown = Shown {
         typed: typed.input.shown(method),
-        typed_secrets: typed_secrets(&typed.input),
+        typed_secrets: typed_secrets(method, &typed.input),
         errors: None,
         warnings: None,
     };
@@ -69,7 +69,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut typed = Typed::read(&mut form)?;
     let shown = typed.input.shown(method);
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
@@ -77,8 +77,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             wrong,
             shown: shown.clone(),
             secrets: secrets.clone(),
+            warnings: enter_again(warnings, &errors, &secrets),
             errors,
-            warnings,
             report,
         };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
@@ -104,7 +104,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
         write_down(&app, &can.allowed, &id, integration, method, &report).await?;
-        return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
+        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
     }
     let content = Content {
         destination: destination::destination(method, &values.plain),
@@ -160,9 +160,9 @@ fn chosen<'a>(app: &'a App, integration: &str, method: &str) -> Result<(&'a Inte
 }
 
 /// Says beside each secret box that what was in it is gone.
-pub(super) fn enter_again(mut warnings: Remarks, secrets: &[String]) -> Remarks {
-    for name in secrets {
-        let text = "Enter it again: what is refused is not kept.".to_owned();
+pub(super) fn enter_again(mut warnings: Remarks, errors: &Remarks, secrets: &[String]) -> Remarks {
+    for name in secrets.iter().filter(|name| !errors.0.contains_key(*name)) {
+        let text = "Enter it again: a secret that was not saved is not kept either.".to_owned();
         warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
     }
     warnings

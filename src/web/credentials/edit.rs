@@ -1,7 +1,7 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
 use super::create::{badge, enter_again};
-use super::drawn::{banner, head, help, patterns, steps_now};
+use super::drawn::{banner, head, help, patterns, readable, steps_now};
 use super::stored::Kept;
 use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
 use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
@@ -20,7 +20,7 @@ use crate::web::answer::{Answer, page, page_with, see_other};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::{Change, Conflict, Edit};
-use crate::web::pages::form::{Fields as FieldsPage, TextBox};
+use crate::web::pages::form::{ENVIRONMENTS, Fields as FieldsPage, TextBox};
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
@@ -45,7 +45,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let stored = kept.stored();
     let shown = Shown {
         typed: typed.input.shown(method),
-        typed_secrets: typed_secrets(&typed.input),
+        typed_secrets: typed_secrets(method, &typed.input),
         errors: None,
         warnings: None,
     };
@@ -71,7 +71,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         );
     }
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Edit(&stored), input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
@@ -79,8 +79,8 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             wrong,
             shown: shown.clone(),
             secrets: secrets.clone(),
+            warnings: enter_again(warnings, &errors, &secrets),
             errors,
-            warnings,
             report,
         };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, &kept, integration, method, filled))
@@ -115,7 +115,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
         if !may_save(&report, typed.save_unverified) {
             write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
-            return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
+            return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
         }
         verified = Some((content, report));
     }
@@ -236,6 +236,11 @@ fn draw<'a, P: Permission>(
     }
 }
 
+/// An environment as the form calls it.
+fn environment(value: &str) -> &str {
+    ENVIRONMENTS.iter().find(|(known, _)| *known == value).map_or(value, |(_, label)| label)
+}
+
 /// What differs between what is stored now and what was sent; secrets are never among it.
 fn conflict(
     can: &Allowed,
@@ -254,12 +259,12 @@ fn conflict(
     };
     compare("Name", &row.name, typed.name.trim());
     compare("Description", &row.description, typed.description.trim());
-    compare("Environment", row.environment.as_str(), &typed.environment);
+    compare("Environment", environment(row.environment.as_str()), environment(&typed.environment));
     compare("Tags", &row.tags.0.join(", "), typed.tags.trim());
     for field in method.plain_fields() {
         if let Some(sent) = shown.get(&field.name) {
             let stored = version.config.0.get(&field.name).map(String::as_str).unwrap_or_default();
-            compare(&field.label, stored, sent.trim());
+            compare(&field.label, &readable(Some(field), stored), &readable(Some(field), sent.trim()));
         }
     }
     Conflict {

@@ -43,7 +43,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
     };
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
         Ok(parsed) => parsed,
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
@@ -64,7 +64,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
         write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
-        let warnings = enter_again(warnings, &secrets);
+        let warnings = enter_again(warnings, &no_remarks(), &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");

@@ -192,10 +192,10 @@ impl Filled<'_> {
 }
 
 /// The names of secret boxes that hold something.
-pub fn typed_secrets(input: &Input) -> Vec<String> {
+pub fn typed_secrets(method: &Method, input: &Input) -> Vec<String> {
     let filled: BTreeSet<&String> =
         input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
-    filled.into_iter().cloned().collect()
+    filled.into_iter().filter(|name| method.field(name).is_some_and(|field| field.kind.is_secret())).cloned().collect()
 }
 
 /// The boxes that every credential has.

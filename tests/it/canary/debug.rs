@@ -79,7 +79,8 @@ fn t078_what_is_wrong_is_said_without_the_secret() {
         ("DATABASE_URL", format!("postgres://a:{secret}@elsewhere.example/b")),
         ("CREDENZA_MAIL_URL", format!("smtp://a:{secret}@mail.example")),
     ] {
-        let vars = [("CREDENZA_DATA_DIR".to_owned(), dir.path().display().to_string()), (name.to_owned(), value.clone())];
+        let vars =
+            [("CREDENZA_DATA_DIR".to_owned(), dir.path().display().to_string()), (name.to_owned(), value.clone())];
         let said = match Config::from(vars) {
             Err(error) => format!("{error} {error:?}"),
             Ok(config) => {

@@ -47,13 +47,8 @@ async fn live(watched: &mut Watched, form: &[(&str, &str)], field: &str, prefix:
     // Refused by the service, led elsewhere, not answered, and refused for a missing name.
     let refused = secret(watched, "refused at creation");
     let never = with(form, &[(field, &refused), ("name", "Never stored")]);
-    for answer in [
-        liar(revoked, &refused),
-        liar(302, &refused),
-        liar(500, &refused),
-        liar(429, &refused),
-        Answer::Cut,
-    ] {
+    for answer in [liar(revoked, &refused), liar(302, &refused), liar(500, &refused), liar(429, &refused), Answer::Cut]
+    {
         watched.app.service.prepare(answer);
         watched.post("/w/acme/credentials", &never, 422).await;
     }
@@ -144,7 +139,13 @@ async fn t068_t073_http_with_a_query() {
 #[tokio::test]
 async fn t068_t073_http_with_user_and_password() {
     let mut watched = plain_app().await;
-    let form = [("integration", "http"), ("method", "basic"), ("f.base_url", SERVICE), ("f.check_path", "/me"), ("f.user", "bot")];
+    let form = [
+        ("integration", "http"),
+        ("method", "basic"),
+        ("f.base_url", SERVICE),
+        ("f.check_path", "/me"),
+        ("f.user", "bot"),
+    ];
     live(&mut watched, &form, "f.password", "", 401).await;
     watched.inspect().await;
 }

@@ -27,10 +27,20 @@ async fn t068_passwords_setup_tokens_and_session_keys_stay_out_of_sight() {
     let mut hits = Hits::new();
     let person = app.anon();
     let form = |password: &str, workspace: &str| {
-        [("token", token.clone()), ("workspace", workspace.to_owned()), ("email", "ada@example.com".to_owned()), ("password", password.to_owned())]
+        [
+            ("token", token.clone()),
+            ("workspace", workspace.to_owned()),
+            ("email", "ada@example.com".to_owned()),
+            ("password", password.to_owned()),
+        ]
     };
     let mut replies = Vec::new();
-    for (password, workspace, status) in [(refused.as_str(), "", 422), ("short", "Acme", 422), (password.as_str(), "Acme", 303), (password.as_str(), "Acme", 404)] {
+    for (password, workspace, status) in [
+        (refused.as_str(), "", 422),
+        ("short", "Acme", 422),
+        (password.as_str(), "Acme", 303),
+        (password.as_str(), "Acme", 404),
+    ] {
         let form = form(password, workspace);
         let form: Vec<(&str, &str)> = form.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let reply = person.post("/setup", &form).await.expect(status);
@@ -42,7 +52,8 @@ async fn t068_passwords_setup_tokens_and_session_keys_stay_out_of_sight() {
     }
     let again = app.anon();
     for (password, status) in [(wrong.as_str(), 422), (password.as_str(), 303)] {
-        let reply = again.post("/sign-in", &[("email", "ada@example.com"), ("password", password)]).await.expect(status);
+        let reply =
+            again.post("/sign-in", &[("email", "ada@example.com"), ("password", password)]).await.expect(status);
         hits.extend(look(&canaries, "signing in", &all_of(&reply)));
         replies.push(reply);
     }
@@ -56,7 +67,15 @@ async fn t068_passwords_setup_tokens_and_session_keys_stay_out_of_sight() {
     for reply in &replies {
         hits.extend(look(&canaries, "answers", &all_of(reply)));
     }
-    for path in ["/", "/account", "/w/acme/credentials", "/w/acme/credentials/new", "/setup?token=x", "/sign-in", "/w/acme/nothing"] {
+    for path in [
+        "/",
+        "/account",
+        "/w/acme/credentials",
+        "/w/acme/credentials/new",
+        "/setup?token=x",
+        "/sign-in",
+        "/w/acme/nothing",
+    ] {
         let reply = again.get(path).await;
         for cookie in &cookies {
             canaries.watch("cookie", &percent_encoding::percent_decode_str(cookie).decode_utf8_lossy());

@@ -36,8 +36,11 @@ impl Watched {
 
     /// Keeps an answer.
     pub fn keep(&self, what: &str, reply: &Reply) {
-        let headers: Vec<String> =
-            reply.headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))).collect();
+        let headers: Vec<String> = reply
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
+            .collect();
         let kept = (what.to_owned(), headers.join("\n").into_bytes(), reply.body.clone().into_bytes());
         self.answers.lock().expect("answers").push(kept);
     }
@@ -91,7 +94,9 @@ impl Watched {
                 all.push(path);
             }
         }
-        for query in ["?q=canary", "?sort=name", "?sort=status", "?status=broken", "?status=working", "?status=unverified"] {
+        for query in
+            ["?q=canary", "?sort=name", "?sort=status", "?status=broken", "?status=working", "?status=unverified"]
+        {
             all.push(format!("/w/{ACME}/credentials{query}"));
         }
         for service in ["http&method=basic", "smtp", "openai", "stripe", "website"] {

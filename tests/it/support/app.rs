@@ -169,7 +169,17 @@ impl TestApp {
             });
         });
         let handle = receive.recv().expect("a server");
-        Self { state, base, service, mail: None, database, dir, setup_token: Some(setup_token), handle, thread: Some(thread) }
+        Self {
+            state,
+            base,
+            service,
+            mail: None,
+            database,
+            dir,
+            setup_token: Some(setup_token),
+            handle,
+            thread: Some(thread),
+        }
     }
 
     /// Makes the two workspaces and everybody.
