@@ -102,8 +102,7 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         })
         .await?;
     let base = can.list();
-    let mut shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
-    shell.toast = shell::toast(asked.text("did"));
+    let shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
     let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
     let next = found.next.as_ref().map(Cursor::text).transpose()?;
     page(&List {
