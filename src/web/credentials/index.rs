@@ -48,7 +48,9 @@ impl Asked {
     fn word<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
         match self.text(name) {
             "" => Ok(None),
-            text => parse(text).map(Some).ok_or_else(|| Error::BadRequest(format!("There is no {name} of that kind."))),
+            text => parse(text).map(Some).ok_or_else(|| {
+                Error::BadRequest(format!("There is no {name} of that kind. Go back to the list and choose one there."))
+            }),
         }
     }
 
