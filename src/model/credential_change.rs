@@ -10,7 +10,7 @@ use super::status::{self, Status};
 use super::workspace::Workspace;
 use super::{Means, audit, count, fingerprint, version, word};
 use crate::catalog::form::Values;
-use crate::check::report::{Outcome, Report};
+use crate::report::{Outcome, Report};
 use crate::clock::At;
 use crate::db::schema::credentials;
 use crate::db::types::Json;

@@ -2,12 +2,16 @@
 
 mod audit;
 mod catalog;
+mod cli;
 mod credentials;
 mod durability;
 mod entry;
 mod harness;
 mod headers;
+mod layers;
+mod lint;
 mod matrix;
 mod pages;
+mod schema;
 mod storm;
 mod support;
