@@ -2,11 +2,6 @@
 
 use crate::support::app::TestApp;
 use crate::support::person::Person;
-use credenza::error::Error;
-use credenza::model::audit::{self, INSTANCE};
-use credenza::model::permission::Actor;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 async fn edit(person: &Person, id: &str, revision: &str, name: &str, url: &str) -> crate::support::person::Reply {
     let form = [("revision", revision), ("name", name), ("f.url", url), ("f.signing_secret", "")];
