@@ -2,7 +2,7 @@
 
 use super::credential::Credential;
 use super::workspace::Workspace;
-use crate::check::report::{Outcome, Report, Step};
+use crate::report::{Outcome, Report, Step};
 use crate::clock::At;
 use crate::db::schema::credential_checks as checks;
 use crate::db::types::{Json, text_enum};

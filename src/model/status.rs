@@ -1,6 +1,6 @@
 //! What a check's outcome does to the status, to saving, and to trying again: the one table of it.
 
-use crate::check::report::Outcome;
+use crate::report::Outcome;
 use crate::clock::At;
 use crate::db::types::text_enum;
 use chrono::TimeDelta;
@@ -94,7 +94,7 @@ fn working(now: At, expires_at: Option<At>) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{Saving, Status, after_check, saving, when_saved};
-    use crate::check::report::Outcome;
+    use crate::report::Outcome;
     use crate::clock::{At, Clock};
     use chrono::TimeDelta;
 

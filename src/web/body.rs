@@ -102,6 +102,10 @@ fn parse(bytes: &[u8]) -> Result<Fields> {
 fn decoded(text: &[u8]) -> Result<String> {
     let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect());
     let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
+    // PostgreSQL has no text with it, and no service takes it.
+    if bytes.contains(&0) {
+        return Err(Error::BadRequest("This form has a NUL in it.".into()));
+    }
     String::from_utf8(bytes).map_err(|_| Error::BadRequest("This form is not written in UTF-8.".into()))
 }
 
@@ -159,6 +163,7 @@ mod tests {
         assert_eq!(fields.text("f.x"), "é");
         assert!(parse(b"name=%ED%A0%80").is_err(), "a lone surrogate");
         assert!(parse(b"email=a&email=b").is_err());
+        assert!(parse(b"name=a%00b").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::support::person::{Person, Reply, sent};
 use credenza::web::routes::table;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types default";
 
 fn assert_armoured(reply: &Reply, what: &str) {
     let wanted = [

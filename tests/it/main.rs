@@ -3,13 +3,17 @@
 mod audit;
 mod canary;
 mod catalog;
+mod cli;
 mod credentials;
 mod durability;
 mod entry;
 mod harness;
 mod headers;
+mod layers;
+mod lint;
 mod matrix;
 mod pages;
+mod schema;
 mod storm;
 mod support;
 mod time;

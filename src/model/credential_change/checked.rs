@@ -2,7 +2,7 @@
 //! nothing to check.
 
 use super::{Kind, index, one};
-use crate::check::report::{Outcome, Report};
+use crate::report::{Outcome, Report};
 use crate::clock::At;
 use crate::db::Tx;
 use crate::db::schema::credentials;

@@ -2,7 +2,7 @@
 
 use super::checked::Checked;
 use super::{Content, Details, Kind, Saved, index};
-use crate::check::report::Report;
+use crate::report::Report;
 use crate::clock::At;
 use crate::db::schema::credentials;
 use crate::db::types::Json;

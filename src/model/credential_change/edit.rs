@@ -2,7 +2,7 @@
 
 use super::rotation::replace_content;
 use super::{Content, Details, Saved, index, one};
-use crate::check::report::Report;
+use crate::report::Report;
 use crate::db::Tx;
 use crate::db::schema::credentials;
 use crate::db::types::Json;

@@ -2,7 +2,7 @@
 
 use super::checked::Checked;
 use super::{Content, Saved, index, one};
-use crate::check::report::Report;
+use crate::report::Report;
 use crate::db::Tx;
 use crate::db::schema::credentials;
 use crate::error::Result;
