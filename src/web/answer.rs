@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::Error;
+use crate::web::guard::SignedIn;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
 use crate::web::shell;
@@ -12,7 +13,7 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 use std::fmt;
 
@@ -98,7 +99,8 @@ pub async fn frame<B: MessageBody + 'static>(
             let mut res = match fault {
                 Some(error) => {
                     let keep = kept(res.headers());
-                    let mut drawn = asked.draw(&error);
+                    let around = asked.around(res.request(), status).await;
+                    let mut drawn = asked.draw(&error, around);
                     for (name, value) in keep {
                         drawn.headers_mut().append(name, value);
                     }
@@ -179,7 +181,28 @@ fn copy(error: &Error) -> Error {
 }
 
 impl Asked {
-    fn draw(&self, error: &Error) -> HttpResponse {
+    /// The frame of an error's page: with the side bar for a person, unless the server itself is in trouble.
+    async fn around(&self, req: &HttpRequest, status: StatusCode) -> Shell {
+        let person = req.extensions().get::<SignedIn>().cloned();
+        let known = match person {
+            Some(person) if status.is_client_error() => {
+                shell::of_person(&self.app, &person.user, req.match_info().get("slug")).await.ok().flatten()
+            }
+            _ => None,
+        };
+        known.unwrap_or_else(|| self.bare())
+    }
+
+    fn bare(&self) -> Shell {
+        Shell {
+            theme: self.theme,
+            assets: shell::assets(&self.app),
+            support_contact: self.app.config.support_contact.clone(),
+            ..Shell::default()
+        }
+    }
+
+    fn draw(&self, error: &Error, around: Shell) -> HttpResponse {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
             Error::Internal(cause) => tracing::error!(request = self.id, cause = cause.as_str(), "fault"),
@@ -199,13 +222,7 @@ impl Asked {
             }
             _ => {}
         }
-        let shell = Shell {
-            theme: self.theme,
-            assets: shell::assets(&self.app),
-            support_contact: self.app.config.support_contact.clone(),
-            ..Shell::default()
-        };
-        let mut page = ErrorPage::of(shell, status.as_u16());
+        let mut page = ErrorPage::of(around, status.as_u16());
         page.incident = status.is_server_error().then(|| self.id.clone());
         if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
             page.text.clone_from(text);
@@ -283,7 +300,7 @@ impl ResponseError for Drawn {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = self.asked.draw(&self.error);
+        let mut response = self.asked.draw(&self.error, self.asked.bare());
         secure(response.headers_mut(), self.asked.is_https);
         response
     }

@@ -9,10 +9,13 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// No form is larger than this.
 pub const LIMIT: usize = 1 << 20;
+/// A form that takes longer to arrive is given up.
+const READ_WITHIN: Duration = Duration::from_secs(20);
 /// No form has more entries than this.
 const MOST_ENTRIES: usize = 400;
 
@@ -57,20 +60,27 @@ impl Posted {
         if self.declared.is_some_and(|length| length > LIMIT) {
             return Err(Error::TooLarge);
         }
-        let mut bytes = Zeroizing::new(Vec::new());
-        while let Some(chunk) = self.payload.next().await {
-            let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
-            if bytes.len() + chunk.len() > LIMIT {
-                return Err(Error::TooLarge);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = tokio::time::timeout(READ_WITHIN, whole(&mut self.payload))
+            .await
+            .map_err(|_| Error::BadRequest("The body of this request came too slowly.".into()))??;
         if bytes.is_empty() {
             return Ok(Fields(BTreeMap::new()));
         }
         self.kind?;
         parse(&bytes)
     }
+}
+
+async fn whole(payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
+        if bytes.len() + chunk.len() > LIMIT {
+            return Err(Error::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Result<Fields> {

@@ -20,7 +20,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// The switcher shows at most so many workspaces.
-const SWITCHER: i64 = 50;
+pub const SWITCHER: i64 = 50;
 
 /// The signed-in person of a request, before any workspace is asked for.
 #[derive(Debug, Clone)]
@@ -44,7 +44,10 @@ impl SignedIn {
         actor.kind = "person";
         actor.id = user.to_string();
         actor.session = text(entry::PREFIX).unwrap_or_default();
-        Ok(Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor })
+        let person = Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor };
+        // The session is gone by the time an error is drawn; its page still shows who is signed in.
+        req.extensions_mut().insert(person.clone());
+        Ok(person)
     }
 }
 

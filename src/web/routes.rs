@@ -160,7 +160,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         let (here, rest): (Vec<_>, Vec<_>) = table.into_iter().partition(|route| route.path == first);
         table = rest;
         let allow = allow_of(&here);
-        let mut resource = web::resource(first).default_service(web::to(move || refuse_method(allow.clone())));
+        let mut resource =
+            web::resource(first).default_service(web::to(move |_: Option<SignedIn>| refuse_method(allow.clone())));
         for route in here {
             let method = route.method.clone();
             let registered = (route.register)();
@@ -187,6 +188,6 @@ async fn refuse_method(allow: String) -> Answer {
     Ok(refused)
 }
 
-async fn refuse_address() -> Answer {
+async fn refuse_address(_: Option<SignedIn>) -> Answer {
     Err(Fault(Error::NotFound))
 }

@@ -163,10 +163,23 @@
     if (!ctx.sourceElement.matches('[data-filter]') || !ctx.request.body) return;
     for (const [name, value] of [...ctx.request.body]) if (!value) ctx.request.body.delete(name);
   });
+  // What is searched now is in the address, in the chips' links, and said.
+  const filtered = (address) => {
+    history.replaceState(null, '', address);
+    for (const chip of all('#results .chips a')) {
+      const link = new URL(chip.href);
+      for (const name of ['q', 'integration', 'environment', 'sort']) {
+        const value = address.searchParams.get(name);
+        if (value) link.searchParams.set(name, value); else link.searchParams.delete(name);
+      }
+      chip.href = link.pathname + link.search;
+    }
+    find('#said').textContent = find('#found').dataset.said;
+  };
   on('htmx:after:swap', (event) => {
     const { ctx } = event.detail;
     const from = ctx.sourceElement;
-    if (from.matches('[data-filter]')) history.replaceState(null, '', ctx.request.action);
+    if (from.matches('[data-filter]')) filtered(new URL(ctx.request.action, location.href));
     if (ctx.target && ctx.target.id === 'dialog') {
       if (find('#deletion', ctx.target)) open(ctx.target);
       else location.assign(from.href || location.href);
@@ -182,5 +195,11 @@
     if (from && from.matches('a[href]')) location.assign(from.href);
   });
 
-  on('DOMContentLoaded', () => { const box = find('#credential [aria-invalid=true]'); if (box && !find('#banner')) box.focus(); });
+  // ---- A refused form: to the message above it, or else to the first box that is wrong.
+  on('DOMContentLoaded', () => {
+    const banner = find('main #banner[role=alert]');
+    if (banner) { banner.tabIndex = -1; banner.focus(); return; }
+    const box = find('main [aria-invalid=true]');
+    if (box) box.focus();
+  });
 })();

@@ -93,7 +93,9 @@ async fn t005_sessions_end_by_themselves() {
 #[tokio::test]
 async fn t048_a_nul_is_refused_wherever_it_stands() {
     let app = TestApp::start().await;
-    for form in [[("email", "a\0@acme.example"), ("password", PASSWORD)], [("email", "a@b.example"), ("password", "a\0b")]] {
+    for form in
+        [[("email", "a\0@acme.example"), ("password", PASSWORD)], [("email", "a@b.example"), ("password", "a\0b")]]
+    {
         app.anon().post("/sign-in", &form).await.expect(400);
     }
     for path in ["/%00", "/w/%00/credentials", "/sign-in?next=%00", "/static/%00"] {
@@ -119,7 +121,8 @@ async fn t006_an_unknown_name_is_answered_as_a_wrong_password() {
 
 async fn set_up(app: &TestApp, password: &str) -> Reply {
     let token = app.setup_token.as_ref().expect("a token").expose().to_owned();
-    let form = [("token", token.as_str()), ("workspace", "Orchard"), ("email", "ana@pears.example"), ("password", password)];
+    let form =
+        [("token", token.as_str()), ("workspace", "Orchard"), ("email", "ana@pears.example"), ("password", password)];
     app.anon().post("/setup", &form).await
 }
 
@@ -240,9 +243,16 @@ async fn t020_nobody_sets_the_password_of_somebody_else() {
     let app = TestApp::start().await;
     let (admin, other) = (app.admin().await, app.user(&email("member", "acme")).await);
     let before = app.kept()["users"].clone();
-    for path in ["/account".to_owned(), format!("/w/acme/members/{other}"), format!("/w/acme/members/{other}/password")] {
+    for path in ["/account".to_owned(), format!("/w/acme/members/{other}"), format!("/w/acme/members/{other}/password")]
+    {
         let id = other.to_string();
-        let form = [("user", id.as_str()), ("id", &id), ("name", "admin"), ("theme", "system"), ("password", "velvet gravel 77")];
+        let form = [
+            ("user", id.as_str()),
+            ("id", &id),
+            ("name", "admin"),
+            ("theme", "system"),
+            ("password", "velvet gravel 77"),
+        ];
         admin.post(&path, &form).await;
     }
     let hash = |rows: &[String]| rows.iter().map(|row| row.matches("argon2id").count()).sum::<usize>();

@@ -74,10 +74,11 @@ async fn t062_unsafe_requests_come_from_our_own_pages() {
         &[("Referer", &app.base)],
         &[],
     ];
-    let signed_in = sent(app.anon().request("POST", "/sign-in").form(&[
-        ("email", "admin@acme.example"),
-        ("password", crate::support::person::PASSWORD),
-    ]))
+    let signed_in = sent(
+        app.anon()
+            .request("POST", "/sign-in")
+            .form(&[("email", "admin@acme.example"), ("password", crate::support::person::PASSWORD)]),
+    )
     .await;
     let cookie = signed_in.header("set-cookie").and_then(|set| set.split(';').next()).expect("a cookie").to_owned();
     for route in table().iter().filter(|route| route.method == "POST") {

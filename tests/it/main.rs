@@ -1,6 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
 mod audit;
+mod canary;
 mod catalog;
 mod cli;
 mod credentials;
@@ -15,3 +16,4 @@ mod pages;
 mod schema;
 mod storm;
 mod support;
+mod time;

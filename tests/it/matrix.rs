@@ -213,7 +213,8 @@ async fn t026_other_methods_are_refused_to_everybody() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
-    let people = [("admin", admin), ("member", app.member().await), ("pending", app.pending().await), ("anon", app.anon())];
+    let people =
+        [("admin", admin), ("member", app.member().await), ("pending", app.pending().await), ("anon", app.anon())];
     let before = app.kept();
     let rows = table();
     let paths: BTreeSet<&str> = rows.iter().map(|route| route.path).collect();

@@ -70,7 +70,7 @@ fn going_down_and_up_again_makes_the_same() {
     let dir = tempfile::tempdir().expect("a directory");
     let database = Database::empty(dir.path());
     let mut conn = database.connect();
-    let mut up = |conn: &mut AnyConnection| {
+    let up = |conn: &mut AnyConnection| {
         texts(dialect(), "up.sql").iter().for_each(|sql| conn.batch_execute(sql).expect("up"));
         made(conn)
     };

@@ -1,10 +1,10 @@
 //! A new secret for the same thing, verified, swapped at once.
 
-use super::create::{enter_again, typed_secrets};
+use super::create::enter_again;
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
-use super::typed::{Boxes, Draw, Typed, no_remarks};
+use super::typed::{Boxes, Draw, Typed, no_remarks, typed_secrets};
 use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
@@ -43,7 +43,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
     };
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
         Ok(parsed) => parsed,
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
@@ -64,7 +64,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
         write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
-        let warnings = enter_again(warnings, &secrets);
+        let warnings = enter_again(warnings, &no_remarks(), &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");

@@ -1,6 +1,6 @@
 //! One credential's page.
 
-use super::drawn::{Judged, badges, head, notices, steps_of, tile, tone, vendor_links};
+use super::drawn::{Judged, badges, head, notices, readable, steps_of, tile, tone, vendor_links};
 use super::history;
 use crate::app::App;
 use crate::catalog::schema::{Edit, Integration, Method};
@@ -106,7 +106,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         name: row.name.clone(),
         handle: row.handle.clone(),
         description: if can.inspects() { row.description.clone() } else { String::new() },
-        tags: row.tags.0.clone(),
+        tags: if can.inspects() { row.tags.0.clone() } else { Vec::new() },
         badges: badges(row.environment, row.badge),
         environment: match row.environment {
             Environment::Production => "Production".into(),
@@ -227,9 +227,10 @@ fn values(found: &Found, method: Option<&Method>, now: At) -> Vec<ValueView> {
         let field = method.and_then(|m| m.field(name.split('.').next().unwrap_or(name)));
         field.map_or_else(|| name.to_owned(), |field| field.label.clone())
     };
+    let told = |name: &str, value: &str| readable(method.and_then(|m| m.field(name)), value);
     let plain = found.live.config.0.iter().map(|(name, value)| ValueView {
         label: label(name),
-        value: value.clone(),
+        value: told(name, value),
         secret: false,
         set: None,
     });

@@ -66,6 +66,8 @@ pub fn may_skip(report: &Report) -> bool {
 pub fn saved_as(report: &Report, verified: &'static str) -> &'static str {
     match report.outcome {
         Outcome::Ok | Outcome::Limited => verified,
+        Outcome::Untested if verified == "created" => "created-untested",
+        Outcome::Untested => verified,
         _ => "created-unverified",
     }
 }

@@ -28,6 +28,15 @@ impl fmt::Display for When {
     }
 }
 
+/// How long a step took: “<1 ms”, “107 ms”, “2.0 s”.
+pub fn took(ms: u32) -> String {
+    match ms {
+        0 => "<1 ms".to_owned(),
+        1..1000 => format!("{ms} ms"),
+        _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
 /// How long until `at`, rounded up to whole days: “in 9 days”, “today”; for expiry dates.
 pub fn until(at: At, now: At) -> String {
     let left = at.since(now);
@@ -76,7 +85,7 @@ fn date(at: At, now: At) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{When, until};
+    use super::{When, took, until};
     use crate::clock::At;
     use chrono::TimeDelta;
 
@@ -98,6 +107,11 @@ mod tests {
         assert_eq!(text(TimeDelta::days(29)), "29 days ago");
         assert_eq!(text(TimeDelta::days(200)), "2 May");
         assert_eq!(text(TimeDelta::days(700)), "18 December 2024");
+    }
+
+    #[test]
+    fn durations_are_told_in_milliseconds_or_seconds() {
+        assert_eq!([0, 1, 999, 1000, 12_345].map(took), ["<1 ms", "1 ms", "999 ms", "1.0 s", "12.3 s"]);
     }
 
     #[test]

@@ -40,7 +40,9 @@ async fn members_and_support_see_neither_values_nor_places() {
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
     let path = format!("/w/acme/credentials/{id}");
     for (person, inspects) in [(app.member().await, false), (app.support().await, true)] {
-        for page in [path.as_str(), "/w/acme/credentials", "/w/acme/credentials?q=hook", "/w/acme/credentials?q=example"] {
+        for page in
+            [path.as_str(), "/w/acme/credentials", "/w/acme/credentials?q=hook", "/w/acme/credentials?q=example"]
+        {
             let page = person.get(page).await.expect(200);
             assert!(!page.body.contains("www.example.com"), "{page:?}");
         }

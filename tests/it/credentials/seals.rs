@@ -80,7 +80,11 @@ async fn t114_a_blob_opens_only_where_it_was_sealed() {
         ("another credential's", Version { sealed: other.sealed.clone(), ..mine.clone() }, one.clone()),
         ("another workspace's", Version { sealed: abroad.sealed.clone(), ..mine.clone() }, one.clone()),
         ("another number", Version { version: 2, ..mine.clone() }, one.clone()),
-        ("another place", Version { destination: "{\"url\":\"https://evil.example/\"}".into(), ..mine.clone() }, one.clone()),
+        (
+            "another place",
+            Version { destination: "{\"url\":\"https://evil.example/\"}".into(), ..mine.clone() },
+            one.clone(),
+        ),
         ("another id", mine.clone(), Credential { id: Id::new(), ..one.clone() }),
         ("another workspace", mine.clone(), Credential { workspace_id: theirs.workspace_id.clone(), ..one.clone() }),
         ("another service", mine.clone(), Credential { integration: "http".into(), ..one.clone() }),
@@ -107,8 +111,7 @@ async fn t112_an_unreadable_value_is_shown_as_such_and_can_be_entered_again() {
     let broken = id.clone();
     app.write(move |tx| {
         let row = versions::table.filter(versions::credential_id.eq(&broken));
-        let mut blob: Vec<u8> =
-            row.select(versions::sealed.assume_not_null()).first(tx.conn())?;
+        let mut blob: Vec<u8> = row.select(versions::sealed.assume_not_null()).first(tx.conn())?;
         let last = blob.len() - 1;
         blob[last] ^= 1;
         let row = versions::table.filter(versions::credential_id.eq(&broken));
@@ -148,8 +151,13 @@ async fn t102_a_secret_does_not_follow_another_destination() {
     let (before, calls) = (app.kept(), (app.calls(), app.service.requests().len()));
     let revision = app.row(&id).await.revision.to_string();
     for base in ["https://evil.example", "https://api.service.example:8443", "https://api.service.example/v2"] {
-        let form =
-            [("revision", revision.as_str()), ("name", "Service token"), ("f.base_url", base), ("f.check_path", "/me"), ("f.token", "")];
+        let form = [
+            ("revision", revision.as_str()),
+            ("name", "Service token"),
+            ("f.base_url", base),
+            ("f.check_path", "/me"),
+            ("f.token", ""),
+        ];
         let reply = admin.post(&path, &form).await.expect(422);
         assert!(reply.attributes("[id$=-error]", "data-code").contains(&"secret_required".to_owned()), "{base}");
     }
@@ -236,7 +244,10 @@ async fn t102_a_place_changed_behind_the_destination_is_not_called() {
 #[tokio::test]
 async fn t088_metadata_addresses_are_refused_even_where_allowed() {
     let app = TestApp::builder()
-        .var("CREDENZA_EGRESS_ALLOW", "169.254.0.0/16:443,168.63.129.16:443,metadata.google.internal:443,10.0.0.0/8:443")
+        .var(
+            "CREDENZA_EGRESS_ALLOW",
+            "169.254.0.0/16:443,168.63.129.16:443,metadata.google.internal:443,10.0.0.0/8:443",
+        )
         .start()
         .await;
     let admin = app.admin().await;

@@ -159,7 +159,9 @@ async fn a_refused_edit_leaves_the_old_version_live() {
     let reply = admin.post(&path, &form).await;
     assert_eq!(reply.status, 303, "a check does not count as a change: {}", reply.body);
     assert_eq!(status(&admin, &id).await, "unverified");
-    let sealed = app.read(|conn| Ok(versions::table.order(versions::version).select(versions::sealed.is_null()).load::<bool>(conn)?));
+    let sealed = app.read(|conn| {
+        Ok(versions::table.order(versions::version).select(versions::sealed.is_null()).load::<bool>(conn)?)
+    });
     assert_eq!(sealed.await, [true, false]);
 }
 

@@ -65,7 +65,10 @@ async fn t048_odd_searches_find_only_what_they_say() {
         assert_eq!(found.status, if odd == "\u{0}" { 400 } else { 200 }, "{odd}");
         let named = !found.texts("a.name").is_empty();
         assert!(!named || odd.chars().all(|c| !c.is_alphanumeric()), "{odd} finds Shop events");
-        let path = format!("/w/{}/credentials", percent_encoding::utf8_percent_encode(odd, percent_encoding::NON_ALPHANUMERIC));
+        let path = format!(
+            "/w/{}/credentials",
+            percent_encoding::utf8_percent_encode(odd, percent_encoding::NON_ALPHANUMERIC)
+        );
         let reply = admin.get(&path).await;
         assert!(matches!(reply.status, 400 | 404), "{path}: {}", reply.status);
     }
