@@ -125,7 +125,9 @@ fn t007_weak_passwords_are_refused_at_the_shell_too() {
         let refused = shell.run_with(&args, &[], password).expect(code);
         assert!(!refused.err.contains(password));
     }
-    shell.run(&["setup", "--workspace", "Orchard", "--email", "ana@pears.example", "--password-file", "/no/such/file"]).expect(2);
+    shell
+        .run(&["setup", "--workspace", "Orchard", "--email", "ana@pears.example", "--password-file", "/no/such/file"])
+        .expect(2);
     shell.run(&["setup", "--workspace", "Orchard"]).expect(2);
     shell.run(&["no-such-command"]).expect(2);
     assert_eq!(shell.run(&["--version"]).expect(0).last_word(), env!("CARGO_PKG_VERSION"));
@@ -137,7 +139,8 @@ fn t165_a_changed_line_of_the_audit_is_found() {
     shell.set_up().expect(0);
     shell.run(&["audit", "verify"]).expect(0);
     let mut conn = shell.database.connect();
-    conn.batch_execute("UPDATE audit_events SET actor_kind = 'person' WHERE chain = 'instance' AND seq = 1").expect("a change");
+    conn.batch_execute("UPDATE audit_events SET actor_kind = 'person' WHERE chain = 'instance' AND seq = 1")
+        .expect("a change");
     drop(conn);
     let found = shell.run(&["audit", "verify"]).expect(1);
     assert!(found.out.contains("instance: BROKEN at event 1"), "{found:?}");
@@ -200,12 +203,17 @@ fn t176_dangers_are_printed_and_written_down() {
 fn t160_a_key_that_is_no_key_is_refused() {
     let shell = Shell::new();
     let zeros = "A".repeat(43) + "=";
-    for key in ["short", "", "not base64 at all!!", &zeros, "changeme-changeme-changeme-changeme-changeme", &ROOT_KEY[..40]] {
+    for key in
+        ["short", "", "not base64 at all!!", &zeros, "changeme-changeme-changeme-changeme-changeme", &ROOT_KEY[..40]]
+    {
         let refused = shell.run_with(&[], &[("CREDENZA_ROOT_KEY", key)], "");
         // An empty value is as if it were not set in some shells; it must not be taken for a key.
         assert!(matches!(refused.code, Some(2 | 3)), "{key}: {refused:?}");
         assert_eq!(refused.code == Some(2), key.is_empty(), "{key}: {refused:?}");
-        assert!(!refused.out.contains("Credenza is at") && (key.is_empty() || !refused.err.contains(key)), "{refused:?}");
+        assert!(
+            !refused.out.contains("Credenza is at") && (key.is_empty() || !refused.err.contains(key)),
+            "{refused:?}"
+        );
     }
     let file = shell.dir.path().join("key");
     std::fs::write(&file, ROOT_KEY).expect("a file");
@@ -246,7 +254,9 @@ fn t162_two_installations_share_no_key() {
     other.set_up().expect(0);
     let key = |shell: &Shell| std::fs::read_to_string(shell.data().join("root.key")).expect("a key");
     assert_ne!(key(&one), key(&other));
-    let roots = |shell: &Shell| lines(&mut shell.database.connect(), "SELECT check_value || root_label AS line FROM instance_roots");
+    let roots = |shell: &Shell| {
+        lines(&mut shell.database.connect(), "SELECT check_value || root_label AS line FROM instance_roots")
+    };
     assert_ne!(roots(&one), roots(&other));
 }
 
@@ -276,7 +286,8 @@ async fn t174_two_that_start_together_make_one_installation() {
         command.env("CREDENZA_ROOT_KEY_FILE", &file).env("CREDENZA_LOG", "error");
         command
     };
-    let starts: Vec<_> = [command(), command()].map(|one| std::thread::spawn(move || Serving::start(one))).into_iter().collect();
+    let starts: Vec<_> =
+        [command(), command()].map(|one| std::thread::spawn(move || Serving::start(one))).into_iter().collect();
     let serving: Vec<Serving> = starts.into_iter().map(|start| start.join().expect("it serves")).collect();
     for one in &serving {
         let ready = reqwest::get(format!("{}/health/ready", one.base)).await.expect("an answer");

@@ -93,7 +93,9 @@ async fn t005_sessions_end_by_themselves() {
 #[tokio::test]
 async fn t048_a_nul_is_refused_wherever_it_stands() {
     let app = TestApp::start().await;
-    for form in [[("email", "a\0@acme.example"), ("password", PASSWORD)], [("email", "a@b.example"), ("password", "a\0b")]] {
+    for form in
+        [[("email", "a\0@acme.example"), ("password", PASSWORD)], [("email", "a@b.example"), ("password", "a\0b")]]
+    {
         app.anon().post("/sign-in", &form).await.expect(400);
     }
     for path in ["/%00", "/w/%00/credentials", "/sign-in?next=%00", "/static/%00"] {

@@ -135,6 +135,7 @@ fn what_is_against_the_arrows_is_seen() {
     assert_eq!(reach("web"), ["db", "error", "id", "model"]);
     assert_eq!(reach("db"), ["error", "id"]);
     assert!(reach("id").is_empty());
-    let code = "use crate::{model::user, web::{shell, x}};\nuse super::super::db;\nuse super::near;\nlet a = crate::id::Id;";
+    let code =
+        "use crate::{model::user, web::{shell, x}};\nuse super::super::db;\nuse super::near;\nlet a = crate::id::Id;";
     assert_eq!(named(code, 2).iter().map(String::as_str).collect::<Vec<_>>(), ["db", "id", "model", "web"]);
 }

@@ -7,6 +7,7 @@ mod cli;
 mod credentials;
 mod durability;
 mod entry;
+mod faults;
 mod harness;
 mod headers;
 mod layers;

@@ -2,7 +2,6 @@
 //! nothing to check.
 
 use super::{Kind, index, one};
-use crate::report::{Outcome, Report};
 use crate::clock::At;
 use crate::db::Tx;
 use crate::db::schema::credentials;
@@ -13,6 +12,7 @@ use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, Permission, VerifyCredential};
 use crate::model::status::{self, Status};
 use crate::model::{Means, audit, count};
+use crate::report::{Outcome, Report};
 use diesel::prelude::*;
 
 /// Stores what a check of the stored values came to. `None`: the credential was changed or deleted

@@ -2,7 +2,6 @@
 
 use super::checked::Checked;
 use super::{Content, Details, Kind, Saved, index};
-use crate::report::Report;
 use crate::clock::At;
 use crate::db::schema::credentials;
 use crate::db::types::Json;
@@ -16,6 +15,7 @@ use crate::model::permission::{Allowed, CreateCredential};
 use crate::model::status::Status;
 use crate::model::workspace::Workspace;
 use crate::model::{Means, audit, count, fingerprint, version};
+use crate::report::Report;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
 

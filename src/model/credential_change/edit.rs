@@ -2,7 +2,6 @@
 
 use super::rotation::replace_content;
 use super::{Content, Details, Saved, index, one};
-use crate::report::Report;
 use crate::db::Tx;
 use crate::db::schema::credentials;
 use crate::db::types::Json;
@@ -12,6 +11,7 @@ use crate::id::Id;
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, EditCredential, RenameCredential};
 use crate::model::{Means, audit, check_record};
+use crate::report::Report;
 use diesel::prelude::*;
 
 /// A change of details and perhaps of values.

@@ -2,7 +2,6 @@
 
 use super::checked::Checked;
 use super::{Content, Saved, index, one};
-use crate::report::Report;
 use crate::db::Tx;
 use crate::db::schema::credentials;
 use crate::error::Result;
@@ -11,6 +10,7 @@ use crate::model::check_record::{self, Cause};
 use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, Permission, RotateCredential};
 use crate::model::{Means, audit, count, fingerprint, version};
+use crate::report::Report;
 use diesel::prelude::*;
 
 /// A new secret for the same thing.
