@@ -6,6 +6,7 @@
 //! ```text
 //! STORM_ROUNDS=500 cargo test --test it t146 -- --nocapture
 //! ```
+#![cfg(test)]
 
 mod ledger;
 
