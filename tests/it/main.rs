@@ -1,5 +1,7 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
+#![cfg(test)]
+
 mod audit;
 mod canary;
 mod catalog;
