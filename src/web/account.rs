@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::audit;
 use crate::model::user::{Theme, User};
-use crate::web::answer::{Answer, page, see_other};
+use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::SignedIn;
 use crate::web::pages::account::Account;
@@ -20,9 +20,8 @@ pub async fn edit(person: SignedIn, req: HttpRequest, app: web::Data<App>) -> An
     let found = app.db.read(move |conn| User::find(conn, &user)).await?.ok_or(Error::SignInNeeded)?;
     // The side bar leads back to the first workspace: the account belongs to none.
     let around = shell::of_person(&app, &person.user, None).await?.ok_or(Error::SignInNeeded)?;
-    let did = if req.query_string() == "did=account" { "account" } else { "" };
     page(&Account {
-        shell: Shell { title: "Your account".into(), current: Nav::Account, toast: shell::toast(did), ..around },
+        shell: Shell { title: "Your account".into(), current: Nav::Account, toast: shell::said(&req), ..around },
         name: TextBox::of(found.name),
         email: found.email,
         theme: shell::theme_of(found.theme),
@@ -48,7 +47,7 @@ pub async fn update(person: SignedIn, posted: Posted, app: web::Data<App>) -> An
             audit::record(tx, &means, audit::INSTANCE, &person.actor, entry)
         })
         .await?;
-    let mut response = see_other("/account?did=account")?;
+    let mut response = see_other_saying("/account", "account")?;
     let cookie = Cookie::build(shell::THEME_COOKIE, theme.as_str())
         .path("/")
         .same_site(SameSite::Lax)

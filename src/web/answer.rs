@@ -58,6 +58,13 @@ pub fn see_other(path: impl AsRef<str>) -> Answer {
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, path.as_ref())).finish())
 }
 
+/// 303 to an address of ours, and what to say there once: a word of the closed list in [`shell::toast`].
+pub fn see_other_saying(path: impl AsRef<str>, did: &'static str) -> Answer {
+    let mut response = see_other(path)?;
+    response.add_cookie(&shell::once(shell::TOAST_COOKIE, did.to_owned())).map_err(Error::internal)?;
+    Ok(response)
+}
+
 /// The request's id, which log lines and audit lines carry.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
@@ -69,6 +76,7 @@ struct Asked {
     path: String,
     is_htmx: bool,
     theme: Theme,
+    was_told: bool,
     is_https: bool,
     app: web::Data<App>,
 }
@@ -87,6 +95,7 @@ pub async fn frame<B: MessageBody + 'static>(
         path: req.path().to_owned(),
         is_htmx: req.headers().contains_key("HX-Request"),
         theme: shell::theme_cookie(&req),
+        was_told: req.method() == Method::GET && req.cookie(shell::TOAST_COOKIE).is_some(),
         is_https: app.config.is_https(),
         app,
     };
@@ -109,6 +118,7 @@ pub async fn frame<B: MessageBody + 'static>(
                 None => res.map_into_left_body(),
             };
             secure(res.headers_mut(), asked.is_https);
+            asked.forget_what_was_said(res.response_mut());
             tracing::info!(
                 request = asked.id, method = %asked.method, path = asked.path,
                 status = status.as_u16(), ms = started.elapsed().as_millis() as u64, "answered"
@@ -235,13 +245,23 @@ impl Asked {
 
     /// 303 for a browser, 401 with `HX-Redirect` for htmx; the way back is kept for pages that can be asked for again.
     fn to_sign_in(&self) -> HttpResponse {
-        let next = (self.method == Method::GET && self.path != "/")
-            .then(|| percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string());
-        let target = next.map_or_else(|| "/sign-in".to_owned(), |next| format!("/sign-in?next={next}"));
         if self.is_htmx {
-            HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish()
-        } else {
-            HttpResponse::SeeOther().insert_header((header::LOCATION, target)).finish()
+            return HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish();
+        }
+        let mut response = HttpResponse::SeeOther();
+        response.insert_header((header::LOCATION, "/sign-in"));
+        if self.method == Method::GET && self.path != "/" {
+            let next = percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC);
+            response.cookie(shell::once(shell::NEXT_COOKIE, next.to_string()));
+        }
+        response.finish()
+    }
+
+    /// A message is drawn once: the page that could draw it takes its cookie away.
+    fn forget_what_was_said<B>(&self, response: &mut HttpResponse<B>) {
+        let drawn = self.was_told && response.status() == StatusCode::OK && !self.path.starts_with("/static/");
+        if drawn && let Err(error) = response.add_cookie(&shell::spent(shell::TOAST_COOKIE)) {
+            tracing::warn!(%error, "a cookie could not be taken away");
         }
     }
 }

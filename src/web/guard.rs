@@ -12,7 +12,9 @@ use crate::model::workspace::Workspace;
 use crate::model::{audit, count};
 use crate::web::answer::{Fault, RequestId};
 use crate::web::client;
+use crate::web::pages::shell::Toast;
 use crate::web::session_store::entry;
+use crate::web::shell;
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -88,6 +90,8 @@ pub struct Can<P: Permission> {
     pub workspaces: Vec<Workspace>,
     /// How many credentials the workspace has.
     pub total: i64,
+    /// What the act before a redirect to this request came to.
+    pub said: Option<Toast>,
     id: Option<String>,
 }
 
@@ -152,7 +156,8 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
     };
     let id = req.match_info().get("id").map(str::to_owned);
-    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, id })
+    let said = shell::said(req);
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, said, id })
 }
 
 async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {

@@ -124,3 +124,23 @@ fn rotation(method: &Method) -> String {
     let every = rotation.every_days.map(|days| format!("Every {days} days.")).unwrap_or_default();
     [every, rotation.how.clone().unwrap_or_default()].join(" ").trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_example;
+
+    #[test]
+    fn a_description_is_no_example() {
+        for example in [
+            "sk_live_…",
+            "https://api.example.com/v1",
+            "{ \"type\": \"service_account\" }",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
+            assert!(is_example(example), "{example}");
+        }
+        for description in ["32 characters", "the user's password", "copied from the App Publisher"] {
+            assert!(!is_example(description), "{description}");
+        }
+    }
+}

@@ -11,10 +11,38 @@ use crate::model::workspace::Workspace;
 use crate::web::guard::{Can, SWITCHER};
 use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
 use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::ServiceRequest;
 
 /// The cookie that keeps the choice of light or dark for pages without a person.
 pub const THEME_COOKIE: &str = "theme";
+/// The cookie that carries what an act came to over the redirect behind it: a word of [`toast`].
+pub const TOAST_COOKIE: &str = "said";
+/// The cookie that keeps the page that somebody wanted while they sign in.
+pub const NEXT_COOKIE: &str = "next";
+
+/// A cookie that is read once, by the page behind a redirect, and carries nothing secret.
+pub fn once(name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build(name, value)
+        .path("/")
+        .same_site(SameSite::Lax)
+        .http_only(true)
+        .max_age(Duration::minutes(10))
+        .finish()
+}
+
+/// The cookie that takes such a one away again.
+pub fn spent(name: &'static str) -> Cookie<'static> {
+    let mut cookie = once(name, String::new());
+    cookie.make_removal();
+    cookie
+}
+
+/// What the act before a redirect to this request came to.
+pub fn said(req: &HttpRequest) -> Option<Toast> {
+    req.cookie(TOAST_COOKIE).and_then(|cookie| toast(cookie.value()))
+}
 
 /// The choice of light or dark in a request's cookie.
 pub fn theme_cookie(req: &ServiceRequest) -> Theme {
@@ -112,7 +140,7 @@ pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav)
         theme: theme_of(standing.user.theme),
         shortcuts: standing.user.shortcuts,
         assets: assets(app),
-        toast: None,
+        toast: can.said.clone(),
         counts: u64::try_from(can.total).ok(),
         support_contact: app.config.support_contact.clone(),
     }
@@ -127,8 +155,8 @@ pub fn role_word(role: Role) -> &'static str {
     }
 }
 
-/// What the act before a redirect came to, from the closed list of `?did=`.
-pub fn toast(did: &str) -> Option<Toast> {
+/// What an act came to, by its word; nothing for a word that is not on the list.
+fn toast(did: &str) -> Option<Toast> {
     let (tone, text) = match did {
         "created" => (Tone::Good, "Saved and verified."),
         "created-untested" => {

@@ -185,6 +185,33 @@
       else location.assign(from.href || location.href);
     }
   });
+  // ---- A refusal is a whole page: it never takes the place of a row, of the results or of a form's fields.
+  const tell = (row, answer) => {
+    const oops = find('.oops', new DOMParser().parseFromString(answer, 'text/html'));
+    const line = document.createElement('tr');
+    const cell = line.insertCell();
+    const note = cell.appendChild(document.createElement('div'));
+    line.className = 'told';
+    cell.colSpan = row.cells.length;
+    note.className = 'note bad';
+    note.setAttribute('role', 'alert');
+    row.after(line);
+    note.textContent = oops ? `${find('h1', oops).textContent}. ${find('h1 + p', oops).textContent}` : 'That did not work. Reload the page and try again.';
+  };
+  on('htmx:before:request', (event) => {
+    const row = event.detail.ctx.sourceElement.closest('[data-rows] tr');
+    if (row && row.nextElementSibling && row.nextElementSibling.matches('.told')) row.nextElementSibling.remove();
+  });
+  on('htmx:after:request', (event) => {
+    const { ctx } = event.detail;
+    const from = ctx.sourceElement;
+    if (ctx.response.status < 400 || (ctx.response.status === 401 && from.id !== 'redraw')) return;
+    event.preventDefault();
+    const row = from.closest('[data-rows] tr');
+    if (from.matches('[data-filter]')) location.assign(ctx.request.action);
+    else if (from.matches('a[href]')) location.assign(from.href);
+    else if (row) tell(row, ctx.text);
+  });
   on('htmx:finally:request', (event) => {
     const form = event.detail.ctx.sourceElement;
     if (form && form.matches && form.matches('form[aria-busy]')) settle(form);

@@ -16,7 +16,7 @@ use crate::model::credential::Badge;
 use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
 use crate::model::permission::CreateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::form::{Fields as FieldsPage, New};
@@ -121,7 +121,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
     match saved {
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
-        Saved::Done | Saved::Stale(_) => see_other(format!("{}/{id}?did={did}", can.list())),
+        Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), did),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{self, Content, Edited, Saved};
 use crate::model::permission::{EditCredential, Permission};
 use crate::model::version::Version;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::{Change, Conflict, Edit};
@@ -124,7 +124,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
     let saved = app.db.write(move |tx| credential_change::edit(tx, &means, &allowed, &id, &edited)).await?;
     match saved {
-        Saved::Done => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
+        Saved::Done => see_other_saying(format!("{}/{}", can.list(), kept.row.id), did),
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
         Saved::Stale(_) => {
             let now = Kept::load(&app, &can).await?;

@@ -13,7 +13,7 @@ use crate::check::Trigger;
 use crate::check::report::Report;
 use crate::model::credential_change::{self, Rotated, Saved};
 use crate::model::permission::RotateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::Rotation;
@@ -78,7 +78,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
     let saved = app.db.write(move |tx| credential_change::rotate(tx, &means, &allowed, &id, &rotated)).await?;
     match saved {
-        Saved::Done | Saved::NameTaken(_) => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(format!("{}/{}", can.list(), kept.row.id), did),
         Saved::Stale(_) => {
             let text = "Somebody changed this credential meanwhile, so nothing was saved. Look at it, then enter the secret again.";
             let errors = Remarks(BTreeMap::from([(

@@ -22,7 +22,7 @@ use crate::web::pages::shell::{Nav, Tone};
 use crate::web::pages::status::Hint;
 use crate::web::pages::time::When;
 use crate::web::shell;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
 /// Checks in the strip.
 const STRIP: i64 = 30;
@@ -43,13 +43,9 @@ struct Found {
 }
 
 /// `GET …/{id}`.
-pub async fn show(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
+pub async fn show(can: Can<ReadCredentials>, app: web::Data<App>) -> Answer {
     let found = load(&app, &can).await?;
-    let did = url::form_urlencoded::parse(req.query_string().as_bytes())
-        .find(|(name, _)| name == "did")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default();
-    page(&draw(&can, &app, &found, &did))
+    page(&draw(&can, &app, &found))
 }
 
 async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
@@ -85,7 +81,7 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
         .await
 }
 
-fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Detail {
+fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found) -> Detail {
     let (row, now) = (&found.row, app.means.now());
     let kind = app.catalog.method(&row.integration, &row.method);
     let href = format!("{}/{}", can.list(), row.id);
@@ -96,8 +92,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         good_at: row.good_at,
         expires_at: row.expires_at,
     };
-    let mut shell = shell::inside(app, can, &row.name, Nav::Credentials);
-    shell.toast = shell::toast(did);
+    let shell = shell::inside(app, can, &row.name, Nav::Credentials);
     let hint =
         (can.inspects() && !row.hint.is_empty()).then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
     Detail {

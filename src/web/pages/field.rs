@@ -45,7 +45,7 @@ impl FieldView {
 
     /// Whether it is called optional: not a secret that is kept, nor one that a filled field asks for.
     pub fn optional(&self) -> bool {
-        !self.required && !self.stored && !(self.is_secret() && self.only_if.is_some())
+        !(self.required || self.stored || self.is_secret() && self.only_if.is_some())
     }
 
     /// Whether there is a line of help below it.

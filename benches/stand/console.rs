@@ -1,0 +1,174 @@
+//! The whole program in this process, on a port of its own, with somebody signed in over HTTP.
+
+use super::client::{Client, header};
+use super::seed::{self, Seeded};
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpResponse, web};
+use anyhow::{Context, Result, bail, ensure};
+use credenza::app::App;
+use credenza::catalog::load::Catalog;
+use credenza::check::limits::Limits as CheckLimits;
+use credenza::clock::Clock;
+use credenza::config::Config;
+use credenza::crypto::hasher::{Hasher, Settings};
+use credenza::crypto::random::Random;
+use credenza::crypto::root_key::RootKey;
+use credenza::db::{DatabaseUrl, Db};
+use credenza::egress::Egress;
+use credenza::egress::allow::Allow;
+use credenza::egress::dial::Dialer;
+use credenza::model::Means;
+use credenza::model::attempt::Limits;
+use credenza::model::instance::{self, Opened};
+use credenza::secret::Secret;
+use credenza::server;
+use credenza::web::static_files;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::JoinHandle;
+
+/// Where the constant page is.
+pub const CONSTANT: &str = "/constant";
+
+const EMAIL: &str = "admin@acme.example";
+const PASSWORD: &str = "seven green kettles hum";
+static PAGE: OnceLock<web::Bytes> = OnceLock::new();
+
+/// A running console with rows in it.
+pub struct Console {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The session's cookie.
+    pub cookie: String,
+    /// What is in it.
+    pub seeded: Seeded,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+/// A root key of this bench alone.
+const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
+
+impl Console {
+    /// Starts one with so many live credentials.
+    pub fn start(rows: usize) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let addr = listener.local_addr()?;
+        let runtime = tokio::runtime::Runtime::new()?;
+        let app = runtime.block_on(app(&dir, addr))?;
+        let hash = runtime.block_on(app.hasher.hash(Secret::new(PASSWORD.to_owned())))?;
+        let seeded = runtime.block_on(seed::fill(&app, EMAIL, hash, rows))?;
+        let (send, receive) = mpsc::channel();
+        let data = web::Data::new(app);
+        let thread = std::thread::spawn(move || {
+            let ended = actix_web::rt::System::new().block_on(async move {
+                let workers = std::thread::available_parallelism().map_or(2, usize::from);
+                let server = server::build(data, listener, workers, constant)?;
+                drop(send.send(server.handle()));
+                server.await
+            });
+            if let Err(error) = ended {
+                eprintln!("the server ended: {error}");
+            }
+        });
+        let handle = receive.recv().context("the server did not start")?;
+        let cookie = sign_in(addr)?;
+        Ok(Self { addr, cookie, seeded, handle, thread: Some(thread), _dir: dir })
+    }
+
+    /// A request for a page of the workspace, signed in; `query` begins with `?` or is empty.
+    pub fn list(&self, query: &str, accept: &str) -> Vec<u8> {
+        let target = format!("/w/{}/credentials{query}", self.seeded.slug);
+        self.request(&target, &format!("Cookie: {}\r\n{accept}", self.cookie))
+    }
+
+    /// A request for the constant page, by nobody.
+    pub fn constant(&self, accept: &str) -> Vec<u8> {
+        self.request(CONSTANT, accept)
+    }
+
+    fn request(&self, target: &str, headers: &str) -> Vec<u8> {
+        format!("GET {target} HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\n{headers}\r\n", self.addr).into_bytes()
+    }
+
+    /// Asks for a page once, checks that it has so many rows, and returns it.
+    pub fn page(&self, query: &str, rows: std::ops::RangeInclusive<usize>) -> Result<Vec<u8>> {
+        let mut client = Client::connect(self.addr)?;
+        let reply = client.send(&self.list(query, ""))?;
+        let body = client.body(&reply)?.to_vec();
+        ensure!(reply.status == 200, "{query}: status {}", reply.status);
+        let drawn = String::from_utf8_lossy(&body).matches("<tr id=\"row-").count();
+        ensure!(rows.contains(&drawn), "{query}: {drawn} rows");
+        Ok(body)
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Sets what the constant page answers.
+pub fn set_constant(page: Vec<u8>) -> Result<()> {
+    PAGE.set(page.into()).map_err(|_| anyhow::anyhow!("the constant page is set already"))
+}
+
+fn constant(config: &mut web::ServiceConfig) {
+    let answer = || async {
+        let page = PAGE.get().cloned().unwrap_or_default();
+        HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
+    };
+    config.route(CONSTANT, web::get().to(answer));
+}
+
+async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    let config = Config::from([
+        pair("CREDENZA_LISTEN", addr.to_string()),
+        pair("CREDENZA_DATA_DIR", dir.path().display().to_string()),
+        pair("CREDENZA_ROOT_KEY", ROOT_KEY.to_owned()),
+    ])?;
+    let db = Db::open(&DatabaseUrl::Sqlite(dir.path().join("credenza.db")))?;
+    let (random, clock) = (Random::system(), Clock::system());
+    let (unit_random, unit_clock) = (random.clone(), clock.clone());
+    let root_key = RootKey::from_base64(ROOT_KEY)?;
+    let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await?;
+    let Opened::Ready(keyring) = opened else { bail!("the instance cannot be opened") };
+    let catalog = Arc::new(Catalog::load(None)?);
+    let hasher = Hasher::start(Settings::for_testing(), keyring.peppers(), random)?;
+    let assets = static_files::write_out(dir.path(), &catalog)?;
+    let egress = Egress::new(Dialer::system(None)?, Allow::parse("")?).keeping_from(addr.port());
+    Ok(App {
+        config,
+        db,
+        check_limits: CheckLimits::new(clock.clone()),
+        means: Means { keyring: Arc::from(keyring), clock },
+        catalog,
+        egress,
+        hasher,
+        setup: None,
+        limits: Limits { account: 1000, network: 1000, everybody: 10_000 },
+        denials: AtomicU64::new(0),
+        assets,
+    })
+}
+
+fn sign_in(addr: SocketAddr) -> Result<String> {
+    let form = format!("email={}&password={}", EMAIL.replace('@', "%40"), PASSWORD.replace(' ', "+"));
+    let request = format!(
+        "POST /sign-in HTTP/1.1\r\nHost: {addr}\r\nOrigin: http://{addr}\r\nUser-Agent: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let mut client = Client::connect(addr)?;
+    let reply = client.send(request.as_bytes())?;
+    ensure!(reply.status == 303, "signing in came to {}", reply.status);
+    let cookie = header(client.head(reply.head)?, "set-cookie").context("no cookie")?;
+    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+}

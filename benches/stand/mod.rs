@@ -1,0 +1,6 @@
+//! What the benches share: a console in this process, its rows, a client, and how samples are judged.
+
+pub mod client;
+pub mod console;
+pub mod sample;
+pub mod seed;
