@@ -192,10 +192,11 @@ fn copy(error: &Error) -> Error {
 
 impl Asked {
     /// The frame of an error's page: with the side bar for a person, unless the server itself is in trouble.
+    /// What is not there looks the same to everybody, wherever they asked.
     async fn around(&self, req: &HttpRequest, status: StatusCode) -> Shell {
         let person = req.extensions().get::<SignedIn>().cloned();
         let known = match person {
-            Some(person) if status.is_client_error() => {
+            Some(person) if status.is_client_error() && status != StatusCode::NOT_FOUND => {
                 shell::of_person(&self.app, &person.user, req.match_info().get("slug")).await.ok().flatten()
             }
             _ => None,

@@ -1,5 +1,6 @@
 //! What time does: “working” fades without a good check, an end comes near, deleted credentials go, and the
 //! numbers on the chips stay what a count would find.
+#![cfg(test)]
 
 use crate::support::app::{ACME, TestApp};
 use crate::support::person::Person;

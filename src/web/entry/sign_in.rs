@@ -50,7 +50,9 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
         Tried::Right(user) => {
             super::begin_session(&req, &app, &user)?;
             let mut response = see_other(if next.is_empty() { "/" } else { &next })?;
-            response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
+            if req.cookie(shell::NEXT_COOKIE).is_some() {
+                response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
+            }
             Ok(response)
         }
         Tried::Wrong => refused(

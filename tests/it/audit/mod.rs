@@ -1,4 +1,5 @@
 //! The audit chain: whoever has the database alone cannot change it unseen, and no act goes without its line.
+#![cfg(test)]
 
 mod lines;
 mod many;

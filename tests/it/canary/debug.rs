@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 #[test]
 fn t077_debug_shows_no_secret() {
     let mut canaries = Canaries::default();
-    let secret = canaries.new("a secret");
+    let secret = canaries.plant("a secret");
     let values = |control: &str| Values {
         plain: BTreeMap::from([("host".to_owned(), control.to_owned())]),
         secret: BTreeMap::from([("token".to_owned(), Secret::new(secret.clone()))]),
@@ -49,7 +49,7 @@ fn t077_debug_shows_no_secret() {
 fn t077_a_configuration_shows_no_secret() {
     let mut canaries = Canaries::default();
     let dir = tempfile::tempdir().expect("a directory");
-    let password = canaries.new("database password");
+    let password = canaries.plant("database password");
     let key = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
     canaries.watch("root key", key);
     let pair = |name: &str, value: String| (name.to_owned(), value);
@@ -72,7 +72,7 @@ fn t077_a_configuration_shows_no_secret() {
 fn t078_what_is_wrong_is_said_without_the_secret() {
     let mut canaries = Canaries::default();
     let dir = tempfile::tempdir().expect("a directory");
-    let secret = canaries.new("a secret in the wrong form");
+    let secret = canaries.plant("a secret in the wrong form");
     for (name, value) in [
         ("CREDENZA_ROOT_KEY", secret.clone()),
         ("DATABASE_URL", format!("mysql://a:{secret}@127.0.0.1/b")),

@@ -1,5 +1,6 @@
 //! Secrets are planted in every box that takes one, carried through everything that can be done, thrown back
 //! by services that quote them, and then looked for everywhere in every form.
+#![cfg(test)]
 
 mod debug;
 mod needle;
@@ -43,7 +44,7 @@ fn with(form: &[(&str, &str)], more: &[(&str, &str)]) -> Form {
 /// verified, broken, deleted, restored, removed for good.
 async fn live(watched: &mut Watched, form: &[(&str, &str)], field: &str, prefix: &str, revoked: u16) {
     let secret =
-        |watched: &mut Watched, when: &str| format!("{prefix}{}", watched.canaries.new(&format!("{field} {when}")));
+        |watched: &mut Watched, when: &str| format!("{prefix}{}", watched.canaries.plant(&format!("{field} {when}")));
     // Refused by the service, led elsewhere, not answered, and refused for a missing name.
     let refused = secret(watched, "refused at creation");
     let never = with(form, &[(field, &refused), ("name", "Never stored")]);
@@ -161,7 +162,7 @@ async fn t068_t073_openai() {
 #[tokio::test]
 async fn t068_t073_stripe() {
     let mut watched = plain_app().await;
-    let webhook = format!("whsec_{}", watched.canaries.new("webhook secret"));
+    let webhook = format!("whsec_{}", watched.canaries.plant("webhook secret"));
     let form = [("integration", "stripe"), ("method", "api_key"), ("f.webhook_secret", webhook.as_str())];
     live(&mut watched, &form, "f.secret_key", "rk_test_", 401).await;
     watched.inspect().await;
@@ -177,13 +178,13 @@ fn website(secret: &str) -> Form {
 async fn t068_a_signing_secret_of_a_website() {
     let mut watched = plain_app().await;
     let list = "/w/acme/credentials";
-    let first = watched.canaries.new("signing secret");
+    let first = watched.canaries.plant("signing secret");
     let path = watched.create(&website(&first)).await;
-    let second = watched.canaries.new("new signing secret");
+    let second = watched.canaries.plant("new signing secret");
     watched.post(&format!("{path}/rotation"), &with(&[], &[("f.signing_secret", &second)]), 303).await;
     // The same secret stored twice, a wrong address beside it, and a name that is taken.
     watched.create(&website(&second)).await;
-    let third = watched.canaries.new("beside what is wrong");
+    let third = watched.canaries.plant("beside what is wrong");
     let mut wrong = website(&third);
     wrong[2].1 = "not an address".to_owned();
     watched.post(list, &wrong, 422).await;
@@ -206,7 +207,7 @@ async fn t068_t073_smtp_that_quotes_the_password() {
     for verdict in ["235 2.7.0 welcome", "535 5.7.8 refused", "454 4.7.0 later", "535-5.7.8 first\r\n535 5.7.8"] {
         let mut secret = String::new();
         let mut watched = Watched::start(async |canaries| {
-            secret = canaries.new("SMTP password");
+            secret = canaries.plant("SMTP password");
             let quoted = STANDARD.encode(format!("\0bot\0{secret}"));
             let (greeting, verdict) = (Some(format!("220 {secret} ESMTP")), format!("{verdict} {secret} {quoted}"));
             TestApp::builder().mail(|tls| Mailbox { greeting, verdict, ..Mailbox::implicit(tls) }).start().await

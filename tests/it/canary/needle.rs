@@ -16,7 +16,7 @@ pub type Hits = BTreeSet<String>;
 
 impl Canaries {
     /// A new secret of letters and digits that is looked for from now on; `what` names it in a finding.
-    pub fn new(&mut self, what: &str) -> String {
+    pub fn plant(&mut self, what: &str) -> String {
         let core = fresh();
         self.watch(what, &core);
         core
@@ -111,7 +111,7 @@ fn based(engine: &impl Engine, text: &str, offset: usize) -> Vec<u8> {
 #[test]
 fn t068_every_form_of_a_secret_is_seen() {
     let mut canaries = Canaries::default();
-    let secret = canaries.new("a secret");
+    let secret = canaries.plant("a secret");
     let other = fresh();
     let search = canaries.search();
     let inside = |text: &str| {

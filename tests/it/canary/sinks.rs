@@ -11,6 +11,9 @@ use credenza::web::routes;
 use std::path::Path;
 use std::sync::Mutex;
 
+/// What was asked for, and the headers and the body that came back.
+type Kept = (String, Vec<u8>, Vec<u8>);
+
 /// A console whose every answer is kept.
 pub struct Watched {
     pub app: TestApp,
@@ -19,7 +22,7 @@ pub struct Watched {
     log: Capture,
     /// A text that is no secret: each place must be seen to hold it, or the look proves nothing.
     control: String,
-    answers: Mutex<Vec<(String, Vec<u8>, Vec<u8>)>>,
+    answers: Mutex<Vec<Kept>>,
     ids: Vec<String>,
 }
 
@@ -30,7 +33,7 @@ impl Watched {
         let mut canaries = Canaries::default();
         let app = start(&mut canaries).await;
         let admin = app.admin().await;
-        let control = Canaries::default().new("control");
+        let control = Canaries::default().plant("control");
         Self { app, canaries, admin, log, control, answers: Mutex::default(), ids: Vec::new() }
     }
 

@@ -1,5 +1,6 @@
 //! What several tests share: the whole program in this process with its people, and servers that answer as
 //! they are told.
+#![cfg(test)]
 
 pub mod app;
 pub mod audit;
