@@ -194,7 +194,6 @@ async fn t102_a_row_changed_in_the_database_does_not_decrypt() {
     app.write(move |tx| {
         let row = versions::table.filter(versions::credential_id.eq(&row));
         let (config, place): (String, String) = row
-            .clone()
             .select((versions::config, versions::destination))
             .first::<(credenza::db::types::Json<serde_json::Value>, String)>(tx.conn())
             .map(|(config, place)| (config.0.to_string(), place))?;
@@ -221,8 +220,7 @@ async fn t102_a_place_changed_behind_the_destination_is_not_called() {
     // Only the values that the call is made of are changed; the destination still says where it was.
     app.write(move |tx| {
         let row = versions::table.filter(versions::credential_id.eq(&row));
-        let config: credenza::db::types::Json<serde_json::Value> =
-            row.clone().select(versions::config).first(tx.conn())?;
+        let config: credenza::db::types::Json<serde_json::Value> = row.select(versions::config).first(tx.conn())?;
         let moved = config.0.to_string().replace(SERVICE, "https://evil.example");
         let moved: serde_json::Value = serde_json::from_str(&moved).expect("JSON");
         Ok(diesel::update(row).set(versions::config.eq(credenza::db::types::Json(moved))).execute(tx.conn())?)
