@@ -1,5 +1,7 @@
 //! The program at the shell: what it prints, what it refuses, with which exit code.
 
+#![cfg(test)]
+
 use crate::support::app::ROOT_KEY;
 use crate::support::database::Database;
 use crate::support::dump::{dump, lines};

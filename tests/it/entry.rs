@@ -1,5 +1,7 @@
 //! Signing in and out, sessions, the limiter, the first run.
 
+#![cfg(test)]
+
 use crate::support::app::{TestApp, email};
 use crate::support::dump::dump;
 use crate::support::person::{PASSWORD, Person, Reply, sent};

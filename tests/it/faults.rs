@@ -1,5 +1,7 @@
 //! Faults of our own: what a person sees of them, and that everything else goes on.
 
+#![cfg(test)]
+
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use actix_web::{HttpResponse, web};

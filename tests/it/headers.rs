@@ -1,5 +1,7 @@
 //! What every answer carries, where unsafe requests may come from, and which bodies are read.
 
+#![cfg(test)]
+
 use crate::support::app::TestApp;
 use crate::support::person::{Person, Reply, sent};
 use credenza::web::routes::table;

@@ -1,5 +1,7 @@
 //! Which room imports which: the arrows of the diagram in `src/lib.rs`, and nothing against them.
 
+#![cfg(test)]
+
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -89,11 +91,12 @@ fn closed(mut arrows: Arrows) -> Arrows {
 fn named(code: &str, depth: usize) -> BTreeSet<String> {
     let direct = Regex::new(r"\bcrate::(\w+)").expect("a pattern");
     let group = Regex::new(r"\bcrate::\{([^;]*)\}").expect("a pattern");
+    let braces = Regex::new(r"\{[^{}]*\}").expect("a pattern");
     let first = Regex::new(r"(?:^|,)\s*(\w+)").expect("a pattern");
     let above = Regex::new(r"((?:super::)+)(\w+)").expect("a pattern");
     let mut found: BTreeSet<String> = direct.captures_iter(code).map(|c| c[1].to_owned()).collect();
     for group in group.captures_iter(code) {
-        let inner = Regex::new(r"\{[^{}]*\}").expect("a pattern").replace_all(&group[1], "").into_owned();
+        let inner = braces.replace_all(&group[1], "").into_owned();
         found.extend(first.captures_iter(&inner).map(|c| c[1].to_owned()));
     }
     let supers = above.captures_iter(code).filter(|c| c[1].matches("super").count() == depth);

@@ -1,5 +1,7 @@
 //! Habits that no compiler holds us to.
 
+#![cfg(test)]
+
 use crate::layers::{code, files, folder};
 use regex::Regex;
 use std::fs;

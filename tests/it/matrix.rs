@@ -1,5 +1,7 @@
 //! Every row of the route table for every sort of person, with every method, plain and through htmx.
 
+#![cfg(test)]
+
 use crate::support::app::{TestApp, UMBRELLA, email};
 use crate::support::person::{Person, Reply, sent};
 use credenza::db::schema::memberships;

@@ -1,5 +1,7 @@
 //! The two migration folders, the schema in the code and the databases themselves agree.
 
+#![cfg(test)]
+
 use crate::layers::folder;
 use crate::support::database::{Database, is_postgres};
 use crate::support::dump::lines;

@@ -1,5 +1,7 @@
 //! The pages of credentials.
 
+#![cfg(test)]
+
 mod editing;
 mod isolation;
 mod seals;
