@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 fn works(app: &TestApp, id: &str, expires_at: Option<At>) {
     let mut conn = app.database.connect();
     let row = credentials::table.filter(credentials::id.eq(id));
-    let before: String = row.clone().select(credentials::status).first(&mut conn).expect("a status");
+    let before: String = row.select(credentials::status).first(&mut conn).expect("a status");
     let now = Some(app.means.now());
     diesel::update(row)
         .set((credentials::status.eq("working"), credentials::good_at.eq(now), credentials::expires_at.eq(expires_at)))
