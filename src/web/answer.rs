@@ -15,7 +15,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
+use futures_util::FutureExt;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Fault>;
@@ -101,7 +103,9 @@ pub async fn frame<B: MessageBody + 'static>(
     };
     req.extensions_mut().insert(RequestId(asked.id.clone()));
     let started = std::time::Instant::now();
-    match next.call(req).await {
+    // A handler that panics is answered like any other fault of ours; the connection and the process go on.
+    let outcome = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+    match outcome.unwrap_or_else(|_| Err(Fault(Error::internal("a handler panicked")).into())) {
         Ok(res) => {
             let fault = res.response().error().map(|error| error_of(error, res.status()));
             let status = res.status();

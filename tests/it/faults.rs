@@ -23,9 +23,14 @@ async fn fails() -> Answered {
     Err(Fault(Error::internal("the cause that only the log knows")))
 }
 
+async fn panics() -> Answered {
+    panic!("a fault while answering")
+}
+
 fn routes(config: &mut web::ServiceConfig) {
     config.route("/panics-reading", web::get().to(panics_reading));
     config.route("/panics-writing", web::get().to(panics_writing));
+    config.route("/panics", web::get().to(panics));
     config.route("/fails", web::get().to(fails));
 }
 
@@ -33,7 +38,7 @@ fn routes(config: &mut web::ServiceConfig) {
 async fn t074_a_fault_is_a_plain_page_and_nothing_else_stops() {
     let app = TestApp::builder().routes(routes).var("CREDENZA_SUPPORT_CONTACT", "help@acme.example").start().await;
     let admin = app.admin().await;
-    for path in ["/panics-reading", "/panics-writing", "/fails"] {
+    for path in ["/panics-reading", "/panics-writing", "/panics", "/fails"] {
         // More often than there are connections in a pool.
         for _ in 0..12 {
             let reply = admin.get(path).await.expect(500);
