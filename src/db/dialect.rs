@@ -10,6 +10,16 @@ pub fn needs_row_locks(conn: &Conn) -> bool {
     matches!(conn, AnyConnection::Postgres(_))
 }
 
+/// Makes other processes that open the instance wait until this transaction ends. SQLite's write
+/// transaction does that by itself.
+pub fn lock_instance(conn: &mut Conn) -> Result<()> {
+    use diesel::connection::SimpleConnection;
+    if let AnyConnection::Postgres(conn) = conn {
+        conn.batch_execute("LOCK TABLE instance IN EXCLUSIVE MODE")?;
+    }
+    Ok(())
+}
+
 #[derive(QueryableByName)]
 struct JournalMode {
     #[diesel(sql_type = Text)]

@@ -8,7 +8,7 @@ use crate::crypto::random::Random;
 use crate::crypto::root_key::RootKey;
 use crate::db::schema::{instance, instance_roots};
 use crate::db::types::text_enum;
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Tx, dialect};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use diesel::prelude::*;
@@ -47,6 +47,7 @@ pub fn exists(conn: &mut Conn) -> Result<bool> {
 
 /// Opens the instance's keys, making the instance if the database is new.
 pub fn open(tx: &mut Tx<'_>, root_key: &RootKey, random: &Random, clock: &Clock) -> Result<Opened> {
+    dialect::lock_instance(tx.conn())?;
     let id: Option<String> = instance::table.select(instance::id).first(tx.conn()).optional()?;
     match id {
         Some(id) => {
