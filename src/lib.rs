@@ -7,12 +7,13 @@
 //! main -> cli -> server -> web, jobs -> model -> db -> leaf
 //!                          web, jobs -> check -> egress -> leaf
 //!                          check, model -> catalog, crypto -> leaf
-//!         cli, server, web, jobs -> app -> config, db, crypto, catalog, egress
+//!         cli, server, web, jobs -> app -> config, check, model -> leaf
+//! cli -> harden
 //! ```
 //!
 //! | Room | What it holds |
 //! |---|---|
-//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`] | leaf: what every room needs and that needs no room |
+//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`], [`report`] | leaf: what every room needs and that needs no room |
 //! | [`config`] | typed settings from the environment and the files it names |
 //! | [`harden`] | what a process gives up at its start |
 //! | [`crypto`] | envelope, key ring, password hashing, tokens, fingerprints |
@@ -40,6 +41,7 @@ pub mod harden;
 pub mod id;
 pub mod jobs;
 pub mod model;
+pub mod report;
 pub mod secret;
 pub mod server;
 pub mod web;

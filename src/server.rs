@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::jobs;
 use crate::web::session_store::Store;
-use crate::web::{answer, cross_site, routes, visit};
+use crate::web::{address, answer, cross_site, routes, visit};
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::{Key, SameSite};
@@ -47,6 +47,7 @@ pub fn build(
             .wrap(session)
             .wrap(from_fn(visit::around))
             .wrap(from_fn(cross_site::guard))
+            .wrap(from_fn(address::guard))
             .wrap(from_fn(answer::frame))
             .wrap(Compress::default())
     })

@@ -11,7 +11,6 @@ pub mod jwt;
 pub mod limits;
 pub mod plan;
 pub mod policy;
-pub mod report;
 pub mod rules;
 pub mod run;
 pub mod seen;
@@ -19,4 +18,5 @@ pub mod seen;
 mod tests;
 pub mod token;
 
+pub use crate::report;
 pub use run::{Context, Options, Trigger, run};

@@ -98,8 +98,10 @@ enum CatalogCommand {
 
 /// Runs what the arguments ask for.
 pub fn run(cli: Cli) -> Exit {
+    // Before any file is made: each of these commands may be the one that makes the database.
+    let ungranted = crate::harden::harden();
     let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(),
+        Command::Serve => serve::serve(&ungranted),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),

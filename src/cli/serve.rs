@@ -10,11 +10,11 @@ use crate::{server, web::static_files};
 use actix_web::web;
 use std::net::TcpListener;
 
-/// Opens everything, prints where it is, serves until told to stop.
-pub fn serve() -> Result<Exit, Failure> {
-    let missing = crate::harden::harden();
+/// Opens everything, prints where it is, serves until told to stop. `ungranted` are the protections of the
+/// process that the system refused.
+pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
     let mut config = open::config()?;
-    for sentence in missing {
+    for sentence in ungranted {
         tracing::warn!("{sentence}");
     }
     let catalog = open::catalog(&config)?;

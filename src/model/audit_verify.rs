@@ -7,7 +7,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::{mac, token};
 use crate::db::Conn;
 use crate::db::schema::{audit_events, audit_heads, credential_versions as versions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -52,13 +52,16 @@ pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict>
         .first(conn)?;
     let mut last = (0, mac::FIRST);
     loop {
-        let batch: Vec<Event> = audit_events::table
-            .filter(audit_events::chain.eq(chain).and(audit_events::seq.gt(last.0)))
-            .filter(audit_events::seq.le(head_seq))
-            .order(audit_events::seq)
-            .limit(BATCH)
-            .select(Event::as_select())
-            .load(conn)?;
+        let batch = match lines(conn, chain, last.0, head_seq, BATCH) {
+            Err(error) if is_unreadable(&error) => match lines(conn, chain, last.0, head_seq, 1) {
+                Err(error) if is_unreadable(&error) => {
+                    let why = "the line cannot be read";
+                    return Ok(Verdict::Broken(Fault { seq: last.0 + 1, why }));
+                }
+                one => one?,
+            },
+            batch => batch?,
+        };
         if batch.is_empty() {
             break;
         }
@@ -87,6 +90,21 @@ pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict>
         return fault(seq, "a stored version is not the one that was written down");
     }
     Ok(Verdict::Sound(head_seq))
+}
+
+fn lines(conn: &mut Conn, chain: &str, after: i64, head: i64, limit: i64) -> Result<Vec<Event>> {
+    Ok(audit_events::table
+        .filter(audit_events::chain.eq(chain).and(audit_events::seq.gt(after)))
+        .filter(audit_events::seq.le(head))
+        .order(audit_events::seq)
+        .limit(limit)
+        .select(Event::as_select())
+        .load(conn)?)
+}
+
+/// Whether a stored value is none that its column can have.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error, Error::Database(diesel::result::Error::DeserializationError(_)))
 }
 
 fn step(

@@ -2,13 +2,13 @@
 
 use super::credential::Credential;
 use super::workspace::Workspace;
-use crate::check::report::{Outcome, Report, Step};
 use crate::clock::At;
 use crate::db::schema::credential_checks as checks;
 use crate::db::types::{Json, text_enum};
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::report::{Outcome, Report, Step};
 use diesel::prelude::*;
 
 /// So many are kept for each credential.

@@ -45,7 +45,7 @@ impl Standing {
 }
 
 /// The switcher shows at most so many workspaces.
-const SWITCHER: i64 = 50;
+pub const SWITCHER: i64 = 50;
 
 /// What a page of a workspace needs besides its own subject.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! What a check's outcome does to the status, to saving, and to trying again: the one table of it.
 
-use crate::check::report::Outcome;
 use crate::clock::At;
 use crate::db::types::text_enum;
+use crate::report::Outcome;
 use chrono::TimeDelta;
 
 /// “Working” holds for this long without a good check.
@@ -94,8 +94,8 @@ fn working(now: At, expires_at: Option<At>) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{Saving, Status, after_check, saving, when_saved};
-    use crate::check::report::Outcome;
     use crate::clock::{At, Clock};
+    use crate::report::Outcome;
     use chrono::TimeDelta;
 
     fn now() -> At {

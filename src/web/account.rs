@@ -3,46 +3,25 @@
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit;
-use crate::model::membership;
 use crate::model::user::{Theme, User};
-use crate::web::answer::{Answer, page, see_other};
+use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::SignedIn;
 use crate::web::pages::account::Account;
 use crate::web::pages::form::TextBox;
-use crate::web::pages::shell::{Nav, PersonView, Shell, WorkspaceLink, WorkspaceView};
+use crate::web::pages::shell::{Nav, Shell};
 use crate::web::shell;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, web};
 
 /// `GET /account`.
 pub async fn edit(person: SignedIn, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let (user, now) = (person.user.clone(), app.means.now());
-    let (found, workspaces) = app
-        .db
-        .read(move |conn| Ok((User::find(conn, &user)?, membership::workspaces_of(conn, &user, now, 50)?)))
-        .await?;
-    let found = found.ok_or(Error::SignInNeeded)?;
+    let user = person.user.clone();
+    let found = app.db.read(move |conn| User::find(conn, &user)).await?.ok_or(Error::SignInNeeded)?;
     // The side bar leads back to the first workspace: the account belongs to none.
-    let workspace =
-        workspaces.first().map(|w| WorkspaceView { name: w.name.clone(), slug: w.slug.clone(), role: String::new() });
-    let links = workspaces.iter().map(|w| WorkspaceLink {
-        name: w.name.clone(),
-        href: format!("/w/{}/credentials", w.slug),
-        current: false,
-    });
-    let did = if req.query_string() == "did=account" { "account" } else { "" };
+    let around = shell::of_person(&app, &person.user, None).await?.ok_or(Error::SignInNeeded)?;
     page(&Account {
-        shell: Shell {
-            person: Some(PersonView { name: found.name.clone(), email: found.email.clone() }),
-            workspace,
-            workspaces: links.collect(),
-            current: Nav::Account,
-            theme: shell::theme_of(found.theme),
-            shortcuts: found.shortcuts,
-            toast: shell::toast(did),
-            ..shell::outside(&app, &req, "Account")
-        },
+        shell: Shell { title: "Your account".into(), current: Nav::Account, toast: shell::said(&req), ..around },
         name: TextBox::of(found.name),
         email: found.email,
         theme: shell::theme_of(found.theme),
@@ -68,7 +47,7 @@ pub async fn update(person: SignedIn, posted: Posted, app: web::Data<App>) -> An
             audit::record(tx, &means, audit::INSTANCE, &person.actor, entry)
         })
         .await?;
-    let mut response = see_other("/account?did=account")?;
+    let mut response = see_other_saying("/account", "account")?;
     let cookie = Cookie::build(shell::THEME_COOKIE, theme.as_str())
         .path("/")
         .same_site(SameSite::Lax)

@@ -2,17 +2,22 @@
 
 use crate::app::App;
 use crate::error::Error;
+use crate::web::guard::SignedIn;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
 use crate::web::shell;
+use actix_session::storage::{LoadError, SaveError};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
+use futures_util::FutureExt;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Fault>;
@@ -55,6 +60,13 @@ pub fn see_other(path: impl AsRef<str>) -> Answer {
     Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, path.as_ref())).finish())
 }
 
+/// 303 to an address of ours, and what to say there once: a word of the closed list in [`shell::toast`].
+pub fn see_other_saying(path: impl AsRef<str>, did: &'static str) -> Answer {
+    let mut response = see_other(path)?;
+    response.add_cookie(&shell::once(shell::TOAST_COOKIE, did.to_owned())).map_err(Error::internal)?;
+    Ok(response)
+}
+
 /// The request's id, which log lines and audit lines carry.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
@@ -66,6 +78,7 @@ struct Asked {
     path: String,
     is_htmx: bool,
     theme: Theme,
+    was_told: bool,
     is_https: bool,
     app: web::Data<App>,
 }
@@ -84,19 +97,23 @@ pub async fn frame<B: MessageBody + 'static>(
         path: req.path().to_owned(),
         is_htmx: req.headers().contains_key("HX-Request"),
         theme: shell::theme_cookie(&req),
+        was_told: req.method() == Method::GET && req.cookie(shell::TOAST_COOKIE).is_some(),
         is_https: app.config.is_https(),
         app,
     };
     req.extensions_mut().insert(RequestId(asked.id.clone()));
     let started = std::time::Instant::now();
-    match next.call(req).await {
+    // A handler that panics is answered like any other fault of ours; the connection and the process go on.
+    let outcome = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+    match outcome.unwrap_or_else(|_| Err(Fault(Error::internal("a handler panicked")).into())) {
         Ok(res) => {
             let fault = res.response().error().map(|error| error_of(error, res.status()));
             let status = res.status();
             let mut res = match fault {
                 Some(error) => {
                     let keep = kept(res.headers());
-                    let mut drawn = asked.draw(&error);
+                    let around = asked.around(res.request(), status).await;
+                    let mut drawn = asked.draw(&error, around);
                     for (name, value) in keep {
                         drawn.headers_mut().append(name, value);
                     }
@@ -105,6 +122,7 @@ pub async fn frame<B: MessageBody + 'static>(
                 None => res.map_into_left_body(),
             };
             secure(res.headers_mut(), asked.is_https);
+            asked.forget_what_was_said(res.response_mut());
             tracing::info!(
                 request = asked.id, method = %asked.method, path = asked.path,
                 status = status.as_u16(), ms = started.elapsed().as_millis() as u64, "answered"
@@ -132,6 +150,9 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
     if let Some(fault) = error.as_error::<Fault>() {
         return copy(&fault.0);
     }
+    if is_of_session_store(error) {
+        return Error::unavailable(format!("sessions: {error:?}"));
+    }
     match status.as_u16() {
         404 => Error::NotFound,
         405 => Error::MethodNotAllowed,
@@ -141,6 +162,13 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
         400..=499 => Error::BadRequest("This request cannot be understood.".into()),
         _ => Error::internal(error),
     }
+}
+
+/// Whether sessions could not be read or written: our store fails with the database and with nothing else.
+fn is_of_session_store(error: &actix_web::Error) -> bool {
+    error.as_error::<InternalError<LoadError>>().is_some()
+        || error.as_error::<InternalError<SaveError>>().is_some()
+        || error.as_error::<InternalError<anyhow::Error>>().is_some()
 }
 
 fn copy(error: &Error) -> Error {
@@ -167,7 +195,29 @@ fn copy(error: &Error) -> Error {
 }
 
 impl Asked {
-    fn draw(&self, error: &Error) -> HttpResponse {
+    /// The frame of an error's page: with the side bar for a person, unless the server itself is in trouble.
+    /// What is not there looks the same to everybody, wherever they asked.
+    async fn around(&self, req: &HttpRequest, status: StatusCode) -> Shell {
+        let person = req.extensions().get::<SignedIn>().cloned();
+        let known = match person {
+            Some(person) if status.is_client_error() && status != StatusCode::NOT_FOUND => {
+                shell::of_person(&self.app, &person.user, req.match_info().get("slug")).await.ok().flatten()
+            }
+            _ => None,
+        };
+        known.unwrap_or_else(|| self.bare())
+    }
+
+    fn bare(&self) -> Shell {
+        Shell {
+            theme: self.theme,
+            assets: shell::assets(&self.app),
+            support_contact: self.app.config.support_contact.clone(),
+            ..Shell::default()
+        }
+    }
+
+    fn draw(&self, error: &Error, around: Shell) -> HttpResponse {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
             Error::Internal(cause) => tracing::error!(request = self.id, cause = cause.as_str(), "fault"),
@@ -187,13 +237,7 @@ impl Asked {
             }
             _ => {}
         }
-        let shell = Shell {
-            theme: self.theme,
-            assets: shell::assets(&self.app),
-            support_contact: self.app.config.support_contact.clone(),
-            ..Shell::default()
-        };
-        let mut page = ErrorPage::of(shell, status.as_u16());
+        let mut page = ErrorPage::of(around, status.as_u16());
         page.incident = status.is_server_error().then(|| self.id.clone());
         if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
             page.text.clone_from(text);
@@ -206,13 +250,23 @@ impl Asked {
 
     /// 303 for a browser, 401 with `HX-Redirect` for htmx; the way back is kept for pages that can be asked for again.
     fn to_sign_in(&self) -> HttpResponse {
-        let next = (self.method == Method::GET && self.path != "/")
-            .then(|| percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC).to_string());
-        let target = next.map_or_else(|| "/sign-in".to_owned(), |next| format!("/sign-in?next={next}"));
         if self.is_htmx {
-            HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish()
-        } else {
-            HttpResponse::SeeOther().insert_header((header::LOCATION, target)).finish()
+            return HttpResponse::Unauthorized().insert_header(("HX-Redirect", "/sign-in")).finish();
+        }
+        let mut response = HttpResponse::SeeOther();
+        response.insert_header((header::LOCATION, "/sign-in"));
+        if self.method == Method::GET && self.path != "/" {
+            let next = percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC);
+            response.cookie(shell::once(shell::NEXT_COOKIE, next.to_string()));
+        }
+        response.finish()
+    }
+
+    /// A message is drawn once: the page that could draw it takes its cookie away.
+    fn forget_what_was_said<B>(&self, response: &mut HttpResponse<B>) {
+        let drawn = self.was_told && response.status() == StatusCode::OK && !self.path.starts_with("/static/");
+        if drawn && let Err(error) = response.add_cookie(&shell::spent(shell::TOAST_COOKIE)) {
+            tracing::warn!(%error, "a cookie could not be taken away");
         }
     }
 }
@@ -237,6 +291,10 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
     if is_https {
         headers
             .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    // Static files say their charset, scripts alone do not.
+    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/javascript") {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -267,7 +325,7 @@ impl ResponseError for Drawn {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = self.asked.draw(&self.error);
+        let mut response = self.asked.draw(&self.error, self.asked.bare());
         secure(response.headers_mut(), self.asked.is_https);
         response
     }

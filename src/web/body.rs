@@ -9,10 +9,13 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// No form is larger than this.
 pub const LIMIT: usize = 1 << 20;
+/// A form that takes longer to arrive is given up.
+const READ_WITHIN: Duration = Duration::from_secs(20);
 /// No form has more entries than this.
 const MOST_ENTRIES: usize = 400;
 
@@ -57,20 +60,27 @@ impl Posted {
         if self.declared.is_some_and(|length| length > LIMIT) {
             return Err(Error::TooLarge);
         }
-        let mut bytes = Zeroizing::new(Vec::new());
-        while let Some(chunk) = self.payload.next().await {
-            let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
-            if bytes.len() + chunk.len() > LIMIT {
-                return Err(Error::TooLarge);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = tokio::time::timeout(READ_WITHIN, whole(&mut self.payload))
+            .await
+            .map_err(|_| Error::BadRequest("The body of this request came too slowly.".into()))??;
         if bytes.is_empty() {
             return Ok(Fields(BTreeMap::new()));
         }
         self.kind?;
         parse(&bytes)
     }
+}
+
+async fn whole(payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
+        if bytes.len() + chunk.len() > LIMIT {
+            return Err(Error::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Result<Fields> {
@@ -92,6 +102,10 @@ fn parse(bytes: &[u8]) -> Result<Fields> {
 fn decoded(text: &[u8]) -> Result<String> {
     let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect());
     let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
+    // PostgreSQL has no text with it, and no service takes it.
+    if bytes.contains(&0) {
+        return Err(Error::BadRequest("This form has a NUL in it.".into()));
+    }
     String::from_utf8(bytes).map_err(|_| Error::BadRequest("This form is not written in UTF-8.".into()))
 }
 
@@ -149,6 +163,7 @@ mod tests {
         assert_eq!(fields.text("f.x"), "é");
         assert!(parse(b"name=%ED%A0%80").is_err(), "a lone surrogate");
         assert!(parse(b"email=a&email=b").is_err());
+        assert!(parse(b"name=a%00b").is_err());
     }
 
     #[test]

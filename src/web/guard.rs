@@ -12,8 +12,9 @@ use crate::model::status::Status;
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
 use crate::web::answer::{Fault, RequestId};
+use crate::web::pages::shell::Toast;
 use crate::web::session_store::entry;
-use crate::web::{client, visit};
+use crate::web::{client, shell, visit};
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -42,7 +43,10 @@ impl SignedIn {
         actor.kind = "person";
         actor.id = user.to_string();
         actor.session = text(entry::PREFIX).unwrap_or_default();
-        Ok(Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor })
+        let person = Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor };
+        // The session is gone by the time an error is drawn; its page still shows who is signed in.
+        req.extensions_mut().insert(person.clone());
+        Ok(person)
     }
 }
 
@@ -85,6 +89,8 @@ pub struct Can<P: Permission> {
     pub total: i64,
     /// How many it has in each status.
     pub counts: Vec<(Status, i64)>,
+    /// What the act before a redirect to this request came to.
+    pub said: Option<Toast>,
     id: Option<String>,
 }
 
@@ -145,7 +151,8 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
     };
     let id = req.match_info().get("id").map(str::to_owned);
-    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, id })
+    let said = shell::said(req);
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, said, id })
 }
 
 async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {

@@ -76,11 +76,29 @@ fn fields(method: &Method) -> Vec<FieldGuide> {
             label: field.label.clone(),
             help: [&field.help, &field.find].into_iter().flatten().cloned().collect::<Vec<_>>().join(" "),
             docs: field.docs.clone(),
-            example: field.placeholder.clone().unwrap_or_default(),
+            example: field.placeholder.clone().filter(|text| is_example(text)).unwrap_or_default(),
             secret: field.kind.is_secret(),
             optional: !field.required,
         })
         .collect()
+}
+
+/// Whether a placeholder shows a value rather than describing one: “32 characters” is no example.
+fn is_example(placeholder: &str) -> bool {
+    !placeholder.contains(' ') || placeholder.starts_with(['{', '-'])
+}
+
+/// An address with the labels of fields where their values go: `‹Base address›/me`.
+fn labelled(address: &str, method: &Method) -> String {
+    let mut parts = address.split('{');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (slot, rest) = part.split_once('}').unwrap_or((part, ""));
+        let name = slot.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(slot);
+        let label = method.field(name).map_or(name, |field| field.label.as_str());
+        text.push_str(&format!("‹{label}›{rest}"));
+    }
+    text
 }
 
 /// What the live test does, in a sentence.
@@ -91,7 +109,11 @@ fn check(method: &Method) -> String {
         CheckKind::Steps => "Signs in and, where there is a session, signs out again. Free, changes nothing.".into(),
         CheckKind::Format | CheckKind::None => check.why.clone().unwrap_or_default(),
         _ => match &check.request {
-            Some(request) => format!("{} {}: free, changes nothing.", request.method.as_str(), request.url.text()),
+            Some(request) => format!(
+                "Calls {} {}. It is free and changes nothing.",
+                request.method.as_str(),
+                labelled(request.url.text(), method)
+            ),
             None => String::new(),
         },
     }
@@ -101,4 +123,24 @@ fn rotation(method: &Method) -> String {
     let Some(rotation) = &method.rotation else { return String::new() };
     let every = rotation.every_days.map(|days| format!("Every {days} days.")).unwrap_or_default();
     [every, rotation.how.clone().unwrap_or_default()].join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_example;
+
+    #[test]
+    fn a_description_is_no_example() {
+        for example in [
+            "sk_live_…",
+            "https://api.example.com/v1",
+            "{ \"type\": \"service_account\" }",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
+            assert!(is_example(example), "{example}");
+        }
+        for description in ["32 characters", "the user's password", "copied from the App Publisher"] {
+            assert!(!is_example(description), "{description}");
+        }
+    }
 }

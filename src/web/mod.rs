@@ -1,6 +1,7 @@
 //! Pages: what a browser sees. Handlers read the request, call the model, and answer; no query is written here.
 
 pub mod account;
+pub mod address;
 pub mod answer;
 pub mod body;
 pub mod client;

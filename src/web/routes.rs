@@ -8,8 +8,8 @@ use crate::model::permission::{
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
 use crate::web::{account, credentials, entry, health, integrations};
-use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder, guard, web};
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +159,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
     while let Some(first) = table.first().map(|route| route.path) {
         let (here, rest): (Vec<_>, Vec<_>) = table.into_iter().partition(|route| route.path == first);
         table = rest;
-        let mut resource = web::resource(first).default_service(web::to(refuse_method));
+        let allow = allow_of(&here);
+        let mut resource =
+            web::resource(first).default_service(web::to(move |_: Option<SignedIn>| refuse_method(allow.clone())));
         for route in here {
             let method = route.method.clone();
             let registered = (route.register)();
@@ -174,10 +176,18 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(refuse_address));
 }
 
-async fn refuse_method() -> Answer {
-    Err(Fault(Error::MethodNotAllowed))
+/// The methods of an address, as `Allow` lists them (RFC 9110 §10.2.1).
+fn allow_of(here: &[Route]) -> String {
+    let head = here.iter().any(|route| route.method == Method::GET).then_some("HEAD");
+    here.iter().map(|route| route.method.as_str()).chain(head).collect::<Vec<_>>().join(", ")
 }
 
-async fn refuse_address() -> Answer {
+async fn refuse_method(allow: String) -> Answer {
+    let mut refused = HttpResponse::from_error(Fault(Error::MethodNotAllowed));
+    refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_str(&allow).map_err(Error::internal)?);
+    Ok(refused)
+}
+
+async fn refuse_address(_: Option<SignedIn>) -> Answer {
     Err(Fault(Error::NotFound))
 }

@@ -1,15 +1,48 @@
 //! The frame of a page, filled from who asks and where.
 
 use crate::app::App;
+use crate::error::Result;
+use crate::id::Id;
+use crate::model::count;
+use crate::model::membership::{self, SWITCHER, Standing};
 use crate::model::permission::{Permission, Role};
-use crate::model::user;
+use crate::model::user::{self, User};
+use crate::model::workspace::Workspace;
 use crate::web::guard::Can;
 use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
 use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::ServiceRequest;
 
 /// The cookie that keeps the choice of light or dark for pages without a person.
 pub const THEME_COOKIE: &str = "theme";
+/// The cookie that carries what an act came to over the redirect behind it: a word of [`toast`].
+pub const TOAST_COOKIE: &str = "said";
+/// The cookie that keeps the page that somebody wanted while they sign in.
+pub const NEXT_COOKIE: &str = "next";
+
+/// A cookie that is read once, by the page behind a redirect, and carries nothing secret.
+pub fn once(name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build(name, value)
+        .path("/")
+        .same_site(SameSite::Lax)
+        .http_only(true)
+        .max_age(Duration::minutes(10))
+        .finish()
+}
+
+/// The cookie that takes such a one away again.
+pub fn spent(name: &'static str) -> Cookie<'static> {
+    let mut cookie = once(name, String::new());
+    cookie.make_removal();
+    cookie
+}
+
+/// What the act before a redirect to this request came to.
+pub fn said(req: &HttpRequest) -> Option<Toast> {
+    req.cookie(TOAST_COOKIE).and_then(|cookie| toast(cookie.value()))
+}
 
 /// The choice of light or dark in a request's cookie.
 pub fn theme_cookie(req: &ServiceRequest) -> Theme {
@@ -39,6 +72,57 @@ pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
     }
 }
 
+/// The frame of a page that belongs to a person rather than to a workspace: the side bar is that of the workspace
+/// called `slug`, or else of their first. `None` for somebody who is gone.
+pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result<Option<Shell>> {
+    let (user, slug, now) = (user.clone(), slug.map(str::to_owned), app.means.now());
+    let found = app
+        .db
+        .read(move |conn| {
+            let Some(person) = User::find(conn, &user)? else { return Ok(None) };
+            let workspaces = membership::workspaces_of(conn, &user, now, SWITCHER)?;
+            let named = slug.clone().filter(|slug| workspaces.iter().any(|workspace| workspace.slug == *slug));
+            let Some(slug) = named.or_else(|| workspaces.first().map(|workspace| workspace.slug.clone())) else {
+                return Ok(Some((person, workspaces, None)));
+            };
+            let Some(standing) = Standing::find(conn, &slug, &user, now)? else { return Ok(None) };
+            let total: i64 = count::all(conn, &standing.workspace.id)?.iter().map(|(_, n)| n).sum();
+            Ok(Some((person, workspaces, Some((standing, total)))))
+        })
+        .await?;
+    let Some((person, workspaces, place)) = found else { return Ok(None) };
+    Ok(Some(Shell {
+        person: Some(PersonView { name: person.name, email: person.email }),
+        workspaces: links(&workspaces, place.as_ref().map_or("", |(standing, _)| &standing.workspace.slug)),
+        theme: theme_of(person.theme),
+        shortcuts: person.shortcuts,
+        assets: assets(app),
+        counts: place.as_ref().and_then(|(_, total)| u64::try_from(*total).ok()),
+        workspace: place.map(|(standing, _)| workspace_view(&standing)),
+        support_contact: app.config.support_contact.clone(),
+        ..Shell::default()
+    }))
+}
+
+fn workspace_view(standing: &Standing) -> WorkspaceView {
+    WorkspaceView {
+        name: standing.workspace.name.clone(),
+        slug: standing.workspace.slug.clone(),
+        role: role_word(standing.role).to_owned(),
+    }
+}
+
+fn links(workspaces: &[Workspace], current: &str) -> Vec<WorkspaceLink> {
+    workspaces
+        .iter()
+        .map(|workspace| WorkspaceLink {
+            name: workspace.name.clone(),
+            href: format!("/w/{}/credentials", workspace.slug),
+            current: workspace.slug == current,
+        })
+        .collect()
+}
+
 /// How pages look to a person.
 pub fn theme_of(theme: user::Theme) -> Theme {
     Theme::parse(theme.as_str())
@@ -50,25 +134,13 @@ pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav)
     Shell {
         title: title.to_owned(),
         person: Some(PersonView { name: standing.user.name.clone(), email: standing.user.email.clone() }),
-        workspace: Some(WorkspaceView {
-            name: standing.workspace.name.clone(),
-            slug: standing.workspace.slug.clone(),
-            role: role_word(standing.role).to_owned(),
-        }),
-        workspaces: can
-            .workspaces
-            .iter()
-            .map(|workspace| WorkspaceLink {
-                name: workspace.name.clone(),
-                href: format!("/w/{}/credentials", workspace.slug),
-                current: workspace.slug == standing.workspace.slug,
-            })
-            .collect(),
+        workspace: Some(workspace_view(standing)),
+        workspaces: links(&can.workspaces, &standing.workspace.slug),
         current,
         theme: theme_of(standing.user.theme),
         shortcuts: standing.user.shortcuts,
         assets: assets(app),
-        toast: None,
+        toast: can.said.clone(),
         counts: u64::try_from(can.total).ok(),
         support_contact: app.config.support_contact.clone(),
     }
@@ -83,10 +155,13 @@ pub fn role_word(role: Role) -> &'static str {
     }
 }
 
-/// What the act before a redirect came to, from the closed list of `?did=`.
-pub fn toast(did: &str) -> Option<Toast> {
+/// What an act came to, by its word; nothing for a word that is not on the list.
+fn toast(did: &str) -> Option<Toast> {
     let (tone, text) = match did {
         "created" => (Tone::Good, "Saved and verified."),
+        "created-untested" => {
+            (Tone::Good, "Saved. There is no harmless live test for this service, so it stays unverified.")
+        }
         "created-unverified" => (Tone::Warn, "Saved without verification."),
         "edited" => (Tone::Good, "Changes saved."),
         "renamed" => (Tone::Good, "Renamed. The handle stays the same, so no bot notices."),

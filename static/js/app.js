@@ -163,14 +163,54 @@
     if (!ctx.sourceElement.matches('[data-filter]') || !ctx.request.body) return;
     for (const [name, value] of [...ctx.request.body]) if (!value) ctx.request.body.delete(name);
   });
+  // What is searched now is in the address, in the chips' links, and said.
+  const filtered = (address) => {
+    history.replaceState(null, '', address);
+    for (const chip of all('#results .chips a')) {
+      const link = new URL(chip.href);
+      for (const name of ['q', 'integration', 'environment', 'sort']) {
+        const value = address.searchParams.get(name);
+        if (value) link.searchParams.set(name, value); else link.searchParams.delete(name);
+      }
+      chip.href = link.pathname + link.search;
+    }
+    find('#said').textContent = find('#found').dataset.said;
+  };
   on('htmx:after:swap', (event) => {
     const { ctx } = event.detail;
     const from = ctx.sourceElement;
-    if (from.matches('[data-filter]')) history.replaceState(null, '', ctx.request.action);
+    if (from.matches('[data-filter]')) filtered(new URL(ctx.request.action, location.href));
     if (ctx.target && ctx.target.id === 'dialog') {
       if (find('#deletion', ctx.target)) open(ctx.target);
       else location.assign(from.href || location.href);
     }
+  });
+  // ---- A refusal is a whole page: it never takes the place of a row, of the results or of a form's fields.
+  const tell = (row, answer) => {
+    const oops = find('.oops', new DOMParser().parseFromString(answer, 'text/html'));
+    const line = document.createElement('tr');
+    const cell = line.insertCell();
+    const note = cell.appendChild(document.createElement('div'));
+    line.className = 'told';
+    cell.colSpan = row.cells.length;
+    note.className = 'note bad';
+    note.setAttribute('role', 'alert');
+    row.after(line);
+    note.textContent = oops ? `${find('h1', oops).textContent}. ${find('h1 + p', oops).textContent}` : 'That did not work. Reload the page and try again.';
+  };
+  on('htmx:before:request', (event) => {
+    const row = event.detail.ctx.sourceElement.closest('[data-rows] tr');
+    if (row && row.nextElementSibling && row.nextElementSibling.matches('.told')) row.nextElementSibling.remove();
+  });
+  on('htmx:after:request', (event) => {
+    const { ctx } = event.detail;
+    const from = ctx.sourceElement;
+    if (ctx.response.status < 400 || (ctx.response.status === 401 && from.id !== 'redraw')) return;
+    event.preventDefault();
+    const row = from.closest('[data-rows] tr');
+    if (from.matches('[data-filter]')) location.assign(ctx.request.action);
+    else if (from.matches('a[href]')) location.assign(from.href);
+    else if (row) tell(row, ctx.text);
   });
   on('htmx:finally:request', (event) => {
     const form = event.detail.ctx.sourceElement;
@@ -182,5 +222,11 @@
     if (from && from.matches('a[href]')) location.assign(from.href);
   });
 
-  on('DOMContentLoaded', () => { const box = find('#credential [aria-invalid=true]'); if (box && !find('#banner')) box.focus(); });
+  // ---- A refused form: to the message above it, or else to the first box that is wrong.
+  on('DOMContentLoaded', () => {
+    const banner = find('main #banner[role=alert]');
+    if (banner) { banner.tabIndex = -1; banner.focus(); return; }
+    const box = find('main [aria-invalid=true]');
+    if (box) box.focus();
+  });
 })();

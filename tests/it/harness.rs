@@ -1,5 +1,7 @@
 //! The console of the tests itself: everybody signs in, credentials are made, logs are heard.
 
+#![cfg(test)]
+
 use crate::support::app::{ACME, TestApp, email};
 use crate::support::http_server::Answer;
 use crate::support::log::Capture;

@@ -1,7 +1,22 @@
 //! Tests of the program from outside: one binary, folders mirror addresses.
 
+#![cfg(test)]
+
+mod audit;
+mod canary;
 mod catalog;
+mod cli;
+mod credentials;
+mod durability;
+mod entry;
+mod faults;
 mod harness;
+mod headers;
+mod layers;
+mod lint;
+mod matrix;
 mod pages;
+mod schema;
 mod storm;
 mod support;
+mod time;

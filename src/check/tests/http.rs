@@ -141,17 +141,20 @@ async fn t098_a_server_that_drips_ends_in_a_timeout() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_a_mistake_when_saving_and_an_outage_later() {
+async fn a_name_that_does_not_exist_is_a_mistake_of_whoever_just_typed_it_and_an_outage_otherwise() {
     let catalog = Catalog::load(None).unwrap();
-    for (trigger, expected) in [(Trigger::Save, Outcome::Misconfigured), (Trigger::Later, Outcome::Unavailable)] {
-        let egress = caller(Lead::nowhere().name("api.stripe.com", [Found::Nothing]), &Authority::new(), "");
-        let report = check_with(&egress, &catalog, STRIPE, &stripe(), Options::new(trigger)).await;
+    let plain = [("base_url", "https://erp.example.com"), ("check_path", "/me")];
+    let typed = || values(&plain, &[("token", "canary")]);
+    for (kind, values, host, trigger, expected) in [
+        (("http", "bearer"), typed(), "erp.example.com", Trigger::Save, Outcome::Misconfigured),
+        (("http", "bearer"), typed(), "erp.example.com", Trigger::Later, Outcome::Unavailable),
+        (STRIPE, stripe(), "api.stripe.com", Trigger::Save, Outcome::Unavailable),
+    ] {
+        let egress = caller(Lead::nowhere().name(host, [Found::Nothing]), &Authority::new(), "");
+        let report = check_with(&egress, &catalog, kind, &values, Options::new(trigger)).await;
         assert_eq!((report.outcome, report.code.as_str(), report.connected), (expected, "host_not_found", false));
-        assert_eq!(labels(&report, StepResult::Failed), ["Look up api.stripe.com"]);
-        assert_eq!(
-            labels(&report, StepResult::Skipped),
-            ["Connect on port 443", "Encrypt the connection", "Sample call GET /v1/balance"]
-        );
+        assert_eq!(labels(&report, StepResult::Failed), [format!("Look up {host}")]);
+        assert_eq!(labels(&report, StepResult::Skipped)[..2], ["Connect on port 443", "Encrypt the connection"]);
     }
 }
 

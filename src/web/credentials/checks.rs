@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::model::credential_change;
 use crate::model::credential_list::Row as Found;
 use crate::model::permission::VerifyCredential;
-use crate::web::answer::{Answer, page, see_other};
+use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::guard::Can;
 use crate::web::pages::list::RowFragment;
 use crate::web::shell;
@@ -20,7 +20,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     let id = kept.row.id.clone();
-    let values = match kept.values(&app).await? {
+    let values = match kept.values(&app, method).await? {
         Ok(values) => values,
         Err(fault) => {
             tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");
@@ -44,10 +44,10 @@ async fn answer(
     req: &HttpRequest,
     app: &App,
     id: &crate::id::Id<crate::model::credential::Credential>,
-    did: &str,
+    did: &'static str,
 ) -> Answer {
     if !req.headers().contains_key("HX-Request") {
-        return see_other(format!("{}/{id}?did={did}", can.list()));
+        return see_other_saying(format!("{}/{id}", can.list()), did);
     }
     let (workspace, wanted) = (can.workspace().clone(), id.clone());
     let found = app.db.read(move |conn| Found::get(conn, &workspace, &wanted)).await?;

@@ -1,11 +1,11 @@
 //! A new credential: the gallery, the form, and what is sent from it.
 
 use super::drawn::{banner, head, help, methods, patterns, steps_now, tile_of};
-use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
-use crate::catalog::form::{Input, Mode, Remark, Remarks, Shown, parse};
+use crate::catalog::form::{Mode, Remark, Remarks, Shown, parse};
 use crate::catalog::load::category_label;
 use crate::catalog::schema::{Env, Integration, Method};
 use crate::check::Trigger;
@@ -16,7 +16,7 @@ use crate::model::credential::Badge;
 use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
 use crate::model::permission::CreateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::form::{Fields as FieldsPage, New};
@@ -26,7 +26,7 @@ use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 type Allowed = Can<CreateCredential>;
 
@@ -54,7 +54,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let typed = Typed::read(&mut form)?;
     let shown = Shown {
         typed: typed.input.shown(method),
-        typed_secrets: typed_secrets(&typed.input),
+        typed_secrets: typed_secrets(method, &typed.input),
         errors: None,
         warnings: None,
     };
@@ -69,7 +69,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut typed = Typed::read(&mut form)?;
     let shown = typed.input.shown(method);
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
@@ -77,8 +77,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             wrong,
             shown: shown.clone(),
             secrets: secrets.clone(),
+            warnings: enter_again(warnings, &errors, &secrets),
             errors,
-            warnings,
             report,
         };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
@@ -103,7 +103,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let values = parsed.complete(BTreeMap::new());
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
-        return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
+        write_down(&app, &can.allowed, &id, integration, method, &report).await?;
+        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
     }
     let content = Content {
         destination: destination::destination(method, &values.plain),
@@ -120,36 +121,17 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
     match saved {
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
-        Saved::Done | Saved::Stale(_) => see_other(format!("{}/{id}?did={did}", can.list())),
+        Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), did),
     }
 }
 
-/// What a form is filled with when it is drawn again.
-#[derive(Default)]
-struct Filled<'a> {
-    typed: Option<&'a Typed>,
-    wrong: DetailRemarks,
-    shown: BTreeMap<String, String>,
-    secrets: Vec<String>,
-    errors: Remarks,
-    warnings: Remarks,
-    report: Option<&'a Report>,
-}
-
 fn form_page(can: &Allowed, app: &App, integration: &Integration, method: &Method, filled: Filled<'_>) -> New {
-    let shown = Shown {
-        typed: filled.shown,
-        typed_secrets: filled.secrets,
-        errors: Some(&filled.errors),
-        warnings: Some(&filled.warnings),
-    };
-    let boxes = filled.typed.map(|typed| Boxes::typed(typed, filled.wrong)).unwrap_or_default();
     New {
         shell: shell::inside(app, can, &format!("New {} credential", integration.name), Nav::Credentials),
         base: can.list(),
         service: head(&can.root(), integration, method),
         methods: methods(&can.list(), integration, method),
-        form: draw(can, integration, method).form(boxes, &shown),
+        form: draw(can, integration, method).form(filled.boxes(Boxes::default), &filled.shown()),
         banner: filled.report.map(|report| banner(integration, report)),
         report: filled.report.and_then(steps_now),
         may_skip: filled.report.is_some_and(may_skip),
@@ -177,17 +159,10 @@ fn chosen<'a>(app: &'a App, integration: &str, method: &str) -> Result<(&'a Inte
     })
 }
 
-/// The names of secret boxes that hold something.
-pub(super) fn typed_secrets(input: &Input) -> Vec<String> {
-    let filled: BTreeSet<&String> =
-        input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
-    filled.into_iter().cloned().collect()
-}
-
 /// Says beside each secret box that what was in it is gone.
-pub(super) fn enter_again(mut warnings: Remarks, secrets: &[String]) -> Remarks {
-    for name in secrets {
-        let text = "Enter it again: what is refused is not kept.".to_owned();
+pub(super) fn enter_again(mut warnings: Remarks, errors: &Remarks, secrets: &[String]) -> Remarks {
+    for name in secrets.iter().filter(|name| !errors.0.contains_key(*name)) {
+        let text = "Enter it again: a secret that was not saved is not kept either.".to_owned();
         warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
     }
     warnings

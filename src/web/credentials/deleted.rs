@@ -11,7 +11,7 @@ use crate::model::credential_change::{self, Saved};
 use crate::model::credential_list;
 use crate::model::permission::{DeleteCredential, Permission, RestoreCredential};
 use crate::model::user::User;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::deletion::{Deleted, DeletedRow};
@@ -20,21 +20,15 @@ use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use chrono::TimeDelta;
 
 /// So many are listed; older ones go by themselves.
 const LISTED: i64 = 200;
 
 /// `GET …/credentials/deleted`.
-pub async fn index(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let did = url::form_urlencoded::parse(req.query_string().as_bytes())
-        .find(|(name, _)| name == "did")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default();
-    let mut listed = list(&can, &app, None).await?;
-    listed.shell.toast = shell::toast(&did);
-    page(&listed)
+pub async fn index(can: Can<DeleteCredential>, app: web::Data<App>) -> Answer {
+    page(&list(&can, &app, None).await?)
 }
 
 /// `POST …/{id}/restoration` (`name` if the old one is taken).
@@ -63,7 +57,7 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
             let new_name = TextBox { error: DetailRemarks::name_taken(&holder).name, ..TextBox::of(value) };
             page_with(StatusCode::CONFLICT, &list(&can, &app, Some((&id, new_name))).await?)
         }
-        Saved::Done | Saved::Stale(_) => see_other(format!("{}/{id}?did=restored", can.list())),
+        Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), "restored"),
     }
 }
 
@@ -71,7 +65,7 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
 pub async fn purge(can: Can<DeleteCredential>, app: web::Data<App>) -> Answer {
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), can.credential()?);
     app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id)).await?;
-    see_other(format!("{}/deleted?did=purged", can.list()))
+    see_other_saying(format!("{}/deleted", can.list()), "purged")
 }
 
 async fn list<P: Permission>(

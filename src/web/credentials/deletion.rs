@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::credential::Credential;
 use crate::model::credential_change::{self, Saved};
 use crate::model::permission::DeleteCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::deletion::Deletion;
@@ -50,7 +50,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             let error = Some(Remark { code: "stale", text });
             page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error))
         }
-        Saved::Done | Saved::NameTaken(_) => see_other(format!("{}?did=deleted", can.list())),
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(can.list(), "deleted"),
     }
 }
 

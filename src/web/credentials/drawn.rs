@@ -1,7 +1,9 @@
 //! What several pages of a credential draw alike: tiles, statuses, steps, help.
 
+use crate::catalog::field::{Field, FieldKind};
 use crate::catalog::load::Catalog;
-use crate::catalog::schema::{Integration, Method};
+use crate::catalog::pattern::Pattern;
+use crate::catalog::schema::{Env, Integration, Method};
 use crate::check::report::{Outcome, Report};
 use crate::clock::At;
 use crate::model::check_record::{Cause, CheckRecord};
@@ -39,6 +41,18 @@ pub fn names(catalog: &Catalog, integration: &str, method: &str) -> (String, Str
             let label = found.method(method).map_or_else(|| method.to_owned(), |m| m.label.clone());
             (found.name.clone(), label)
         }
+    }
+}
+
+/// A stored value as people read it: the label of a choice, yes or no for a switch.
+pub fn readable(field: Option<&Field>, value: &str) -> String {
+    match field {
+        Some(field) if field.kind == FieldKind::Switch => if value == "true" { "Yes" } else { "No" }.to_owned(),
+        Some(field) => {
+            let chosen = field.options.iter().find(|option| option.value.as_str() == value);
+            chosen.map_or_else(|| value.to_owned(), |option| option.label.clone())
+        }
+        None => value.to_owned(),
     }
 }
 
@@ -96,7 +110,8 @@ impl Judged<'_> {
             (Status::Working | Status::Expiring, "limited") => "lacks a permission".into(),
             (Status::Working | Status::Expiring, "unavailable" | "unknown") => "no answer at the last check".into(),
             (Status::Working | Status::Expiring, "rate_limited") => "the service was limiting calls".into(),
-            (Status::Broken, "expired" | "reauthorize") => "its time is over".into(),
+            (Status::Broken, "expired") => "expired".into(),
+            (Status::Broken, "reauthorize") => "access was withdrawn".into(),
             (Status::Broken, "unavailable" | "unknown" | "rate_limited") => "no answer at the last check".into(),
             (Status::Broken, "invalid") => "not accepted".into(),
             (Status::Broken, "forbidden") => "refused".into(),
@@ -185,7 +200,8 @@ pub fn banner(integration: &Integration, report: &Report) -> Banner {
         Outcome::Forbidden => format!("{name} refused."),
         Outcome::Misconfigured => "Something in the form does not lead there.".into(),
         Outcome::Blocked => "This address may not be reached.".into(),
-        Outcome::Expired | Outcome::Reauthorize => "Its time is over.".into(),
+        Outcome::Expired => "It has expired.".into(),
+        Outcome::Reauthorize => format!("{name} asks for consent again."),
         Outcome::RateLimited => format!("{name} is limiting calls right now."),
         Outcome::Unavailable | Outcome::Unknown => format!("{name} could not be asked."),
         Outcome::Ok | Outcome::Limited | Outcome::Untested => "It was not saved.".into(),
@@ -205,9 +221,9 @@ pub fn vendor_links(integration: &Integration) -> Vec<Link> {
         href.as_ref().map(|href| Link { label: label.to_owned(), href: href.clone() })
     };
     [
-        link("Status page", &integration.status_page),
-        link("Dashboard", &integration.dashboard),
         link("Where keys are managed", &integration.manage),
+        link("Dashboard", &integration.dashboard),
+        link("Status page", &integration.status_page),
     ]
     .into_iter()
     .flatten()
@@ -241,11 +257,19 @@ pub fn patterns(catalog: &Catalog, own: &Integration) -> Vec<PatternView> {
         .all()
         .iter()
         .flat_map(|integration| integration.secrets.iter().map(move |shape| (integration, shape)))
-        .map(|(integration, shape)| PatternView {
-            label: shape.label.clone(),
-            pattern: shape.pattern.as_str().to_owned(),
-            env: String::new(),
-            own: integration.id == own.id,
+        .flat_map(|(integration, shape)| {
+            let view = |pattern: &Pattern, env: &str| PatternView {
+                label: shape.label.clone(),
+                pattern: pattern.as_str().to_owned(),
+                env: env.to_owned(),
+                own: integration.id == own.id,
+            };
+            // Those that tell live from test come first: the first one that fits is the one that speaks.
+            let told = shape.env.iter().map(|(pattern, env)| match env {
+                Env::Live => view(pattern, "live"),
+                Env::Test => view(pattern, "test"),
+            });
+            told.chain(std::iter::once(view(&shape.pattern, ""))).collect::<Vec<_>>()
         })
         .collect()
 }

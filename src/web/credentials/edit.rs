@@ -1,10 +1,10 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
-use super::create::{badge, enter_again, typed_secrets};
-use super::drawn::{banner, head, help, patterns, steps_now};
+use super::create::{badge, enter_again};
+use super::drawn::{banner, head, help, patterns, readable, steps_now};
 use super::stored::Kept;
-use super::typed::{Boxes, DetailRemarks, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
 use crate::catalog::form::{Mode, Parsed, Remarks, Shown, Stored, parse};
@@ -16,11 +16,11 @@ use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{self, Content, Edited, Saved};
 use crate::model::permission::{EditCredential, Permission};
 use crate::model::version::Version;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::{Change, Conflict, Edit};
-use crate::web::pages::form::{Fields as FieldsPage, TextBox};
+use crate::web::pages::form::{ENVIRONMENTS, Fields as FieldsPage, TextBox};
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
@@ -45,7 +45,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let stored = kept.stored();
     let shown = Shown {
         typed: typed.input.shown(method),
-        typed_secrets: typed_secrets(&typed.input),
+        typed_secrets: typed_secrets(method, &typed.input),
         errors: None,
         warnings: None,
     };
@@ -71,7 +71,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         );
     }
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Edit(&stored), input));
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
@@ -79,8 +79,8 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             wrong,
             shown: shown.clone(),
             secrets: secrets.clone(),
+            warnings: enter_again(warnings, &errors, &secrets),
             errors,
-            warnings,
             report,
         };
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, &kept, integration, method, filled))
@@ -114,7 +114,8 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         let report =
             verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
         if !may_save(&report, typed.save_unverified) {
-            return refuse(DetailRemarks::default(), no_remarks(), enter_again(warnings, &secrets), Some(&report));
+            write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
+            return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
         }
         verified = Some((content, report));
     }
@@ -123,7 +124,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
     let saved = app.db.write(move |tx| credential_change::edit(tx, &means, &allowed, &id, &edited)).await?;
     match saved {
-        Saved::Done => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
+        Saved::Done => see_other_saying(format!("{}/{}", can.list(), kept.row.id), did),
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
         Saved::Stale(_) => {
             let now = Kept::load(&app, &can).await?;
@@ -144,7 +145,7 @@ pub(super) async fn content(
     let old = if parsed.kept.is_empty() {
         BTreeMap::new()
     } else {
-        match kept.open(app).await? {
+        match kept.open(app, method).await? {
             Ok(old) => old,
             // What cannot be decrypted cannot be kept: each such box must be filled again.
             Err(_) => return Ok(Err(unreadable(&parsed))),
@@ -186,17 +187,6 @@ pub(super) fn changed_fields(stored: &Stored, parsed: &Parsed) -> Vec<String> {
     changed
 }
 
-#[derive(Default)]
-struct Filled<'a> {
-    typed: Option<&'a Typed>,
-    wrong: DetailRemarks,
-    shown: BTreeMap<String, String>,
-    secrets: Vec<String>,
-    errors: Remarks,
-    warnings: Remarks,
-    report: Option<&'a Report>,
-}
-
 fn form_page(
     can: &Allowed,
     app: &App,
@@ -206,20 +196,11 @@ fn form_page(
     filled: Filled<'_>,
 ) -> Edit {
     let stored = kept.stored();
-    let shown = Shown {
-        typed: filled.shown,
-        typed_secrets: filled.secrets,
-        errors: Some(&filled.errors),
-        warnings: Some(&filled.warnings),
-    };
-    let boxes = match filled.typed {
-        Some(typed) => Boxes::typed(typed, filled.wrong),
-        None => Boxes {
-            name: TextBox::of(kept.row.name.clone()),
-            description: TextBox::of(kept.row.description.clone()),
-            environment: TextBox::of(kept.row.environment.as_str()),
-            tags: TextBox::of(kept.row.tags.0.join(", ")),
-        },
+    let stored_boxes = || Boxes {
+        name: TextBox::of(kept.row.name.clone()),
+        description: TextBox::of(kept.row.description.clone()),
+        environment: TextBox::of(kept.row.environment.as_str()),
+        tags: TextBox::of(kept.row.tags.0.join(", ")),
     };
     Edit {
         shell: shell::inside(app, can, &format!("Edit {}", kept.row.name), Nav::Credentials),
@@ -227,7 +208,7 @@ fn form_page(
         href: format!("{}/{}", can.list(), kept.row.id),
         name: kept.row.name.clone(),
         service: head(&can.root(), integration, method),
-        form: draw(can, kept, integration, method, &stored).form(boxes, &shown),
+        form: draw(can, kept, integration, method, &stored).form(filled.boxes(stored_boxes), &filled.shown()),
         reason: method.edit_reason.clone(),
         banner: filled.report.map(|report| banner(integration, report)),
         report: filled.report.and_then(steps_now),
@@ -255,6 +236,11 @@ fn draw<'a, P: Permission>(
     }
 }
 
+/// An environment as the form calls it.
+fn environment(value: &str) -> &str {
+    ENVIRONMENTS.iter().find(|(known, _)| *known == value).map_or(value, |(_, label)| label)
+}
+
 /// What differs between what is stored now and what was sent; secrets are never among it.
 fn conflict(
     can: &Allowed,
@@ -273,12 +259,12 @@ fn conflict(
     };
     compare("Name", &row.name, typed.name.trim());
     compare("Description", &row.description, typed.description.trim());
-    compare("Environment", row.environment.as_str(), &typed.environment);
+    compare("Environment", environment(row.environment.as_str()), environment(&typed.environment));
     compare("Tags", &row.tags.0.join(", "), typed.tags.trim());
     for field in method.plain_fields() {
         if let Some(sent) = shown.get(&field.name) {
             let stored = version.config.0.get(&field.name).map(String::as_str).unwrap_or_default();
-            compare(&field.label, stored, sent.trim());
+            compare(&field.label, &readable(Some(field), stored), &readable(Some(field), sent.trim()));
         }
     }
     Conflict {

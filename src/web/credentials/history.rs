@@ -25,6 +25,9 @@ fn actor(event: &Event, people: &[(String, String)]) -> String {
 
 fn sentence(event: &Event) -> String {
     let text = |name: &str| event.detail(name).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    if event.outcome == Outcome::Deny {
+        return denied(event);
+    }
     match event.action.as_str() {
         "credential.created" => match event.detail("unverified").and_then(|v| v.as_bool()) {
             Some(true) => "created it without verification".into(),
@@ -41,9 +44,17 @@ fn sentence(event: &Event) -> String {
         "credential.unreadable" => "could not decrypt the stored value".into(),
         "credential.deleted" => "deleted it".into(),
         "credential.restored" => "restored it".into(),
-        action if event.outcome == Outcome::Deny => format!("was refused ({action})"),
         action => action.to_owned(),
     }
+}
+
+fn denied(event: &Event) -> String {
+    let what = match event.action.as_str() {
+        "credentials.edit" => "tried to change it",
+        "credentials.rotate" => "tried a new secret",
+        action => return format!("was refused: {action}"),
+    };
+    format!("{what}: {}. Nothing was saved", outcome(&event.code))
 }
 
 fn fields(event: &Event) -> String {

@@ -47,7 +47,9 @@ impl Asked {
     fn word<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
         match self.text(name) {
             "" => Ok(None),
-            text => parse(text).map(Some).ok_or_else(|| Error::BadRequest(format!("There is no {name} of that kind."))),
+            text => parse(text).map(Some).ok_or_else(|| {
+                Error::BadRequest(format!("There is no {name} of that kind. Go back to the list and choose one there."))
+            }),
         }
     }
 
@@ -101,8 +103,7 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         })
         .await?;
     let base = can.list();
-    let mut shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
-    shell.toast = shell::toast(asked.text("did"));
+    let shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
     let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
     let next = found.next.as_ref().map(Cursor::text).transpose()?;
     page(&List {

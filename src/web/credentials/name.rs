@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::credential::{Credential, checked_name};
 use crate::model::credential_change::{self, Saved};
 use crate::model::permission::RenameCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::Rename;
@@ -51,7 +51,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let saved =
         app.db.write(move |tx| credential_change::rename(tx, &means, &allowed, &id, revision, &service, &name)).await?;
     match saved {
-        Saved::Done => see_other(format!("{}/{}?did=renamed", can.list(), row.id)),
+        Saved::Done => see_other_saying(format!("{}/{}", can.list(), row.id), "renamed"),
         Saved::NameTaken(holder) => refuse(StatusCode::UNPROCESSABLE_ENTITY, DetailRemarks::name_taken(&holder).name),
         Saved::Stale(now) => {
             let text = format!(

@@ -1,11 +1,11 @@
 //! A new secret for the same thing, verified, swapped at once.
 
-use super::create::{enter_again, typed_secrets};
+use super::create::enter_again;
 use super::drawn::{banner, head, help, patterns, steps_now};
 use super::edit::{changed_fields, content};
 use super::stored::Kept;
-use super::typed::{Boxes, Draw, Typed, no_remarks};
-use super::verdict::{may_save, may_skip, saved_as, verify};
+use super::typed::{Boxes, Draw, Typed, no_remarks, typed_secrets};
+use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
 use crate::catalog::schema::{Integration, Method};
@@ -13,7 +13,7 @@ use crate::check::Trigger;
 use crate::check::report::Report;
 use crate::model::credential_change::{self, Rotated, Saved};
 use crate::model::permission::RotateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::Rotation;
@@ -43,7 +43,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
     };
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(&input);
+    let secrets = typed_secrets(method, &input);
     let parsed = match parse(integration, method, Mode::Rotate(&stored), input) {
         Ok(parsed) => parsed,
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, errors, &no_remarks(), None),
@@ -63,7 +63,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let report =
         verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
-        let warnings = enter_again(warnings, &secrets);
+        write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
+        let warnings = enter_again(warnings, &no_remarks(), &secrets);
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, no_remarks(), &warnings, Some(&report));
     }
     let did = saved_as(&report, "rotated");
@@ -77,7 +78,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
     let saved = app.db.write(move |tx| credential_change::rotate(tx, &means, &allowed, &id, &rotated)).await?;
     match saved {
-        Saved::Done | Saved::NameTaken(_) => see_other(format!("{}/{}?did={did}", can.list(), kept.row.id)),
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(format!("{}/{}", can.list(), kept.row.id), did),
         Saved::Stale(_) => {
             let text = "Somebody changed this credential meanwhile, so nothing was saved. Look at it, then enter the secret again.";
             let errors = Remarks(BTreeMap::from([(

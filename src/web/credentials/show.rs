@@ -1,6 +1,6 @@
 //! One credential's page.
 
-use super::drawn::{Judged, badges, head, notices, steps_of, tile, tone, vendor_links};
+use super::drawn::{Judged, badges, head, notices, readable, steps_of, tile, tone, vendor_links};
 use super::history;
 use crate::app::App;
 use crate::catalog::schema::{Edit, Integration, Method};
@@ -22,7 +22,7 @@ use crate::web::pages::shell::{Nav, Tone};
 use crate::web::pages::status::Hint;
 use crate::web::pages::time::When;
 use crate::web::shell;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 
 /// Checks in the strip.
 const STRIP: i64 = 30;
@@ -43,13 +43,9 @@ struct Found {
 }
 
 /// `GET …/{id}`.
-pub async fn show(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
+pub async fn show(can: Can<ReadCredentials>, app: web::Data<App>) -> Answer {
     let found = load(&app, &can).await?;
-    let did = url::form_urlencoded::parse(req.query_string().as_bytes())
-        .find(|(name, _)| name == "did")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default();
-    page(&draw(&can, &app, &found, &did))
+    page(&draw(&can, &app, &found))
 }
 
 async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
@@ -85,7 +81,7 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
         .await
 }
 
-fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Detail {
+fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found) -> Detail {
     let (row, now) = (&found.row, app.means.now());
     let kind = app.catalog.method(&row.integration, &row.method);
     let href = format!("{}/{}", can.list(), row.id);
@@ -96,8 +92,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         good_at: row.good_at,
         expires_at: row.expires_at,
     };
-    let mut shell = shell::inside(app, can, &row.name, Nav::Credentials);
-    shell.toast = shell::toast(did);
+    let shell = shell::inside(app, can, &row.name, Nav::Credentials);
     let hint =
         (can.inspects() && !row.hint.is_empty()).then(|| Hint { code: row.code.clone(), text: row.hint.clone() });
     Detail {
@@ -106,7 +101,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found, did: &str) -> Deta
         name: row.name.clone(),
         handle: row.handle.clone(),
         description: if can.inspects() { row.description.clone() } else { String::new() },
-        tags: row.tags.0.clone(),
+        tags: if can.inspects() { row.tags.0.clone() } else { Vec::new() },
         badges: badges(row.environment, row.badge),
         environment: match row.environment {
             Environment::Production => "Production".into(),
@@ -227,9 +222,10 @@ fn values(found: &Found, method: Option<&Method>, now: At) -> Vec<ValueView> {
         let field = method.and_then(|m| m.field(name.split('.').next().unwrap_or(name)));
         field.map_or_else(|| name.to_owned(), |field| field.label.clone())
     };
+    let told = |name: &str, value: &str| readable(method.and_then(|m| m.field(name)), value);
     let plain = found.live.config.0.iter().map(|(name, value)| ValueView {
         label: label(name),
-        value: value.clone(),
+        value: told(name, value),
         secret: false,
         set: None,
     });

@@ -1,6 +1,7 @@
 //! A stored credential with its live values, as forms and checks need it.
 
 use crate::app::App;
+use crate::catalog::destination;
 use crate::catalog::form::{Stored, Values};
 use crate::catalog::schema::{Integration, Method};
 use crate::error::{Error, Result};
@@ -43,16 +44,30 @@ impl Kept {
         })
     }
 
-    /// Opens the secrets.
-    pub async fn open(&self, app: &App) -> Result<std::result::Result<BTreeMap<String, Secret>, Unreadable>> {
+    /// Opens the secrets, provided that the values beside them still lead where they were sealed for: the seal
+    /// is bound to the destination, and what is called is made of the values.
+    pub async fn open(
+        &self,
+        app: &App,
+        method: &Method,
+    ) -> Result<std::result::Result<BTreeMap<String, Secret>, Unreadable>> {
+        if !self.leads_where_it_was_sealed(method) {
+            let cause = "its values lead elsewhere than it was sealed for".to_owned();
+            return Ok(Err(Unreadable { label: app.means.keyring.label().to_owned(), cause }));
+        }
         let (means, row, version) = (app.means.clone(), self.row.clone(), self.version.clone());
         app.db.read(move |conn| Ok(version.open(conn, &means, row.seal_place()))).await
     }
 
     /// All values, for a check of what is stored.
-    pub async fn values(&self, app: &App) -> Result<std::result::Result<Values, Unreadable>> {
-        let opened = self.open(app).await?;
+    pub async fn values(&self, app: &App, method: &Method) -> Result<std::result::Result<Values, Unreadable>> {
+        let opened = self.open(app, method).await?;
         Ok(opened.map(|secret| Values { plain: self.version.config.0.clone(), secret }))
+    }
+
+    fn leads_where_it_was_sealed(&self, method: &Method) -> bool {
+        serde_json::from_str(&self.version.destination)
+            .is_ok_and(|sealed| destination::changed(method, &sealed, &self.version.config.0).is_empty())
     }
 }
 

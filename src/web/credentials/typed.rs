@@ -4,11 +4,13 @@ use crate::catalog::form::Mode;
 use crate::catalog::form::{Input, Remark, Remarks, Shown, fields};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
+use crate::check::report::Report;
 use crate::error::Result;
 use crate::model::credential::{Environment, checked_name};
 use crate::model::credential_change::Details;
 use crate::web::body::Fields;
 use crate::web::pages::form::{FormView, TextBox};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most tags of a credential.
 const MOST_TAGS: usize = 20;
@@ -36,7 +38,7 @@ pub struct Typed {
 }
 
 /// What is wrong with the boxes that every credential has.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct DetailRemarks {
     /// Of the name.
     pub name: Option<Remark>,
@@ -151,6 +153,49 @@ impl Draw<'_> {
             ask_password: None,
         }
     }
+}
+
+/// What a form is filled with when it is drawn again.
+#[derive(Default)]
+pub struct Filled<'a> {
+    /// What was typed; none for a form that is drawn for the first time.
+    pub typed: Option<&'a Typed>,
+    /// What is wrong with the boxes that every credential has.
+    pub wrong: DetailRemarks,
+    /// Typed values that may be shown.
+    pub shown: BTreeMap<String, String>,
+    /// Names of the secret boxes that held something.
+    pub secrets: Vec<String>,
+    /// What is wrong with the catalogue's fields.
+    pub errors: Remarks,
+    /// What to look at.
+    pub warnings: Remarks,
+    /// What the check came to.
+    pub report: Option<&'a Report>,
+}
+
+impl Filled<'_> {
+    /// The boxes as they were typed, or those of `untyped`.
+    pub fn boxes(&self, untyped: impl FnOnce() -> Boxes) -> Boxes {
+        self.typed.map_or_else(untyped, |typed| Boxes::typed(typed, self.wrong.clone()))
+    }
+
+    /// The catalogue's fields as they were typed.
+    pub fn shown(&self) -> Shown<'_> {
+        Shown {
+            typed: self.shown.clone(),
+            typed_secrets: self.secrets.clone(),
+            errors: Some(&self.errors),
+            warnings: Some(&self.warnings),
+        }
+    }
+}
+
+/// The names of secret boxes that hold something.
+pub fn typed_secrets(method: &Method, input: &Input) -> Vec<String> {
+    let filled: BTreeSet<&String> =
+        input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
+    filled.into_iter().filter(|name| method.field(name).is_some_and(|field| field.kind.is_secret())).cloned().collect()
 }
 
 /// The boxes that every credential has.

@@ -8,6 +8,8 @@ use crate::check::{self, Options, Trigger};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::credential::Credential;
+use crate::model::credential_change::{self, Kind};
+use crate::model::permission::{Allowed, Permission};
 use crate::model::status::{Saving, saving};
 use crate::model::workspace::Workspace;
 
@@ -31,6 +33,21 @@ pub async fn verify(
     Ok(report)
 }
 
+/// Writes down that a check kept a form from being saved.
+pub async fn write_down<P: Permission>(
+    app: &App,
+    allowed: &Allowed<P>,
+    id: &Id<Credential>,
+    integration: &Integration,
+    method: &Method,
+    report: &Report,
+) -> Result<()> {
+    let kind =
+        Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
+    let (means, allowed, id, report) = (app.means.clone(), allowed.clone(), id.clone(), report.clone());
+    app.db.write(move |tx| credential_change::refused(tx, &means, &allowed, &id, &kind, &report)).await
+}
+
 /// Whether a form with this report is saved, given that the person may have asked to skip verification.
 pub fn may_save(report: &Report, save_unverified: bool) -> bool {
     match saving(report.outcome) {
@@ -49,6 +66,8 @@ pub fn may_skip(report: &Report) -> bool {
 pub fn saved_as(report: &Report, verified: &'static str) -> &'static str {
     match report.outcome {
         Outcome::Ok | Outcome::Limited => verified,
+        Outcome::Untested if verified == "created" => "created-untested",
+        Outcome::Untested => verified,
         _ => "created-unverified",
     }
 }

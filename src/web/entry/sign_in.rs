@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::attempt::{self, Attempt, Verdict};
 use crate::model::audit;
@@ -20,10 +20,11 @@ use std::sync::atomic::Ordering;
 
 /// `GET /sign-in`.
 pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
-    let next = url::form_urlencoded::parse(req.query_string().as_bytes())
+    let wanted = url::form_urlencoded::parse(req.query_string().as_bytes())
         .find(|(name, _)| name == "next")
-        .map(|(_, value)| local(&value))
-        .unwrap_or_default();
+        .map(|(_, value)| value.into_owned())
+        .or_else(|| kept_next(&req));
+    let next = local(&wanted.unwrap_or_default());
     if SignedIn::of(&req).is_ok() {
         return see_other(if next.is_empty() { "/" } else { &next });
     }
@@ -48,7 +49,11 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
     match try_password(&app, &req, &email, fields.take("password")).await? {
         Tried::Right(user) => {
             super::begin_session(&req, &app, &user)?;
-            see_other(if next.is_empty() { "/" } else { &next })
+            let mut response = see_other(if next.is_empty() { "/" } else { &next })?;
+            if req.cookie(shell::NEXT_COOKIE).is_some() {
+                response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
+            }
+            Ok(response)
         }
         Tried::Wrong => refused(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -135,6 +140,12 @@ async fn try_password(app: &App, req: &HttpRequest, email: &str, password: Secre
             Ok(enabled.clone().map_or(Tried::Wrong, Tried::Right))
         })
         .await
+}
+
+/// The page that was wanted before signing in.
+fn kept_next(req: &HttpRequest) -> Option<String> {
+    let cookie = req.cookie(shell::NEXT_COOKIE)?;
+    Some(percent_encoding::percent_decode_str(cookie.value()).decode_utf8_lossy().into_owned())
 }
 
 /// A path of this console, or nothing: an address elsewhere is never followed.

@@ -43,6 +43,11 @@ impl FieldView {
         self.required && !self.stored && self.only_if.is_none()
     }
 
+    /// Whether it is called optional: not a secret that is kept, nor one that a filled field asks for.
+    pub fn optional(&self) -> bool {
+        !(self.required || self.stored || self.is_secret() && self.only_if.is_some())
+    }
+
     /// Whether there is a line of help below it.
     pub fn helped(&self) -> bool {
         self.help.is_some() || self.docs.is_some() || self.only_if.is_some() || self.locked

@@ -135,6 +135,16 @@ impl List {
         self.rows.iter().any(|r| r.used_by.is_some())
     }
 
+    /// What is announced when a search has changed the rows.
+    pub fn said(&self) -> String {
+        match (self.rows.len(), &self.next) {
+            (0, _) => "Nothing found".to_owned(),
+            (n, Some(_)) => format!("{n} credentials, more on the next page"),
+            (1, None) => "1 credential".to_owned(),
+            (n, None) => format!("{n} credentials"),
+        }
+    }
+
     /// How many columns the table has.
     pub fn columns(&self) -> usize {
         3 + if self.uses() { 2 } else { 0 } + usize::from(self.can_manage)

@@ -43,6 +43,15 @@ impl fmt::Display for When {
     }
 }
 
+/// How long a step took: “<1 ms”, “107 ms”, “2.0 s”.
+pub fn took(ms: u32) -> String {
+    match ms {
+        0 => "<1 ms".to_owned(),
+        1..1000 => format!("{ms} ms"),
+        _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
 /// How long until `at`, rounded up to whole days: “in 9 days”, “today”; for expiry dates.
 pub fn until(at: At, now: At) -> String {
     let left = at.since(now);
@@ -98,7 +107,7 @@ fn date(at: At, now: At) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{When, until};
+    use super::{When, took, until};
     use crate::clock::At;
     use chrono::TimeDelta;
 
@@ -128,6 +137,11 @@ mod tests {
             let at = now().plus(-TimeDelta::days(days) + TimeDelta::minutes(days * 7));
             assert_eq!(When::new(at, now()).full, at.utc().format("%-d %B %Y, %H:%M UTC").to_string());
         }
+    }
+
+    #[test]
+    fn durations_are_told_in_milliseconds_or_seconds() {
+        assert_eq!([0, 1, 999, 1000, 12_345].map(took), ["<1 ms", "1 ms", "999 ms", "1.0 s", "12.3 s"]);
     }
 
     #[test]

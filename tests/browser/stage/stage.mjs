@@ -60,16 +60,17 @@ export function useStage({ name, prepare }) {
     return visitor;
   };
 
-  /** One step of the journey: a test that also fails on what the browsers saw meanwhile. */
+  /** One step of the journey: a test that also fails on what the browsers saw meanwhile, or when one before it did. */
   stage.step = (title, act) => it(title, { timeout: STEP_LIMIT_MS }, async () => {
+    assert.ok(!stage.failed, `not reached: “${stage.failed}” failed`);
     try {
       await act();
       for (const visitor of stage.visitors) visitor.check();
     } catch (error) {
+      stage.failed = title;
       const label = slug(`${name}-${title}`);
       await stage.visitors.at(-1)?.picture(`failed-${label}`).catch(() => {});
       appendFileSync(join(OUT, `failed-${label}.log`), `${error.stack}\n\n${stage.console?.output ?? ''}`);
-      for (const visitor of stage.visitors) visitor.problems.length = 0;
       throw error;
     }
   });

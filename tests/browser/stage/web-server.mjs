@@ -12,6 +12,8 @@ const json = (response, status, body, headers = {}) => {
 /** The ways it can answer, by name. */
 const ANSWERS = {
   good: (response) => json(response, 200, { ok: true, account: 'Loopback account' }),
+  // An account that is called like an attack.
+  hostile: (response) => json(response, 200, { ok: true, account: '<img src=x onerror=stung(60)>"{{7*7}}' }),
   refused: (response) => json(response, 401, { error: 'MARKER-BODY-401' }),
   forbidden: (response) => json(response, 403, { error: 'MARKER-BODY-403' }),
   limited: (response) => json(response, 429, { error: 'MARKER-BODY-429' }, { 'retry-after': '120' }),

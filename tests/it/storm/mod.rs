@@ -6,6 +6,7 @@
 //! ```text
 //! STORM_ROUNDS=500 cargo test --test it t146 -- --nocapture
 //! ```
+#![cfg(test)]
 
 mod ledger;
 
@@ -82,7 +83,7 @@ async fn turn(admin: &Browser, ledger: &Ledger, number: u64) -> Option<()> {
     ledger.tries(&id, Some(&renamed), None);
     done(admin.post(&format!("{list}/{id}/name"), &[("name", renamed.as_str())]).await.ok()?);
     ledger.acknowledge(&id);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         return Some(());
     }
     ledger.tries(&id, None, Some(true));

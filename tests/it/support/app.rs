@@ -5,6 +5,7 @@ use super::authority::{Authority, Health};
 use super::database::Database;
 use super::http_server::HttpServer;
 use super::person::{PASSWORD, Person};
+use super::smtp_server::{Mailbox, SmtpServer};
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use credenza::app::{App, Assets};
@@ -32,6 +33,7 @@ use credenza::model::{Means, membership};
 use credenza::secret::Secret;
 use credenza::server;
 use credenza::web::static_files;
+use rustls::ServerConfig;
 use std::net::TcpListener;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, mpsc};
@@ -48,6 +50,8 @@ pub struct TestApp {
     pub base: String,
     /// The service on loopback; encrypted, with an authority that the console trusts.
     pub service: HttpServer,
+    /// The mail server on loopback, where one was asked for.
+    pub mail: Option<SmtpServer>,
     /// Its database.
     pub database: Database,
     /// Its data directory.
@@ -63,6 +67,7 @@ pub struct Builder {
     vars: Vec<(String, String)>,
     people: bool,
     routes: fn(&mut web::ServiceConfig),
+    mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
 }
 
 impl Builder {
@@ -84,6 +89,12 @@ impl Builder {
         self
     }
 
+    /// Leads connections on port 465 to a mail server with the same authority.
+    pub fn mail(mut self, mailbox: impl FnOnce(Arc<ServerConfig>) -> Mailbox + 'static) -> Self {
+        self.mail = Some(Box::new(mailbox));
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let dir = tempfile::tempdir().expect("a directory");
@@ -95,10 +106,18 @@ impl Builder {
         let base = format!("http://{own}");
         let config = config(&dir, &database, self.vars, own);
         let allow = Allow::parse(&config.egress_allow.join(",")).expect("allowed places");
-        let dialer = Dialer::leading_to(Lead::to(service.addr), &authority.root()).expect("a dialer");
+        let mut lead = Lead::to(service.addr);
+        let mut mail = None;
+        if let Some(mailbox) = self.mail {
+            let server = SmtpServer::start(mailbox(authority.server(Health::Good))).await;
+            lead = lead.port(465, server.addr);
+            mail = Some(server);
+        }
+        let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
         let state = state(config, &database, egress).await;
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
+        made.mail = mail;
         if self.people {
             made.settle().await;
         }
@@ -127,7 +146,7 @@ impl TestApp {
 
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
-        Builder { vars: Vec::new(), people: true, routes: |_| {} }
+        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None }
     }
 
     fn run(
@@ -150,7 +169,17 @@ impl TestApp {
             });
         });
         let handle = receive.recv().expect("a server");
-        Self { state, base, service, database, dir, setup_token: Some(setup_token), handle, thread: Some(thread) }
+        Self {
+            state,
+            base,
+            service,
+            mail: None,
+            database,
+            dir,
+            setup_token: Some(setup_token),
+            handle,
+            thread: Some(thread),
+        }
     }
 
     /// Makes the two workspaces and everybody.

@@ -49,10 +49,19 @@ pub fn lines(conn: &mut AnyConnection, sql: &str) -> Vec<String> {
 }
 
 impl TestApp {
-    /// Every row but the audit's and the sessions', which requests may add to.
+    /// Every row but those that any request may add to or change: the audit's, the sessions' and the limiter's.
     pub fn kept(&self) -> Dump {
         let mut dump = dump(&mut self.database.connect());
-        dump.retain(|table, _| !matches!(table.as_str(), "audit_heads" | "audit_events" | "sessions"));
+        dump.retain(|table, _| !table.starts_with("audit_") && table != "sessions" && table != "sign_in_attempts");
         dump
+    }
+
+    /// Fails, and says where, unless [`TestApp::kept`] is still the same.
+    #[track_caller]
+    pub fn assert_kept(&self, before: &Dump) {
+        let after = self.kept();
+        for (table, rows) in before {
+            assert_eq!(rows, &after[table], "{table} changed");
+        }
     }
 }

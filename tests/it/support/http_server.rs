@@ -68,6 +68,8 @@ pub enum Answer {
     Silence,
     /// The connection is cut.
     Cut,
+    /// Another answer, but later.
+    Late(Duration, Box<Answer>),
 }
 
 impl Answer {
@@ -163,7 +165,13 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, name: Option<Str
         request.server_name.clone_from(&name);
         state.requests.lock().expect("requests").push(request);
         let next = state.script.lock().expect("script").pop_front();
-        match next.unwrap_or_else(|| Answer::html(500, "nothing is prepared for this request")) {
+        let mut next = next.unwrap_or_else(|| Answer::html(500, "nothing is prepared for this request"));
+        while let Answer::Late(pause, then) = next {
+            tokio::time::sleep(pause).await;
+            next = *then;
+        }
+        match next {
+            Answer::Late(..) => unreachable!("waited for above"),
             Answer::Reply(status, headers, body) => write_answer(&mut stream, status, &headers, &body).await?,
             Answer::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
             Answer::Cut => return None,

@@ -1,7 +1,9 @@
 //! What several tests share: the whole program in this process with its people, and servers that answer as
 //! they are told.
+#![cfg(test)]
 
 pub mod app;
+pub mod audit;
 pub mod authority;
 pub mod database;
 pub mod dump;

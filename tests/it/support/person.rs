@@ -75,23 +75,24 @@ impl Person {
     }
 
     /// A request that is still to be sent with [`sent`].
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
         self.http.request(method, format!("{}{path}", self.base))
     }
 
     /// Asks for a page.
     pub async fn get(&self, path: &str) -> Reply {
-        sent(self.request(Method::GET, path)).await
+        sent(self.request("GET", path)).await
     }
 
     /// Sends a form.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Reply {
-        sent(self.request(Method::POST, path).form(form)).await
+        sent(self.request("POST", path).form(form)).await
     }
 
     /// Sends a form as htmx does.
     pub async fn post_htmx(&self, path: &str, form: &[(&str, &str)]) -> Reply {
-        sent(self.request(Method::POST, path).header("HX-Request", "true").form(form)).await
+        sent(self.request("POST", path).header("HX-Request", "true").form(form)).await
     }
 
     /// Signs in with everybody's password.

@@ -129,6 +129,17 @@ impl Serving {
         rustix::process::kill_process(pid, signal).expect("a living process");
     }
 
+    /// Stops a program that a tracer started, and waits for both.
+    pub fn stop_traced(&mut self) {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let traced = std::fs::read_to_string(children).expect("the tracer's children");
+        let traced =
+            traced.split_whitespace().next().and_then(|pid| pid.parse().ok()).and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(traced.expect("a traced program"), rustix::process::Signal::TERM)
+            .expect("a living process");
+        self.wait(Duration::from_secs(60));
+    }
+
     /// Waits for the end; fails after `limit`.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let began = Instant::now();

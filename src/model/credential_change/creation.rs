@@ -1,0 +1,132 @@
+//! A new credential.
+
+use super::checked::Checked;
+use super::{Content, Details, Kind, Saved, index};
+use crate::clock::At;
+use crate::db::schema::credentials;
+use crate::db::types::Json;
+use crate::db::{Conn, Tx};
+use crate::error::{Error, Result};
+use crate::fold;
+use crate::id::Id;
+use crate::model::check_record::{self, Cause};
+use crate::model::credential::{Credential, name_holder};
+use crate::model::permission::{Allowed, CreateCredential};
+use crate::model::status::Status;
+use crate::model::workspace::Workspace;
+use crate::model::{Means, audit, count, fingerprint, version};
+use crate::report::Report;
+use diesel::prelude::*;
+use std::collections::BTreeSet;
+
+/// A credential to be stored for the first time.
+#[derive(Debug)]
+pub struct NewCredential {
+    /// Its id, made beforehand so that checks can be counted for it.
+    pub id: Id<Credential>,
+    /// What it is of.
+    pub kind: Kind,
+    /// What people write about it.
+    pub details: Details,
+    /// Its values.
+    pub content: Content,
+    /// What their check came to.
+    pub report: Report,
+}
+
+/// Stores a new credential with what its check came to.
+pub fn create(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<CreateCredential>,
+    new: &NewCredential,
+) -> Result<Saved> {
+    let NewCredential { id, kind, details, content, report } = new;
+    let now = means.now();
+    allowed.begin(tx, now)?;
+    let workspace = allowed.workspace();
+    if let Some(holder) = name_holder(tx.conn(), workspace, &details.name, None)? {
+        return Ok(Saved::NameTaken(holder));
+    }
+    let handle = free_handle(tx.conn(), workspace, &details.name, &kind.integration)?;
+    let state = Checked::saved(report, now)?;
+    diesel::insert_into(credentials::table)
+        .values((
+            (
+                credentials::workspace_id.eq(workspace),
+                credentials::id.eq(id),
+                credentials::handle.eq(&handle),
+                credentials::name.eq(&details.name),
+                credentials::name_key.eq(fold::fold(&details.name)),
+                credentials::integration.eq(&kind.integration),
+                credentials::method.eq(&kind.method),
+                credentials::environment.eq(details.environment),
+                credentials::description.eq(&details.description),
+                credentials::tags.eq(Json(details.tags.clone())),
+                credentials::place.eq(&content.place),
+                credentials::badge.eq(content.badge),
+            ),
+            (
+                credentials::status.eq(state.status),
+                credentials::outcome.eq(&state.outcome),
+                credentials::code.eq(&state.code),
+                credentials::hint.eq(&state.hint),
+                credentials::identity.eq(state.identity.clone().unwrap_or_default()),
+                credentials::checked_at.eq(Some(now)),
+                credentials::good_at.eq(state.good_at),
+            ),
+            (
+                credentials::live_version.eq(1),
+                credentials::revision.eq(1),
+                credentials::deleted_by.eq(""),
+                credentials::created_at.eq(now),
+                credentials::created_by.eq(&allowed.actor().id),
+                credentials::last_used_at.eq(never()),
+            ),
+        ))
+        .execute(tx.conn())?;
+    let row = Credential::get(tx.conn(), workspace, id)?;
+    let blob =
+        version::put_live(tx, means, row.seal_place(), 1, &content.values, &content.destination, &allowed.actor().id)?;
+    index(tx, workspace, id, &kind.service)?;
+    fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
+    count::shift(tx, workspace, None, Some(state.status))?;
+    check_record::insert(tx, workspace, id, Cause::Save, report, now)?;
+    let entry = audit::Entry::allow("credential.created", audit::Target::credential(id.as_str()))
+        .code(&state.outcome)
+        .detail("name", details.name.as_str())
+        .detail("integration", kind.integration.as_str())
+        .detail("method", kind.method.as_str())
+        .detail("version", 1)
+        .detail("blob", blob)
+        .detail("unverified", state.status == Status::Unverified);
+    audit::record_allowed(tx, means, allowed, entry)?;
+    Ok(Saved::Done)
+}
+
+fn free_handle(conn: &mut Conn, workspace: &Id<Workspace>, name: &str, integration: &str) -> Result<String> {
+    let base = match fold::handle(name) {
+        folded if folded.is_empty() => integration.to_owned(),
+        folded => folded,
+    };
+    let taken: BTreeSet<String> = credentials::table
+        .filter(credentials::workspace_id.eq(workspace))
+        .filter(
+            credentials::handle
+                .eq(&base)
+                .or(credentials::handle.like(format!("{}-%", base.replace('_', "\\_"))).escape('\\')),
+        )
+        .select(credentials::handle)
+        .load(conn)?
+        .into_iter()
+        .collect();
+    std::iter::once(base.clone())
+        .chain((2_u64..).map(|n| format!("{base}-{n}")))
+        .find(|handle| !taken.contains(handle))
+        .ok_or_else(|| Error::internal("no free handle"))
+}
+
+/// The instant that stands for “never used”.
+fn never() -> At {
+    At::from_micros(0).unwrap_or_else(|| At::new(chrono::DateTime::UNIX_EPOCH))
+}

@@ -1,0 +1,84 @@
+//! Deleting for a while, bringing back, removing for good.
+
+use super::{Saved, index, one};
+use crate::clock::At;
+use crate::db::Tx;
+use crate::db::schema::credentials;
+use crate::error::Result;
+use crate::fold;
+use crate::id::Id;
+use crate::model::credential::{Credential, name_holder};
+use crate::model::permission::{Allowed, DeleteCredential, RestoreCredential};
+use crate::model::{Means, audit, count};
+use diesel::prelude::*;
+
+/// Moves a credential to “Recently deleted”.
+pub fn delete(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<DeleteCredential>,
+    id: &Id<Credential>,
+    revision: Option<i64>,
+) -> Result<Saved> {
+    let now = means.now();
+    allowed.begin(tx, now)?;
+    let workspace = allowed.workspace();
+    let before = Credential::get(tx.conn(), workspace, id)?;
+    if revision.is_some_and(|revision| revision != before.revision) {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
+    diesel::update(one(workspace, id))
+        .set((
+            credentials::deleted_at.eq(Some(now)),
+            credentials::deleted_by.eq(&allowed.actor().id),
+            credentials::revision.eq(credentials::revision + 1),
+        ))
+        .execute(tx.conn())?;
+    count::shift(tx, workspace, Some(before.status), None)?;
+    let entry =
+        audit::Entry::allow("credential.deleted", audit::Target::credential(id.as_str())).detail("name", before.name);
+    audit::record_allowed(tx, means, allowed, entry)?;
+    Ok(Saved::Done)
+}
+
+/// Brings a deleted credential back, under another name if one is given.
+pub fn restore(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<RestoreCredential>,
+    id: &Id<Credential>,
+    service: &str,
+    name: Option<&str>,
+) -> Result<Saved> {
+    allowed.begin(tx, means.now())?;
+    let workspace = allowed.workspace();
+    let before = Credential::get_deleted(tx.conn(), workspace, id)?;
+    let name = name.unwrap_or(&before.name);
+    if let Some(holder) = name_holder(tx.conn(), workspace, name, Some(id))? {
+        return Ok(Saved::NameTaken(holder));
+    }
+    diesel::update(one(workspace, id))
+        .set((
+            credentials::deleted_at.eq(None::<At>),
+            credentials::deleted_by.eq(""),
+            credentials::name.eq(name),
+            credentials::name_key.eq(fold::fold(name)),
+            credentials::revision.eq(credentials::revision + 1),
+        ))
+        .execute(tx.conn())?;
+    index(tx, workspace, id, service)?;
+    count::shift(tx, workspace, None, Some(before.status))?;
+    let entry = audit::Entry::allow("credential.restored", audit::Target::credential(id.as_str())).detail("name", name);
+    audit::record_allowed(tx, means, allowed, entry)?;
+    Ok(Saved::Done)
+}
+
+/// Removes a deleted credential for good, its versions and checks with it.
+pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<DeleteCredential>, id: &Id<Credential>) -> Result<()> {
+    allowed.begin(tx, means.now())?;
+    let before = Credential::get_deleted(tx.conn(), allowed.workspace(), id)?;
+    diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
+    let entry =
+        audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str())).detail("name", before.name);
+    audit::record_allowed(tx, means, allowed, entry)
+}

@@ -1,0 +1,91 @@
+//! The audit chain: whoever has the database alone cannot change it unseen, and no act goes without its line.
+#![cfg(test)]
+
+mod lines;
+mod many;
+mod tamper;
+
+use crate::support::app::{ACME, ROOT_KEY, TestApp};
+use crate::support::person::Person;
+use credenza::db::Conn;
+use credenza::model::audit_verify::{self, Verdict};
+use diesel::Connection;
+use diesel::result::Error as Diesel;
+use std::process::{Command, Stdio};
+
+/// A console with some history; the chain of [`ACME`] and the ids of two credentials.
+struct Scene {
+    app: TestApp,
+    admin: Person,
+    chain: String,
+    shop: String,
+}
+
+impl Scene {
+    /// The shop's credential is made, renamed and edited; another is made, deleted and restored.
+    async fn play() -> Self {
+        let app = TestApp::start().await;
+        let admin = app.admin().await;
+        let list = "/w/acme/credentials";
+        let shop = app.website(&admin, "Shop", "the first signing secret").await;
+        let form = app.website(&admin, "Form", "a secret of the other one").await;
+        let act = async |path: String, fields: &[(&str, &str)]| admin.post(&path, fields).await.expect(303);
+        act(format!("{list}/{shop}/name"), &[("name", "Shop events")]).await;
+        act(format!("{list}/{shop}/rotation"), &[("f.signing_secret", "the second signing secret")]).await;
+        act(format!("{list}/{form}/deletion"), &[]).await;
+        act(format!("{list}/{form}/restoration"), &[]).await;
+        let chain = app.workspace(ACME).await.to_string();
+        Self { app, admin, chain, shop }
+    }
+
+    /// What verifying says after `sql`, which is undone.
+    fn after(&self, sql: &str) -> Option<Verdict> {
+        self.after_all(|conn| execute(conn, sql))
+    }
+
+    /// The same for a longer act; `None` if the database itself refuses it.
+    fn after_all(&self, act: impl FnOnce(&mut Conn) -> bool) -> Option<Verdict> {
+        let mut conn = self.app.database.connect();
+        let mut verdict = None;
+        let undone = conn.transaction::<(), Diesel, _>(|conn| {
+            if act(conn) {
+                verdict = Some(self.verdict(conn));
+            }
+            Err(Diesel::RollbackTransaction)
+        });
+        assert_eq!(undone, Err(Diesel::RollbackTransaction));
+        verdict
+    }
+
+    fn verdict(&self, conn: &mut Conn) -> Verdict {
+        audit_verify::chain(conn, &self.app.means.keyring, &self.chain).expect("a verdict")
+    }
+
+    /// `credenza audit verify` on this database: the exit code and what it printed.
+    fn command(&self) -> (Option<i32>, String) {
+        let done = Command::new(env!("CARGO_BIN_EXE_credenza"))
+            .args(["audit", "verify"])
+            .env_clear()
+            .env("CREDENZA_DATA_DIR", self.app.dir.path())
+            .env("DATABASE_URL", &self.app.database.url)
+            .env("CREDENZA_ROOT_KEY", ROOT_KEY)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program");
+        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+}
+
+/// Runs SQL past the program; `false` if the database refuses it.
+fn execute(conn: &mut Conn, sql: &str) -> bool {
+    use diesel::connection::SimpleConnection;
+    conn.batch_execute(sql).is_ok()
+}
+
+/// The first bad number.
+fn broken_at(verdict: Option<Verdict>) -> i64 {
+    match verdict {
+        Some(Verdict::Broken(fault)) => fault.seq,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! Changing at the same time, and what a form keeps.
+
+use crate::support::app::TestApp;
+use crate::support::person::Person;
+
+async fn edit(person: &Person, id: &str, revision: &str, name: &str, url: &str) -> crate::support::person::Reply {
+    let form = [("revision", revision), ("name", name), ("f.url", url), ("f.signing_secret", "")];
+    person.post(&format!("/w/acme/credentials/{id}"), &form).await
+}
+
+#[tokio::test]
+async fn t138_of_two_editors_the_second_sees_what_differs() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.admin().await, app.admin().await);
+    let id = app.website(&one, "Shop events", "a signing secret of a shop").await;
+    let url = "https://www.example.com/hook";
+    edit(&one, &id, "1", "Shop orders", url).await.expect(303);
+    let second = edit(&two, &id, "1", "Shop returns", url).await.expect(409);
+    assert_eq!(second.attributes("#banner", "data-code"), ["stale_revision"]);
+    assert_eq!(second.texts("table.diff td"), ["Shop orders", "Shop returns"]);
+    assert!(!second.body.contains("a signing secret of a shop"));
+    assert_eq!(app.row(&id).await.name, "Shop orders");
+    edit(&two, &id, "2", "Shop returns", url).await.expect(303);
+    assert_eq!(app.row(&id).await.name, "Shop returns");
+}
+
+#[tokio::test]
+async fn t138_parallel_edits_of_one_revision_are_one_edit() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let names: Vec<String> = (0..8).map(|n| format!("Shop {n}")).collect();
+    let edits = names.iter().map(|name| edit(&admin, &id, "1", name, "https://www.example.com/hook"));
+    let replies = futures_util::future::join_all(edits).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 303).count(), 1);
+    assert_eq!(replies.iter().filter(|reply| reply.status == 409).count(), 7);
+    let edited = app.events("acme").await.into_iter().filter(|e| e.action == "credential.edited").count();
+    assert_eq!((app.row(&id).await.revision, edited), (2, 1));
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t144_parallel_creations_through_the_pages() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let names: Vec<String> = (0..24).map(|n| format!("Shop {n}")).collect();
+    let made = names.iter().map(|name| app.website(&admin, name, "a signing secret of a shop"));
+    let ids = futures_util::future::join_all(made).await;
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 24);
+    let list = admin.get("/w/acme/credentials?status=unverified").await.expect(200);
+    assert!(list.body.contains("24"), "the count is right");
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t070_the_edit_form_shows_no_secret_and_blank_keeps_it() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let page = admin.get(&format!("/w/acme/credentials/{id}/edit")).await.expect(200);
+    let secrets = "input[data-secret], textarea[data-secret]";
+    assert!(!page.attributes(secrets, "name").is_empty());
+    assert!(page.attributes(secrets, "value").is_empty());
+    assert!(page.attributes(secrets, "autocomplete").iter().all(|a| a == "off"));
+    assert!(!page.body.contains("a signing secret of a shop"));
+    let before = app.kept();
+    edit(&admin, &id, "1", "Shop orders", "https://www.example.com/hook").await.expect(303);
+    assert_eq!(app.kept()["credential_versions"], before["credential_versions"]);
+}

@@ -1,0 +1,9 @@
+//! The pages of credentials.
+
+#![cfg(test)]
+
+mod editing;
+mod isolation;
+mod seals;
+mod statuses;
+mod texts;

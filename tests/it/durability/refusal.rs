@@ -1,0 +1,206 @@
+//! T148 and T149: a disk without room. Writes are refused with 503 and not done, pages are still read, and
+//! with room again everything goes on without a restart.
+
+use crate::support::app::TestApp;
+use crate::support::database::is_postgres;
+use crate::support::program::{Browser, Home, Serving, webhook};
+use diesel::connection::SimpleConnection;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::path::Path;
+use std::process::Command;
+
+/// A small disk of memory that is gone when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where mounting is not permitted.
+    fn mount() -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "none"]).arg(dir.path()).output();
+        done.is_ok_and(|done| done.status.success()).then(|| Self(dir))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all the room there is left but for `left` bytes.
+    fn fill(&self, left: u64) {
+        let free = rustix::fs::statvfs(self.path()).map(|found| found.f_bavail * found.f_frsize).expect("a disk");
+        std::fs::write(self.ballast(), vec![0_u8; usize::try_from(free.saturating_sub(left)).expect("a size")])
+            .expect("room");
+    }
+
+    fn ballast(&self) -> std::path::PathBuf {
+        self.path().join("ballast")
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.ballast()).expect("a file");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.0.path()).output());
+    }
+}
+
+/// Creates until it is refused with 503 (the log has room left over from before); nothing else may be answered.
+async fn until_refused(admin: &Browser, what: &str) -> Vec<String> {
+    let mut made = Vec::new();
+    for number in 0..2000 {
+        let name = format!("{what} {number}");
+        let secret = format!("a long secret {}", "x".repeat(3000));
+        let answer = admin.post("/w/acme/credentials", &webhook(&name, &secret)).await.expect("an answer");
+        match answer.status {
+            303 => made.push(answer.location.split('?').next().unwrap_or_default().to_owned()),
+            503 => {
+                assert_eq!(answer.retry_after, "5");
+                assert!(!answer.body.contains("xxxxxxxx"), "the secret came back");
+                return made;
+            }
+            other => panic!("{other}: {}", answer.body),
+        }
+    }
+    panic!("the disk never filled");
+}
+
+/// While there is no room: writes are refused, one and all, and pages are read.
+async fn refuses(admin: &Browser, list: &[String]) {
+    for _ in 0..3 {
+        let answer = admin.post("/w/acme/credentials", &webhook("never", &"y".repeat(3000))).await.expect("an answer");
+        assert_eq!(answer.status, 503, "{}", answer.body);
+    }
+    for path in ["/w/acme/credentials", "/account", "/w/acme/credentials/new", "/health/live"]
+        .into_iter()
+        .chain(list.first().map(String::as_str))
+    {
+        let answer = admin.get(path).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+    let signing_in =
+        admin.post("/sign-in", &[("email", "nobody@example.com"), ("password", "wrong")]).await.expect("an answer");
+    assert!(matches!(signing_in.status, 422 | 503), "{}: {}", signing_in.status, signing_in.body);
+}
+
+/// With room again: no restart is needed, all that was acknowledged is there and nothing of the refused.
+async fn recovers(admin: &Browser, made: &[String], home: &Home, serving: Serving) {
+    let mut again = admin
+        .post("/w/acme/credentials", &webhook("room again", "a signing secret with room"))
+        .await
+        .expect("an answer");
+    if again.status == 503 {
+        again = admin
+            .post("/w/acme/credentials", &webhook("room again", "a signing secret with room"))
+            .await
+            .expect("an answer");
+    }
+    assert_eq!(again.status, 303, "{}", again.body);
+    for path in made {
+        assert_eq!(admin.get(path).await.expect("an answer").status, 200, "{path} was acknowledged");
+    }
+    let list = admin.get("/w/acme/credentials?q=never").await.expect("an answer");
+    assert!(!list.body.contains(">never<"), "a refused write was done");
+    drop(serving);
+    let verified = home.run(&["audit", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t148_a_full_disk_refuses_and_recovers() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("no disk of our own: mounting is not permitted here; the limit on file sizes bears witness");
+        return t148_a_file_that_may_not_grow().await;
+    };
+    let home = Home::set_up_in(disk.path());
+    let serving = home.serve();
+    let admin = Browser::sign_in(&serving.base).await;
+    let mut made = Vec::new();
+    // Once with hardly any room from the start, and once in the middle of a group of pages.
+    for (turn, left) in [0, 200_000].into_iter().enumerate() {
+        disk.fill(left);
+        made.extend(until_refused(&admin, &format!("turn {turn}")).await);
+        refuses(&admin, &made).await;
+        disk.empty();
+        let again =
+            admin.post("/w/acme/credentials", &webhook(&format!("between {turn}"), "a signing secret between")).await;
+        assert!(matches!(again.expect("an answer").status, 303 | 503));
+    }
+    recovers(&admin, &made, &home, serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t148_a_file_that_may_not_grow_refuses_and_recovers() {
+    t148_a_file_that_may_not_grow().await;
+}
+
+/// The system refuses to make a file larger: an input/output error instead of a full disk.
+async fn t148_a_file_that_may_not_grow() {
+    let home = Home::set_up();
+    // The signal of that limit would end the program; it is told to ignore it, so that the call fails.
+    let serving = Serving::start(home.command_under("env", &["--ignore-signal=XFSZ"]));
+    let admin = Browser::sign_in(&serving.base).await;
+    let pid = Pid::from_raw(i32::try_from(serving.pid()).expect("an id"));
+    let limit = |most: Option<u64>| {
+        prlimit(pid, Resource::Fsize, Rlimit { current: most, maximum: None }).expect("a limit");
+    };
+    let wal = home.data().join("credenza.db-wal").metadata().map_or(0, |found| found.len());
+    limit(Some(wal + 100_000));
+    let made = until_refused(&admin, "limited").await;
+    refuses(&admin, &made).await;
+    limit(None);
+    recovers(&admin, &made, &home, serving).await;
+}
+
+#[tokio::test]
+async fn t149_a_database_that_only_reads_answers_503_to_writes() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Kept", "a signing secret to read").await;
+    let mut conn = app.database.connect();
+    // What a server says on a standby, and a file system that was made read-only.
+    let (forbid, allow) = if is_postgres() {
+        (
+            "CREATE FUNCTION standby() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+               RAISE EXCEPTION 'cannot execute UPDATE in a read-only transaction' USING ERRCODE = '25006'; END $$; \
+             CREATE TRIGGER standby BEFORE UPDATE ON credentials FOR EACH ROW EXECUTE FUNCTION standby()",
+            "DROP TRIGGER standby ON credentials",
+        )
+    } else {
+        (
+            "CREATE TRIGGER standby BEFORE UPDATE ON credentials BEGIN \
+               SELECT RAISE(ABORT, 'attempt to write a readonly database'); END",
+            "DROP TRIGGER standby",
+        )
+    };
+    conn.batch_execute(forbid).expect("a trigger");
+    let kept = app.kept();
+    for (path, form) in [("name", vec![("name", "Other")]), ("deletion", vec![]), ("checks", vec![])] {
+        let refused = admin.post(&format!("/w/acme/credentials/{id}/{path}"), &form).await.expect(503);
+        assert_eq!(refused.header("retry-after"), Some("5"));
+        assert!(!refused.body.contains("read-only") && !refused.body.contains("readonly"), "the cause is for the log");
+    }
+    assert_eq!(app.kept(), kept);
+    admin.get(&format!("/w/acme/credentials/{id}")).await.expect(200);
+    conn.batch_execute(allow).expect("gone");
+    admin.post(&format!("/w/acme/credentials/{id}/name"), &[("name", "Other")]).await.expect(303);
+}
+
+#[tokio::test]
+async fn t157_without_sessions_to_read_nobody_is_signed_out() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut conn = app.database.connect();
+    conn.batch_execute("ALTER TABLE sessions RENAME TO lost").expect("gone");
+    for path in ["/", "/w/acme/credentials", "/account", "/sign-in"] {
+        let refused = admin.get(path).await.expect(503);
+        assert_eq!(refused.header("set-cookie"), None, "{path}");
+        assert_eq!(refused.header("retry-after"), Some("5"), "{path}");
+    }
+    let form = [("email", "admin@acme.example"), ("password", crate::support::person::PASSWORD)];
+    let refused = app.anon().post("/sign-in", &form).await.expect(503);
+    assert_eq!(refused.header("set-cookie"), None);
+    conn.batch_execute("ALTER TABLE lost RENAME TO sessions").expect("back");
+    admin.get("/w/acme/credentials").await.expect(200);
+}

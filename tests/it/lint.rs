@@ -1,0 +1,92 @@
+//! Habits that no compiler holds us to.
+
+#![cfg(test)]
+
+use crate::layers::{code, files, folder};
+use regex::Regex;
+use std::fs;
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a pattern")
+}
+
+/// What in a template runs, or lets text through as markup.
+const FORBIDDEN: [&str; 8] = [
+    r"\|\s*safe\b",
+    r#"escape\s*=\s*"none""#,
+    r"<script(?:[^>]*)>\s*[^<\s]",
+    r"<style\b",
+    r"\sstyle\s*=",
+    r#"\son[a-z]+\s*=\s*["']"#,
+    r"hx-on|data-hx-on",
+    r"javascript:|\bjs:",
+];
+
+#[test]
+fn t060_templates_neither_run_nor_trust_anything() {
+    let templates = files(&folder("templates"), "html");
+    assert!(templates.len() > 20);
+    for path in templates {
+        let text = fs::read_to_string(&path).expect("a template");
+        for forbidden in FORBIDDEN {
+            let found = pattern(forbidden).find(&text).map(|found| found.as_str().to_owned());
+            assert_eq!(found, None, "{}", path.display());
+        }
+        let script = pattern(r"<script([^>]*)>");
+        assert!(script.captures_iter(&text).all(|c| c[1].contains("src=")), "{}", path.display());
+        // A value stands between double quotes: unquoted, a space in it would begin another attribute.
+        let unquoted = pattern(r"<[a-z][^<>{}]*\s[a-z-]+=\{\{").find(&text).map(|found| found.as_str().to_owned());
+        assert_eq!(unquoted, None, "{}", path.display());
+    }
+    let settings = fs::read_to_string(folder("askama.toml")).expect("askama.toml");
+    assert!(!settings.contains("escaper"), "only the usual escaping");
+    for path in files(&folder("src"), "rs") {
+        let text = fs::read_to_string(&path).expect("a source");
+        assert!(!text.contains("escape = \"none\"") && !text.contains("|safe"), "{}", path.display());
+    }
+}
+
+#[test]
+fn t060_the_patterns_see_what_they_forbid() {
+    for bad in [
+        "{{ name | safe }}",
+        "{{ name|safe }}",
+        "<script>alert(1)</script>",
+        "<style>p{}</style>",
+        "<p style=\"x\">",
+        "<a onclick=\"x()\">",
+        "<a hx-on:click=\"x()\">",
+        "<a href=\"javascript:x\">",
+        "hx-vals='js:{}'",
+    ] {
+        assert!(FORBIDDEN.iter().any(|forbidden| pattern(forbidden).is_match(bad)), "{bad}");
+    }
+}
+
+#[test]
+fn t048_sql_is_written_in_the_room_of_the_database_only() {
+    let words = pattern(r#"(?s)format!\(\s*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA|WHERE)\b"#);
+    let raw = pattern(r"\bsql_query\b|\bbatch_execute\b|dsl::sql\b|\bsql::<");
+    assert!(words.is_match("format!(\"SELECT * FROM {table}\")") && raw.is_match("diesel::sql_query(x)"));
+    for path in files(&folder("src"), "rs") {
+        let Some(code) = code(&path) else { continue };
+        if path.starts_with(folder("src/db")) {
+            continue;
+        }
+        assert!(!words.is_match(&code), "{} builds SQL", path.display());
+        assert!(!raw.is_match(&code), "{} runs raw SQL", path.display());
+    }
+}
+
+#[test]
+fn t123_secrets_are_not_compared_with_equals() {
+    // A word such as “1” in a form is no secret.
+    let left = pattern(r#"\.expose\(\)\s*(==|!=)\s*[^"\s]"#);
+    let right = pattern(r"(==|!=)\s*[\w.&()]*\.expose\(\)");
+    assert!(left.is_match("a.expose() == b") && right.is_match("b != self.a.expose()"));
+    assert!(!left.is_match("a.expose() == \"1\""));
+    for path in files(&folder("src"), "rs") {
+        let Some(code) = code(&path) else { continue };
+        assert!(!left.is_match(&code) && !right.is_match(&code), "{} compares a secret", path.display());
+    }
+}

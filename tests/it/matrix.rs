@@ -1,0 +1,352 @@
+//! Every row of the route table for every sort of person, with every method, plain and through htmx.
+
+#![cfg(test)]
+
+use crate::support::app::{TestApp, UMBRELLA, email};
+use crate::support::person::{Person, Reply, sent};
+use credenza::db::schema::memberships;
+use credenza::id::Id;
+use credenza::model::audit::Outcome;
+use credenza::model::credential::Credential;
+use credenza::model::permission::Role;
+use credenza::web::routes::{Access, Route, table};
+use diesel::prelude::*;
+use std::collections::BTreeSet;
+
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+/// Whoever has no business in the workspace, though signed in.
+async fn strangers(app: &TestApp) -> Vec<(&'static str, Person)> {
+    let removed = app.person(&email("member", UMBRELLA)).await;
+    let expired = app.person(&email("support", UMBRELLA)).await;
+    let (acme, left, late) = (
+        app.workspace("acme").await,
+        app.user(&email("member", UMBRELLA)).await,
+        app.user(&email("support", UMBRELLA)).await,
+    );
+    let now = app.means.now();
+    app.write(move |tx| {
+        for (user, expires) in [(&left, None), (&late, Some(now.plus(chrono::TimeDelta::minutes(-1))))] {
+            diesel::insert_into(memberships::table)
+                .values((
+                    memberships::workspace_id.eq(&acme),
+                    memberships::user_id.eq(user),
+                    memberships::role.eq(if expires.is_some() { Role::Support } else { Role::Admin }),
+                    memberships::reason.eq(""),
+                    memberships::expires_at.eq(expires),
+                    memberships::created_at.eq(now),
+                ))
+                .execute(tx.conn())?;
+        }
+        Ok(())
+    })
+    .await;
+    removed.get("/w/acme/credentials/new").await.expect(200);
+    let (acme, left) = (app.workspace("acme").await, app.user(&email("member", UMBRELLA)).await);
+    app.write(move |tx| {
+        let mine = memberships::workspace_id.eq(&acme).and(memberships::user_id.eq(&left));
+        Ok(diesel::delete(memberships::table.filter(mine)).execute(tx.conn())?)
+    })
+    .await;
+    vec![
+        ("pending", app.pending().await),
+        ("foreign admin", app.foreign_admin().await),
+        ("removed", removed),
+        ("expired support", expired),
+    ]
+}
+
+/// The addresses of a pattern in a workspace.
+fn address(pattern: &str, slug: &str, id: &str) -> String {
+    pattern.replace("{slug}", slug).replace("{id}", id).replace("{integration}", "http")
+}
+
+async fn ask(person: &Person, method: &str, path: &str, htmx: bool) -> Reply {
+    let request = person.request(method, path);
+    sent(if htmx { request.header("HX-Request", "true") } else { request }).await
+}
+
+fn answers(route: &Route, method: &str) -> bool {
+    route.method == *method || (route.method == "GET" && method == "HEAD")
+}
+
+/// The table's rows under `/w/{slug}`.
+fn workspace_rows() -> Vec<(Route, &'static str, &'static [Role])> {
+    table()
+        .into_iter()
+        .filter_map(|route| match route.access {
+            Access::Workspace { permission, roles } => Some((route, permission, roles)),
+            Access::Public | Access::SignedIn => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn t026_t100_roles_that_lack_a_permission_are_refused_and_written_down() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let before = app.kept();
+    for (role, person) in [(Role::Member, app.member().await), (Role::Support, app.support().await)] {
+        let mut refused = Vec::new();
+        let first = app.events("acme").await.len();
+        for (route, permission, roles) in workspace_rows() {
+            let path = address(route.path, "acme", &id);
+            for htmx in [false, true] {
+                let reply = ask(&person, route.method.as_str(), &path, htmx).await;
+                if roles.contains(&role) {
+                    assert!(matches!(reply.status, 200 | 303), "{role} {} {path}: {}", route.method, reply.status);
+                } else {
+                    assert_eq!(reply.status, 403, "{role} {} {path}", route.method);
+                    refused.push((permission.to_owned(), route.path.to_owned()));
+                }
+            }
+        }
+        assert!(refused.len() >= 30, "management is not open to {role}");
+        let user = app.user(&email(role.as_str(), "acme")).await;
+        let events = app.events("acme").await.split_off(first);
+        assert!(events.iter().all(|e| e.outcome == Outcome::Deny && e.code == "role" && e.actor_id == user.as_str()));
+        let written: Vec<_> = events.into_iter().map(|e| (e.action, e.target_id)).collect();
+        assert_eq!(written, refused, "one line for each refusal, in its order");
+    }
+    app.assert_kept(&before);
+    assert_eq!((app.calls(), app.service.requests().len()), ((0, 0), 0), "nobody was called");
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t026_t031_strangers_find_nothing_and_nobody_signs_in_first() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let strangers = strangers(&app).await;
+    let (before, lines) = (app.kept(), app.events("acme").await.len());
+    let mut nothing = Vec::new();
+    for (_, person) in &strangers {
+        nothing.push(person.get("/w/no-such-workspace/credentials").await.expect(404).body);
+    }
+    for (route, ..) in workspace_rows() {
+        let path = address(route.path, "acme", &id);
+        for htmx in [false, true] {
+            for ((who, person), nothing) in strangers.iter().zip(&nothing) {
+                let reply = ask(person, route.method.as_str(), &path, htmx).await;
+                assert_eq!((reply.status, &reply.body), (404, nothing), "{who} {} {path}", route.method);
+            }
+            let reply = ask(&app.anon(), route.method.as_str(), &path, htmx).await;
+            if htmx {
+                assert_eq!((reply.status, reply.header("hx-redirect")), (401, Some("/sign-in")), "{path}");
+            } else {
+                assert_eq!((reply.status, reply.location()), (303, "/sign-in"), "{path}");
+            }
+            assert!(reply.body.is_empty(), "{path}");
+        }
+    }
+    app.assert_kept(&before);
+    assert_eq!((app.calls(), app.events("acme").await.len()), ((0, 0), lines));
+}
+
+#[tokio::test]
+async fn t032_a_foreign_id_is_answered_as_an_absent_one() {
+    let app = TestApp::start().await;
+    let (admin, foreign) = (app.admin().await, app.foreign_admin().await);
+    let form = [
+        ("integration", "website"),
+        ("method", "webhook"),
+        ("name", "Theirs"),
+        ("f.url", "https://www.example.com/"),
+        ("f.signing_secret", "a signing secret of others"),
+    ];
+    let reply = foreign.post("/w/umbrella/credentials", &form).await.expect(303);
+    let theirs = reply.location().rsplit('/').next().expect("an id").to_owned();
+    let absent = Id::<Credential>::new().to_string();
+    let before = app.kept();
+    for (route, ..) in workspace_rows().iter().filter(|(route, ..)| route.path.contains("{id}")) {
+        for htmx in [false, true] {
+            let mut bodies = BTreeSet::new();
+            for id in [theirs.as_str(), absent.as_str(), "no-id", "' OR 1=1--"] {
+                // Edit asks for its revision before it looks for the credential.
+                let request = admin.request(route.method.as_str(), &address(route.path, "acme", id));
+                let request = if htmx { request.header("HX-Request", "true") } else { request };
+                let form = (route.method == "POST").then_some([("revision", "1"), ("name", "New name")]);
+                let reply = sent(if let Some(form) = form { request.form(&form) } else { request }).await;
+                assert_eq!(reply.status, 404, "{} {} of {id}", route.method, route.path);
+                bodies.insert((reply.body, format!("{:?}", comparable(&reply.headers))));
+            }
+            assert_eq!(bodies.len(), 1, "{} {}: told apart: {bodies:?}", route.method, route.path);
+        }
+    }
+    app.assert_kept(&before);
+    assert_eq!(app.calls(), (0, 0));
+}
+
+fn comparable(headers: &reqwest::header::HeaderMap) -> Vec<(String, String)> {
+    let mut all: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| *name != "date" && *name != "connection")
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn t026_an_admin_may_everything_in_the_table() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for (n, (route, _, roles)) in workspace_rows().into_iter().enumerate() {
+        assert!(roles.contains(&Role::Admin), "{}", route.path);
+        let id = app.website(&admin, &format!("Shop events {n}"), &format!("a signing secret of shop {n}")).await;
+        if route.path.ends_with("/restoration") || route.path.ends_with("/purge") {
+            admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+        }
+        let path = address(route.path, "acme", &id);
+        let reply = ask(&admin, route.method.as_str(), &path, false).await;
+        // An empty form lacks something where something is asked for.
+        assert!(matches!(reply.status, 200 | 303 | 400 | 422), "{} {path}: {}", route.method, reply.status);
+        if route.method == "GET" {
+            assert!(matches!(reply.status, 200 | 303), "{path}");
+            let head = ask(&admin, "HEAD", &path, false).await;
+            assert_eq!((head.status, head.body.as_str()), (reply.status, ""), "HEAD {path}");
+        }
+    }
+    assert_eq!(app.calls(), (0, 0));
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t026_other_methods_are_refused_to_everybody() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let people =
+        [("admin", admin), ("member", app.member().await), ("pending", app.pending().await), ("anon", app.anon())];
+    let before = app.kept();
+    let rows = table();
+    let paths: BTreeSet<&str> = rows.iter().map(|route| route.path).collect();
+    for pattern in paths {
+        let path = address(pattern, "acme", &id);
+        for method in METHODS {
+            if rows.iter().any(|route| route.path == pattern && answers(route, method)) {
+                continue;
+            }
+            for (who, person) in &people {
+                let reply = ask(person, method, &path, false).await;
+                assert_eq!(reply.status, 405, "{who} {method} {path}");
+                let allow = reply.header("allow").expect("RFC 9110 §15.5.6 asks for Allow");
+                for route in rows.iter().filter(|route| route.path == pattern) {
+                    assert!(allow.split(", ").any(|m| m == route.method.as_str()), "{path}: {allow}");
+                }
+            }
+        }
+    }
+    app.assert_kept(&before);
+}
+
+#[tokio::test]
+async fn t026_pages_outside_workspaces() {
+    let app = TestApp::start().await;
+    let member = app.member().await;
+    for route in table() {
+        if matches!(route.access, Access::Workspace { .. }) || route.path == "/sign-out" {
+            continue;
+        }
+        for (person, signed_in) in [(&app.anon(), false), (&member, true)] {
+            for htmx in [false, true] {
+                let reply = ask(person, route.method.as_str(), route.path, htmx).await;
+                match (route.access, signed_in, htmx) {
+                    (Access::SignedIn, false, true) => assert_eq!(reply.status, 401, "{}", route.path),
+                    (Access::SignedIn, false, false) => assert_eq!(reply.location(), "/sign-in", "{}", route.path),
+                    // Once somebody exists the setup page is gone for everybody.
+                    _ if route.path == "/setup" => assert_eq!(reply.status, 404),
+                    _ => assert!(matches!(reply.status, 200 | 303 | 422), "{}: {}", route.path, reply.status),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t038_other_spellings_of_an_address_open_nothing() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let (member, pending) = (app.member().await, app.pending().await);
+    let before = app.kept();
+    for tail in ["edit", "rotation", "deletion", "name"] {
+        for path in [
+            format!("/w/acme/credentials/{id}/{tail}/"),
+            format!("//w/acme/credentials/{id}/{tail}"),
+            format!("/w//acme/credentials/{id}/{tail}"),
+            format!("/w/acme%2fcredentials/{id}/{tail}"),
+            format!("/w/acme/credentials/{id}%2f{tail}"),
+            format!("/W/acme/credentials/{id}/{tail}"),
+            format!("/w/ACME/credentials/{id}/{tail}"),
+            format!("/w/acme/credentials/{}/{tail}", id.to_uppercase()),
+            format!("/w/acme/credentials/{id}/{tail}."),
+            format!("/w/acme/credentials/{id}/{tail}%00"),
+            format!("/w/acme/credentials/{id};x=1/{tail}"),
+        ] {
+            for person in [&member, &pending, &app.anon()] {
+                for method in ["GET", "POST"] {
+                    let reply = ask(person, method, &path, false).await;
+                    let closed = matches!(reply.status, 400 | 403 | 404 | 405) || reply.location() == "/sign-in";
+                    assert!(closed, "{method} {path}: {}", reply.status);
+                }
+            }
+        }
+    }
+    app.assert_kept(&before);
+}
+
+#[tokio::test]
+async fn t030_t041_keys_backups_and_the_audit_have_no_address() {
+    let app = TestApp::start().await;
+    let (admin, member) = (app.admin().await, app.member().await);
+    for path in ["keys", "keys/rotate", "backup", "audit/prune", "restore", "audit"] {
+        for address in [format!("/{path}"), format!("/w/acme/{path}")] {
+            for person in [&admin, &member] {
+                for method in ["GET", "POST"] {
+                    assert_eq!(ask(person, method, &address, false).await.status, 404, "{method} {address}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t043_an_id_is_never_given_twice() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut ids = BTreeSet::new();
+    for _ in 0..5 {
+        let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+        assert!(Id::<Credential>::parse(&id).is_some() && ids.insert(id.clone()), "a new one");
+        admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+        admin.post(&format!("/w/acme/credentials/{id}/purge"), &[]).await.expect(303);
+        admin.get(&format!("/w/acme/credentials/{id}")).await.expect(404);
+    }
+    for n in 1..=20 {
+        admin.get(&format!("/w/acme/credentials/{n}")).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn t045_an_admin_who_was_demoted_cannot_send_the_open_form() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let path = format!("/w/acme/credentials/{id}");
+    let page = admin.get(&format!("{path}/edit")).await.expect(200);
+    let revision = page.attributes("input[name=revision]", "value").pop().expect("a revision");
+    let (acme, user) = (app.workspace("acme").await, app.user(&email("admin", "acme")).await);
+    app.write(move |tx| {
+        let mine = memberships::workspace_id.eq(&acme).and(memberships::user_id.eq(&user));
+        let demoted = diesel::update(memberships::table.filter(mine)).set(memberships::role.eq(Role::Member));
+        Ok(demoted.execute(tx.conn())?)
+    })
+    .await;
+    let before = app.kept();
+    let form = [("revision", revision.as_str()), ("name", "Other name"), ("f.url", "https://www.example.com/hook")];
+    admin.post(&path, &form).await.expect(403);
+    app.assert_kept(&before);
+}
