@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::jobs;
 use crate::web::session_store::Store;
-use crate::web::{address, answer, cross_site, routes};
+use crate::web::{address, answer, cross_site, routes, visit};
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::{Key, SameSite};
@@ -45,6 +45,7 @@ pub fn build(
             .configure(extra)
             .configure(routes::configure)
             .wrap(session)
+            .wrap(from_fn(visit::around))
             .wrap(from_fn(cross_site::guard))
             .wrap(from_fn(address::guard))
             .wrap(from_fn(answer::frame))
@@ -53,6 +54,8 @@ pub fn build(
     .workers(workers)
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(75))
+    // A compressed page leaves in parts: without this the last one waits for the delayed answer to those before.
+    .tcp_nodelay(true)
     .shutdown_timeout(GRACE_S)
     .listen(listener)?;
     Ok(server.run())

@@ -8,7 +8,7 @@ use crate::catalog::schema::{Integration, Method, Rule};
 use crate::fold;
 use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/catalog");
@@ -23,6 +23,7 @@ const LARGEST: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Catalog {
     integrations: Vec<Integration>,
+    by_id: HashMap<String, usize>,
     defaults: Vec<Rule>,
 }
 
@@ -82,7 +83,8 @@ impl Catalog {
             integrations.push(one);
         }
         integrations.sort_by_cached_key(|one| fold::fold(&one.name));
-        Ok(Self { integrations, defaults })
+        let by_id = integrations.iter().enumerate().map(|(at, one)| (one.id.clone(), at)).collect();
+        Ok(Self { integrations, by_id, defaults })
     }
 
     /// All of them, by name.
@@ -92,7 +94,7 @@ impl Catalog {
 
     /// The integration of that id.
     pub fn get(&self, id: &str) -> Option<&Integration> {
-        self.integrations.iter().find(|one| one.id == id)
+        self.integrations.get(*self.by_id.get(id)?)
     }
 
     /// An integration and its method.

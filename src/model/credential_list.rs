@@ -4,6 +4,7 @@
 //! not see them cannot find them either.
 
 use super::credential::{Badge, Credential, Environment, InWorkspace, live_in};
+use super::credential_search::{Narrowed, narrow, private_range, range, terms};
 use super::status::Status;
 use super::workspace::Workspace;
 use crate::clock::At;
@@ -11,7 +12,6 @@ use crate::db::Conn;
 use crate::db::schema::{credential_words as words, credentials};
 use crate::db::types::text_enum;
 use crate::error::{Error, Result};
-use crate::fold;
 use crate::id::Id;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,10 +21,6 @@ use serde::{Deserialize, Serialize};
 
 /// In front of words that only admins and support may search.
 pub const PRIVATE_MARK: char = '\u{1}';
-/// A word with at most so many holders is looked up; a more common one is tested along the order.
-const RARE: usize = 200;
-/// More words in a search than this are ignored.
-const MOST_TERMS: usize = 6;
 
 text_enum! {
     /// The order of the list.
@@ -59,6 +55,14 @@ pub struct Query {
     pub limit: usize,
     /// Whether hosts and accounts may be searched.
     pub sees_private: bool,
+}
+
+impl Query {
+    /// Whether it asks for the newest of all.
+    fn is_of_newest(&self) -> bool {
+        let filtered = self.integration.is_some() || self.status.is_some() || self.environment.is_some();
+        self.sort == Sort::Newest && self.after.is_none() && !filtered && terms(&self.search).is_empty()
+    }
 }
 
 /// One row of the list.
@@ -116,7 +120,7 @@ impl Row {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     key: String,
-    id: String,
+    pub(super) id: String,
 }
 
 impl Cursor {
@@ -156,11 +160,28 @@ pub struct Page {
 
 /// Lists one page.
 pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query) -> Result<Page> {
+    let narrowed = narrow(conn, workspace, query)?;
+    let mut rows: Vec<Row> = Vec::new();
+    for stretch in stretches(query)? {
+        let left = i64::try_from(query.limit + 1 - rows.len().min(query.limit + 1)).unwrap_or(0);
+        if left > 0 && !matches!(narrowed, Narrowed::None) {
+            let found = within(matching(workspace, query, &narrowed), stretch);
+            rows.extend(ordered(found, query.sort).limit(left).select(Row::as_select()).load::<Row>(conn)?);
+        }
+    }
+    let more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let next = if more { rows.last().map(|row| Cursor::of(row, query.sort)) } else { None };
+    Ok(Page { rows, next })
+}
+
+/// What fits filters and search, in no order.
+fn matching<'a>(workspace: &Id<Workspace>, query: &Query, narrowed: &Narrowed) -> InWorkspace<'a> {
     let mut found = filtered(workspace, query);
-    match narrow(conn, workspace, query)? {
-        Narrowed::All => {}
-        Narrowed::None => return Ok(Page { rows: Vec::new(), next: None }),
-        Narrowed::To(ids) => found = found.filter(credentials::id.eq_any(ids)),
+    match narrowed {
+        Narrowed::Page(ids) => return found.filter(credentials::id.eq_any(ids.clone())),
+        Narrowed::To(ids) => found = found.filter(credentials::id.eq_any(ids.clone())),
+        Narrowed::All | Narrowed::None => {}
     }
     for term in terms(&query.search) {
         let (low, high) = range(&term);
@@ -177,13 +198,7 @@ pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query) -> Result
                 ),
         ));
     }
-    let limit = i64::try_from(query.limit).unwrap_or(50);
-    let mut rows: Vec<Row> =
-        ordered(behind(found, query)?, query.sort).limit(limit + 1).select(Row::as_select()).load(conn)?;
-    let more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let next = if more { rows.last().map(|row| Cursor::of(row, query.sort)) } else { None };
-    Ok(Page { rows, next })
+    found
 }
 
 fn filtered<'a>(workspace: &Id<Workspace>, query: &Query) -> InWorkspace<'a> {
@@ -200,27 +215,48 @@ fn filtered<'a>(workspace: &Id<Workspace>, query: &Query) -> InWorkspace<'a> {
     found
 }
 
-fn behind<'a>(found: InWorkspace<'a>, query: &Query) -> Result<InWorkspace<'a>> {
-    let Some(Cursor { key, id }) = query.after.clone() else { return Ok(found) };
+/// A part of the order that an index can go to directly.
+enum Stretch {
+    Whole,
+    BehindId(String),
+    BehindName(String, String),
+    SameStatus(Status, String),
+    BetterStatus(Status),
+    UsedThen(At, String),
+    UsedBefore(At),
+}
+
+/// What lies behind the cursor. Where many share a key, the rest of those and what follows them are two
+/// stretches: one condition for both would walk over all that come before the cursor.
+fn stretches(query: &Query) -> Result<Vec<Stretch>> {
+    let Some(Cursor { key, id }) = query.after.clone() else { return Ok(vec![Stretch::Whole]) };
     let bad = || Error::BadRequest("The page that this address asks for does not exist.".into());
     Ok(match query.sort {
-        Sort::Newest => found.filter(credentials::id.lt(id)),
-        Sort::Name => found
-            .filter(credentials::name_key.ge(key.clone()))
-            .filter(credentials::name_key.gt(key).or(credentials::id.gt(id))),
+        Sort::Newest => vec![Stretch::BehindId(id)],
+        Sort::Name => vec![Stretch::BehindName(key, id)],
         Sort::Status => {
             let status = Status::parse(&key).ok_or_else(bad)?;
-            found
-                .filter(credentials::status.ge(status))
-                .filter(credentials::status.gt(status).or(credentials::id.lt(id)))
+            vec![Stretch::SameStatus(status, id), Stretch::BetterStatus(status)]
         }
         Sort::LastUsed => {
             let at = key.parse().ok().and_then(At::from_micros).ok_or_else(bad)?;
-            found
-                .filter(credentials::last_used_at.le(at))
-                .filter(credentials::last_used_at.lt(at).or(credentials::id.lt(id)))
+            vec![Stretch::UsedThen(at, id), Stretch::UsedBefore(at)]
         }
     })
+}
+
+fn within(found: InWorkspace<'_>, stretch: Stretch) -> InWorkspace<'_> {
+    match stretch {
+        Stretch::Whole => found,
+        Stretch::BehindId(id) => found.filter(credentials::id.lt(id)),
+        Stretch::BehindName(key, id) => found
+            .filter(credentials::name_key.ge(key.clone()))
+            .filter(credentials::name_key.gt(key).or(credentials::id.gt(id))),
+        Stretch::SameStatus(status, id) => found.filter(credentials::status.eq(status)).filter(credentials::id.lt(id)),
+        Stretch::BetterStatus(status) => found.filter(credentials::status.gt(status)),
+        Stretch::UsedThen(at, id) => found.filter(credentials::last_used_at.eq(at)).filter(credentials::id.lt(id)),
+        Stretch::UsedBefore(at) => found.filter(credentials::last_used_at.lt(at)),
+    }
 }
 
 fn ordered(found: InWorkspace<'_>, sort: Sort) -> InWorkspace<'_> {
@@ -230,67 +266,6 @@ fn ordered(found: InWorkspace<'_>, sort: Sort) -> InWorkspace<'_> {
         Sort::Status => found.order((credentials::status.asc(), credentials::id.desc())),
         Sort::LastUsed => found.order((credentials::last_used_at.desc(), credentials::id.desc())),
     }
-}
-
-enum Narrowed {
-    All,
-    None,
-    To(Vec<String>),
-}
-
-/// Looks for a word with few holders, so that the rest is tested on those alone.
-fn narrow(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query) -> Result<Narrowed> {
-    let mut best = Narrowed::All;
-    let mut least = RARE + 1;
-    for term in terms(&query.search) {
-        let holders = holders(conn, workspace, &term, query.sees_private)?;
-        if holders.is_empty() {
-            return Ok(Narrowed::None);
-        }
-        if holders.len() < least {
-            least = holders.len();
-            best = Narrowed::To(holders);
-        }
-    }
-    Ok(best)
-}
-
-/// Up to [`RARE`] + 1 holders of a word that begins so.
-fn holders(conn: &mut Conn, workspace: &Id<Workspace>, term: &str, sees_private: bool) -> Result<Vec<String>> {
-    let most = RARE + 1;
-    let mut found: Vec<String> = Vec::new();
-    let mut ranges = vec![range(term)];
-    if sees_private {
-        ranges.push(private_range(term, true));
-    }
-    for (low, high) in ranges {
-        let part: Vec<String> = words::table
-            .filter(words::workspace_id.eq(workspace))
-            .filter(words::word.ge(low).and(words::word.lt(high)))
-            .select(words::credential_id)
-            .limit(i64::try_from(most).unwrap_or(201))
-            .load(conn)?;
-        found.extend(part);
-    }
-    found.sort_unstable();
-    found.dedup();
-    found.truncate(most);
-    Ok(found)
-}
-
-fn terms(search: &str) -> Vec<String> {
-    let mut terms = fold::words(search);
-    terms.truncate(MOST_TERMS);
-    terms
-}
-
-/// Every text that begins with `term` lies in `[low, high)`.
-fn range(term: &str) -> (String, String) {
-    (term.to_owned(), format!("{term}\u{10ffff}"))
-}
-
-fn private_range(term: &str, sees_private: bool) -> (String, String) {
-    if sees_private { range(&format!("{PRIVATE_MARK}{term}")) } else { (String::new(), String::new()) }
 }
 
 /// Deleted credentials of a workspace, the last deleted on top; at most `limit`.
@@ -303,22 +278,52 @@ pub fn deleted(conn: &mut Conn, workspace: &Id<Workspace>, limit: i64) -> Result
         .load(conn)?)
 }
 
+/// Whether a workspace has deleted credentials that can still be restored.
+pub fn has_deleted(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<bool> {
+    let one: Option<String> = credentials::table
+        .filter(credentials::workspace_id.eq(workspace).and(credentials::deleted_at.is_not_null()))
+        .order((credentials::deleted_at.desc(), credentials::id.desc()))
+        .select(credentials::id)
+        .first(conn)
+        .optional()?;
+    Ok(one.is_some())
+}
+
+/// Credentials whose services are offered first.
+const RECENT: usize = 30;
+
 /// The services of the newest credentials, each once: what to offer first.
 pub fn recent_integrations(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<Vec<String>> {
-    let newest: Vec<String> =
-        live_in(workspace).order(credentials::id.desc()).limit(30).select(credentials::integration).load(conn)?;
+    let newest: Vec<String> = live_in(workspace)
+        .order(credentials::id.desc())
+        .limit(i64::try_from(RECENT).unwrap_or(30))
+        .select(credentials::integration)
+        .load(conn)?;
+    Ok(each_once(newest))
+}
+
+/// The same, from a page that was asked for with `query` where it shows them anyway.
+pub fn recent_beside(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, page: &Page) -> Result<Vec<String>> {
+    if query.is_of_newest() && (page.next.is_none() || page.rows.len() >= RECENT) {
+        Ok(each_once(page.rows.iter().take(RECENT).map(|row| row.integration.clone())))
+    } else {
+        recent_integrations(conn, workspace)
+    }
+}
+
+fn each_once(ids: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut seen = Vec::new();
-    for id in newest {
+    for id in ids {
         if !seen.contains(&id) {
             seen.push(id);
         }
     }
-    Ok(seen)
+    seen
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, range};
+    use super::Cursor;
     use crate::id::Id;
 
     #[test]
@@ -328,11 +333,5 @@ mod tests {
         for bad in ["", "1e18", "-1", "AAAA", "eyJrZXkiOiIiLCJpZCI6IicgT1IgMT0xLS0ifQ"] {
             assert!(Cursor::parse(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_range_holds_what_begins_so() {
-        let (low, high) = range("pro");
-        assert!("pro" >= low.as_str() && "producao" < high.as_str() && "prp" > high.as_str());
     }
 }

@@ -1,9 +1,10 @@
 //! Who belongs to a workspace, and as what.
 
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
+use super::status::Status;
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, count};
 use crate::clock::At;
 use crate::db::schema::{memberships, users, workspaces};
 use crate::db::{Conn, Tx};
@@ -40,6 +41,30 @@ impl Standing {
     /// The permission, if the role has it.
     pub fn allowed<P: Permission>(&self, actor: Actor) -> Option<Allowed<P>> {
         Allowed::person(self.workspace.id.clone(), self.user.id.clone(), self.role, actor)
+    }
+}
+
+/// The switcher shows at most so many workspaces.
+pub const SWITCHER: i64 = 50;
+
+/// What a page of a workspace needs besides its own subject.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Who and where.
+    pub standing: Standing,
+    /// The person's workspaces.
+    pub workspaces: Vec<Workspace>,
+    /// How many credentials the workspace has in each status.
+    pub counts: Vec<(Status, i64)>,
+}
+
+impl Surroundings {
+    /// As [`Standing::find`], with the rest.
+    pub fn find(conn: &mut Conn, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
+        let Some(standing) = Standing::find(conn, slug, user, now)? else { return Ok(None) };
+        let workspaces = workspaces_of(conn, user, now, SWITCHER)?;
+        let counts = count::all(conn, &standing.workspace.id)?;
+        Ok(Some(Self { standing, workspaces, counts }))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod count;
 pub mod credential;
 pub mod credential_change;
 pub mod credential_list;
+mod credential_search;
 pub mod fingerprint;
 pub mod housekeeping;
 pub mod instance;

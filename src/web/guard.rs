@@ -4,25 +4,22 @@ use crate::app::App;
 use crate::clock::At;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::audit;
 use crate::model::credential::Credential;
-use crate::model::membership::{self, Standing};
+use crate::model::membership::{Standing, Surroundings};
 use crate::model::permission::{Actor, Allowed, Permission, Role};
+use crate::model::status::Status;
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
-use crate::model::{audit, count};
 use crate::web::answer::{Fault, RequestId};
-use crate::web::client;
 use crate::web::pages::shell::Toast;
 use crate::web::session_store::entry;
-use crate::web::shell;
+use crate::web::{client, shell, visit};
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use std::future::Future;
 use std::pin::Pin;
-
-/// The switcher shows at most so many workspaces.
-pub const SWITCHER: i64 = 50;
 
 /// The signed-in person of a request, before any workspace is asked for.
 #[derive(Debug, Clone)]
@@ -90,6 +87,8 @@ pub struct Can<P: Permission> {
     pub workspaces: Vec<Workspace>,
     /// How many credentials the workspace has.
     pub total: i64,
+    /// How many it has in each status.
+    pub counts: Vec<(Status, i64)>,
     /// What the act before a redirect to this request came to.
     pub said: Option<Toast>,
     id: Option<String>,
@@ -142,22 +141,18 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
     let app = req.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("no app"))?.clone();
     let slug = req.match_info().get("slug").ok_or(Error::NotFound)?.to_owned();
     let (user, now) = (person.user.clone(), app.means.now());
-    let found = app
-        .db
-        .read(move |conn| {
-            let Some(standing) = Standing::find(conn, &slug, &user, now)? else { return Ok(None) };
-            let workspaces = membership::workspaces_of(conn, &user, now, SWITCHER)?;
-            let total = count::all(conn, &standing.workspace.id)?.iter().map(|(_, n)| n).sum();
-            Ok(Some((standing, workspaces, total)))
-        })
-        .await?;
-    let (standing, workspaces, total) = found.ok_or(Error::NotFound)?;
+    let found = match visit::take(&slug, &user) {
+        Some(found) => Some(found),
+        None => app.db.read(move |conn| Surroundings::find(conn, &slug, &user, now)).await?,
+    };
+    let Surroundings { standing, workspaces, counts } = found.ok_or(Error::NotFound)?;
+    let total = counts.iter().map(|(_, n)| n).sum();
     let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
     };
     let id = req.match_info().get("id").map(str::to_owned);
     let said = shell::said(req);
-    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, said, id })
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, said, id })
 }
 
 async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {

@@ -16,3 +16,4 @@ pub mod routes;
 pub mod session_store;
 pub mod shell;
 pub mod static_files;
+pub mod visit;

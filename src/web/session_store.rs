@@ -5,7 +5,9 @@ use crate::clock::At;
 use crate::crypto::token;
 use crate::error::Error;
 use crate::id::Id;
+use crate::model::membership::Surroundings;
 use crate::model::session::{NewSession, Session};
+use crate::web::visit;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration;
 use actix_web::web;
@@ -43,14 +45,24 @@ impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
         let now = self.app.means.now();
-        let wanted = id.clone();
+        let (wanted, slug) = (id.clone(), visit::named());
         let found = self
             .app
             .db
-            .read(move |conn| Session::live(conn, &wanted, now))
+            .read(move |conn| {
+                let Some(session) = Session::live(conn, &wanted, now)? else { return Ok(None) };
+                let around = match &slug {
+                    Some(slug) => Surroundings::find(conn, slug, &session.user_id, now)?,
+                    None => None,
+                };
+                Ok(Some((session, around)))
+            })
             .await
             .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
-        let Some(session) = found else { return Ok(None) };
+        let Some((session, around)) = found else { return Ok(None) };
+        if let Some(around) = around {
+            visit::leave(around);
+        }
         if session.is_stale(now) {
             let touched = id.clone();
             // A session that cannot be touched still holds; it only ends earlier.

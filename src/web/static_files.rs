@@ -5,9 +5,11 @@ use crate::catalog::load::Catalog;
 use crate::web::pages::sprite;
 use include_dir::{Dir, DirEntry, include_dir};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static");
 
@@ -36,9 +38,15 @@ pub fn write_out(data: &Path, catalog: &Catalog) -> io::Result<Assets> {
     Ok(Assets { folder, hash })
 }
 
+/// The names of the icons' files; looking through the folders for every row of a list would be slow.
+static ICONS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let files = FILES.get_dir("icons").into_iter().flat_map(|folder| folder.files());
+    files.filter_map(|file| file.path().file_name()?.to_str()).collect()
+});
+
 /// Whether the icon sheet holds an icon for this service.
 pub fn has_icon(icon: Option<&str>) -> bool {
-    icon.is_some_and(|file| FILES.get_file(format!("icons/{file}")).is_some())
+    icon.is_some_and(|file| ICONS.contains(file))
 }
 
 fn icon_sheet(catalog: &Catalog) -> String {

@@ -119,7 +119,7 @@ fn found(conn: &mut AnyConnection) -> BTreeMap<String, BTreeMap<String, String>>
     let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for line in lines(conn, query) {
         let [table, column, kind, needed] = line.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        if table.starts_with("__") {
+        if table.starts_with("__") || table.starts_with("sqlite_") {
             continue;
         }
         let kind = match kind.to_ascii_lowercase().as_str() {

@@ -4,7 +4,6 @@ use super::drawn::tile_of;
 use super::row::Look;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::model::count;
 use crate::model::credential::Environment;
 use crate::model::credential_list::{self, Cursor, Query, Sort};
 use crate::model::permission::ReadCredentials;
@@ -93,14 +92,14 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
     let asked = Asked::read(&req);
     let query = asked.query(can.inspects())?;
     let (workspace, is_admin) = (can.workspace().clone(), can.is_admin());
-    let (found, counts, recent, has_deleted) = app
+    let (found, recent, has_deleted) = app
         .db
         .read(move |conn| {
             let page = credential_list::page(conn, &workspace, &query)?;
-            let counts = count::all(conn, &workspace)?;
-            let recent = if is_admin { credential_list::recent_integrations(conn, &workspace)? } else { Vec::new() };
-            let has_deleted = is_admin && !credential_list::deleted(conn, &workspace, 1)?.is_empty();
-            Ok((page, counts, recent, has_deleted))
+            let recent =
+                if is_admin { credential_list::recent_beside(conn, &workspace, &query, &page)? } else { Vec::new() };
+            let has_deleted = is_admin && credential_list::has_deleted(conn, &workspace)?;
+            Ok((page, recent, has_deleted))
         })
         .await?;
     let base = can.list();
@@ -113,7 +112,7 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         details: can.inspects(),
         q: asked.text("q").to_owned(),
         status: asked.text("status").to_owned(),
-        chips: chips(&asked, &base, &counts),
+        chips: chips(&asked, &base, &can.counts),
         services: services(&app, &asked),
         environments: picks(
             asked.text("environment"),

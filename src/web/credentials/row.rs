@@ -1,6 +1,6 @@
 //! One row of the list, in the list itself and as a fragment.
 
-use super::drawn::{Judged, badges, names, tile};
+use super::drawn::{Judged, badges, tile, tile_of};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Edit, Method};
 use crate::clock::At;
@@ -23,8 +23,8 @@ pub struct Look<'a> {
 impl Look<'_> {
     /// Draws a row.
     pub fn row(&self, found: &Found) -> Row {
-        let (service, method_name) = names(self.catalog, &found.integration, &found.method);
-        let method = self.catalog.get(&found.integration).and_then(|i| i.method(&found.method));
+        let integration = self.catalog.get(&found.integration);
+        let method = integration.and_then(|i| i.method(&found.method));
         let judged = Judged {
             status: found.status,
             outcome: &found.outcome,
@@ -38,9 +38,9 @@ impl Look<'_> {
             name: found.name.clone(),
             description: if self.details { about(found) } else { String::new() },
             badges: badges(found.environment, found.badge),
-            tile: tile(self.catalog, &found.integration),
-            service,
-            method: method_name,
+            tile: integration.map_or_else(|| tile(self.catalog, &found.integration), tile_of),
+            service: integration.map_or_else(|| found.integration.clone(), |i| i.name.clone()),
+            method: method.map_or_else(|| found.method.clone(), |m| m.label.clone()),
             status: judged.view(self.now),
             used_by: None,
             last_used: None,

@@ -1,8 +1,23 @@
 //! Instants in words: “3 min ago” for reading, RFC 3339 for machines, the full date on hover.
 
 use crate::clock::At;
-use chrono::{Datelike, TimeDelta};
+use chrono::{Datelike, TimeDelta, Timelike};
 use std::fmt;
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 /// An instant as a page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +33,7 @@ pub struct When {
 impl When {
     /// Puts `at` in words as seen from `now`; works for the past and for the future.
     pub fn new(at: At, now: At) -> Self {
-        Self { machine: at.rfc3339(), text: words(at, now), full: at.utc().format("%-d %B %Y, %H:%M UTC").to_string() }
+        Self { machine: at.rfc3339(), text: words(at, now), full: full(at) }
     }
 }
 
@@ -78,6 +93,13 @@ fn ahead(at: At, now: At) -> String {
     }
 }
 
+/// Written by hand: a list draws one for each row, and a format string is read anew each time.
+fn full(at: At) -> String {
+    let at = at.utc();
+    let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
+    format!("{} {month} {}, {:02}:{:02} UTC", at.day(), at.year(), at.hour(), at.minute())
+}
+
 fn date(at: At, now: At) -> String {
     let same_year = at.utc().year() == now.utc().year();
     at.utc().format(if same_year { "%-d %B" } else { "%-d %B %Y" }).to_string()
@@ -107,6 +129,14 @@ mod tests {
         assert_eq!(text(TimeDelta::days(29)), "29 days ago");
         assert_eq!(text(TimeDelta::days(200)), "2 May");
         assert_eq!(text(TimeDelta::days(700)), "18 December 2024");
+    }
+
+    #[test]
+    fn the_whole_date_is_as_a_format_string_would_write_it() {
+        for days in (0..800).step_by(9) {
+            let at = now().plus(-TimeDelta::days(days) + TimeDelta::minutes(days * 7));
+            assert_eq!(When::new(at, now()).full, at.utc().format("%-d %B %Y, %H:%M UTC").to_string());
+        }
     }
 
     #[test]
