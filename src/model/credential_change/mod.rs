@@ -87,12 +87,12 @@ pub(in crate::model) type One<'a> = diesel::dsl::Filter<credentials::table, Key<
 /// Makes the search words of a credential those of its row as it is now.
 fn index(tx: &mut Tx<'_>, workspace: &Id<Workspace>, id: &Id<Credential>, service: &str) -> Result<()> {
     let row = &Credential::find_any(tx.conn(), workspace, id)?;
-    let mut words = word::of(
-        [row.name.as_str(), row.handle.as_str(), service, row.integration.as_str()]
+    let mut words = word::of([row.name.as_str(), row.handle.as_str(), service, row.integration.as_str()]);
+    let private: BTreeSet<String> = word::of(
+        [row.identity.as_str(), row.place.as_str(), row.description.as_str()]
             .into_iter()
             .chain(row.tags.0.iter().map(String::as_str)),
     );
-    let private: BTreeSet<String> = word::of([row.identity.as_str(), row.place.as_str(), row.description.as_str()]);
     words.extend(private.into_iter().map(|word| format!("{}{word}", super::credential_list::PRIVATE_MARK)));
     word::replace(tx, &row.workspace_id, &row.id, &words)
 }
