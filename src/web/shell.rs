@@ -156,7 +156,7 @@ pub fn role_word(role: Role) -> &'static str {
 }
 
 /// What an act came to, by its word; nothing for a word that is not on the list.
-fn toast(did: &str) -> Option<Toast> {
+pub fn toast(did: &str) -> Option<Toast> {
     let (tone, text) = match did {
         "created" => (Tone::Good, "Saved and verified."),
         "created-untested" => {
