@@ -63,3 +63,16 @@ async fn verifying_from_the_list_answers_with_the_row() {
     assert!(reply.body.contains(&format!("row-{id}")) && reply.body.contains("data-status=\"broken\""));
     assert!(!reply.body.contains("<html"), "a row, not a page");
 }
+
+#[tokio::test]
+async fn renaming_and_deleting_from_the_list_answer_with_the_row_and_with_nothing() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let page = format!("/w/acme/credentials/{id}");
+    let reply = admin.post_htmx(&format!("{page}/name"), &[("name", "Order events")]).await.expect(200);
+    assert!(reply.body.contains("Order events") && !reply.body.contains("<html"), "a row, not a page");
+    let reply = admin.post_htmx(&format!("{page}/deletion"), &[]).await.expect(200);
+    assert!(reply.body.is_empty(), "no row is left");
+    admin.get(&page).await.expect(404);
+}

@@ -1,6 +1,7 @@
 //! Deleting: a page that asks, and the act.
 
 use super::drawn::names;
+use super::row::is_asked_by_htmx;
 use crate::app::App;
 use crate::catalog::form::Remark;
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 
 /// Days for which a deleted credential can be restored.
@@ -33,7 +34,7 @@ pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
 }
 
 /// `POST …/{id}/deletion`: moves it to “Recently deleted”.
-pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let fields = posted.fields().await?;
     let row = load(&can, &app).await?;
     if asks_name(&row, &app) && fields.text("confirm_name").trim() != row.name {
@@ -49,6 +50,10 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();
             let error = Some(Remark { code: "stale", text });
             page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error))
+        }
+        // The row that asked is gone with what it showed.
+        Saved::Done | Saved::NameTaken(_) if is_asked_by_htmx(&req) => {
+            Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
         }
         Saved::Done | Saved::NameTaken(_) => see_other_saying(can.list(), "deleted"),
     }

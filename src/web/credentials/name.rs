@@ -1,6 +1,7 @@
 //! Renaming: free, never verified; the handle stays.
 
 use super::drawn::names;
+use super::row;
 use super::typed::DetailRemarks;
 use crate::app::App;
 use crate::catalog::form::Remark;
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::model::credential::{Credential, checked_name};
 use crate::model::credential_change::{self, Saved};
 use crate::model::permission::RenameCredential;
-use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::answer::{Answer, page, page_with};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::Rename;
@@ -16,7 +17,7 @@ use crate::web::pages::form::TextBox;
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 type Allowed = Can<RenameCredential>;
 
@@ -28,7 +29,7 @@ pub async fn edit(can: Allowed, app: web::Data<App>) -> Answer {
 }
 
 /// `POST …/{id}/name`.
-pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let fields = posted.fields().await?;
     let (typed, revision) = (fields.text("name"), fields.number("revision")?);
     let row = load(&can, &app).await?;
@@ -51,7 +52,7 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let saved =
         app.db.write(move |tx| credential_change::rename(tx, &means, &allowed, &id, revision, &service, &name)).await?;
     match saved {
-        Saved::Done => see_other_saying(format!("{}/{}", can.list(), row.id), "renamed"),
+        Saved::Done => row::answer(&can, &req, &app, &row.id, "renamed").await,
         Saved::NameTaken(holder) => refuse(StatusCode::UNPROCESSABLE_ENTITY, DetailRemarks::name_taken(&holder).name),
         Saved::Stale(now) => {
             let text = format!(

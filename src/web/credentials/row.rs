@@ -1,12 +1,21 @@
 //! One row of the list, in the list itself and as a fragment.
 
 use super::drawn::{Judged, badges, tile, tile_of};
+use crate::app::App;
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Edit, Method};
 use crate::clock::At;
+use crate::error::Error;
+use crate::id::Id;
+use crate::model::credential::Credential;
 use crate::model::credential_list::Row as Found;
+use crate::model::permission::Permission;
 use crate::model::status::Status;
-use crate::web::pages::list::Row;
+use crate::web::answer::{Answer, page, see_other_saying};
+use crate::web::guard::Can;
+use crate::web::pages::list::{Row, RowFragment};
+use crate::web::shell;
+use actix_web::HttpRequest;
 
 /// What decides how much of a row is drawn.
 pub struct Look<'a> {
@@ -48,6 +57,36 @@ impl Look<'_> {
             verifiable: method.is_some_and(Method::has_live_test) && found.status != Status::Suspended,
         }
     }
+}
+
+/// Whether a request came from a row of the list, by htmx.
+pub fn is_asked_by_htmx(req: &HttpRequest) -> bool {
+    req.headers().contains_key("HX-Request")
+}
+
+/// The answer to an act on one credential: its row where the list asked through htmx, else a way to its page,
+/// where the message `did` is said.
+pub async fn answer<P: Permission>(
+    can: &Can<P>,
+    req: &HttpRequest,
+    app: &App,
+    id: &Id<Credential>,
+    did: &'static str,
+) -> Answer {
+    if !is_asked_by_htmx(req) {
+        return see_other_saying(format!("{}/{id}", can.list()), did);
+    }
+    let (workspace, wanted) = (can.workspace().clone(), id.clone());
+    let found = app.db.read(move |conn| Found::get(conn, &workspace, &wanted)).await?.ok_or(Error::NotFound)?;
+    let base = can.list();
+    let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
+    page(&RowFragment {
+        assets: shell::assets(app),
+        can_manage: can.is_admin(),
+        details: can.inspects(),
+        uses: false,
+        row: look.row(&found),
+    })
 }
 
 /// The line under a name: the description, else the account, else where it leads.
