@@ -37,6 +37,11 @@ impl<K> Id<K> {
     }
 }
 
+impl<K> From<Id<K>> for String {
+    fn from(id: Id<K>) -> Self {
+        id.text
+    }
+}
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         Self { text: self.text.clone(), noun: PhantomData }

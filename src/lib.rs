@@ -26,6 +26,10 @@
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
 //! | [`cli`] | the command line |
 
+/// A page is thousands of small texts that live for a moment; the system's allocator spends a fifth of its time on them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod app;
 pub mod catalog;
 pub mod check;

@@ -91,8 +91,6 @@ pub struct Row {
     pub status: Status,
     /// What the last check came to.
     pub outcome: String,
-    /// The last hint.
-    pub hint: String,
     /// “Connected as”.
     pub identity: String,
     /// When it was last checked.

@@ -61,11 +61,38 @@ pub struct Surroundings {
 impl Surroundings {
     /// As [`Standing::find`], with the rest.
     pub fn find(conn: &mut Conn, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
-        let Some(standing) = Standing::find(conn, slug, user, now)? else { return Ok(None) };
-        let workspaces = workspaces_of(conn, user, now, SWITCHER)?;
-        let counts = count::all(conn, &standing.workspace.id)?;
-        Ok(Some(Self { standing, workspaces, counts }))
+        let Some(user) = User::find(conn, user)? else { return Ok(None) };
+        Self::of(conn, slug, user, now)
     }
+
+    /// The same for a person who was just read and has not been disabled.
+    pub fn of(conn: &mut Conn, slug: &str, user: User, now: At) -> Result<Option<Self>> {
+        let mut open = open_to(conn, &user.id, now, SWITCHER)?;
+        let standing = match open.iter().find(|(workspace, _)| workspace.slug == slug) {
+            Some((workspace, role)) => Standing { workspace: workspace.clone(), user, role: *role },
+            // Who has more workspaces than the switcher shows may be in one that it does not.
+            None if i64::try_from(open.len()).is_ok_and(|n| n < SWITCHER) => return Ok(None),
+            None => match Standing::find(conn, slug, &user.id, now)? {
+                Some(standing) => standing,
+                None => return Ok(None),
+            },
+        };
+        open.sort_by(|(a, _), (b, _)| a.slug.cmp(&b.slug));
+        let counts = count::all(conn, &standing.workspace.id)?;
+        Ok(Some(Self { standing, workspaces: open.into_iter().map(|(workspace, _)| workspace).collect(), counts }))
+    }
+}
+
+/// The workspaces open to a person and their role there, the oldest first, which is the order of the index.
+fn open_to(conn: &mut Conn, user: &Id<User>, now: At, limit: i64) -> Result<Vec<(Workspace, Role)>> {
+    Ok(memberships::table
+        .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+        .filter(memberships::user_id.eq(user))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .order(memberships::workspace_id)
+        .limit(limit)
+        .select((Workspace::as_select(), memberships::role))
+        .load(conn)?)
 }
 
 /// The current role of a person in a workspace.

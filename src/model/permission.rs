@@ -21,6 +21,13 @@ text_enum! {
     }
 }
 
+impl Role {
+    /// Whether hosts, accounts, steps and history are shown.
+    pub fn inspects(self) -> bool {
+        self != Self::Member
+    }
+}
+
 /// Something that may be allowed in a workspace.
 pub trait Permission: 'static {
     /// Its name in the audit log.

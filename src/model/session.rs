@@ -47,15 +47,15 @@ pub struct NewSession<'a> {
 }
 
 impl Session {
-    /// The session of this key hash, if it has not ended and its person has not been disabled.
-    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<Self>> {
+    /// The session of this key hash and its person, if it has not ended and the person has not been disabled.
+    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<(Self, User)>> {
         Ok(sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .filter(sessions::id.eq(id))
             .filter(users::disabled_at.is_null())
             .filter(sessions::seen_at.gt(now.plus(-IDLE)))
             .filter(sessions::created_at.gt(now.plus(-ABSOLUTE)))
-            .select(Self::as_select())
+            .select((Self::as_select(), User::as_select()))
             .first(conn)
             .optional()?)
     }

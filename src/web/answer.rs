@@ -49,6 +49,13 @@ pub fn page(template: &impl Template) -> Answer {
     page_with(StatusCode::OK, template)
 }
 
+/// A page with status 200 of which it is known that it takes about so many bytes: it is drawn into one buffer.
+pub fn sized_page(template: &impl Template, bytes: usize) -> Answer {
+    let mut html = String::with_capacity(bytes + 16 * 1024);
+    template.render_into(&mut html).map_err(Error::internal)?;
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
+}
+
 /// A page with another status.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
     let html = template.render().map_err(Error::internal)?;

@@ -122,7 +122,7 @@ impl<P: Permission> Can<P> {
 
     /// Whether the person may see steps and history.
     pub fn inspects(&self) -> bool {
-        self.standing.role != Role::Member
+        self.standing.role.inspects()
     }
 }
 

@@ -7,7 +7,8 @@ use crate::model::permission::{
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, credentials, entry, health, integrations};
+use crate::web::{account, credentials, entry, health, integrations, visit};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
 
@@ -151,6 +152,12 @@ pub fn table() -> Vec<Route> {
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]
+}
+
+/// What the page of a request wants read in the same unit as its session: for the one that is asked for most.
+pub fn ahead(req: &ServiceRequest) -> Option<visit::Ahead> {
+    let is_list = req.path().strip_prefix("/w/")?.split_once('/').is_some_and(|(_, page)| page == "credentials");
+    (is_list && req.method() == Method::GET).then(|| credentials::index::ahead(req.query_string())).flatten()
 }
 
 /// Registers the table; other methods of a known address answer 405, unknown addresses 404.

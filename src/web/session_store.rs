@@ -45,23 +45,24 @@ impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
         let now = self.app.means.now();
-        let (wanted, slug) = (id.clone(), visit::named());
+        let (wanted, slug, mut ahead) = (id.clone(), visit::named(), visit::ahead());
         let found = self
             .app
             .db
             .read(move |conn| {
-                let Some(session) = Session::live(conn, &wanted, now)? else { return Ok(None) };
-                let around = match &slug {
-                    Some(slug) => Surroundings::find(conn, slug, &session.user_id, now)?,
-                    None => None,
+                let Some((session, user)) = Session::live(conn, &wanted, now)? else { return Ok(None) };
+                let Some(slug) = &slug else { return Ok(Some((session, None))) };
+                let Some(around) = Surroundings::of(conn, slug, user, now)? else {
+                    return Ok(Some((session, None)));
                 };
-                Ok(Some((session, around)))
+                let read = ahead.as_mut().map(|read| read(conn, &around.standing)).transpose()?;
+                Ok(Some((session, Some((around, read)))))
             })
             .await
             .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
         let Some((session, around)) = found else { return Ok(None) };
-        if let Some(around) = around {
-            visit::leave(around);
+        if let Some((around, read)) = around {
+            visit::leave(around, read);
         }
         if session.is_stale(now) {
             let touched = id.clone();

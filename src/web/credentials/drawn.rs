@@ -99,33 +99,33 @@ impl Judged<'_> {
     pub fn view(&self, now: At) -> StatusView {
         let kind = kind(self.status);
         let word = match (self.status, self.expires_at) {
-            (Status::Expiring, Some(end)) => format!("Expires {}", until(end, now)),
-            _ => kind.word().to_owned(),
+            (Status::Expiring, Some(end)) => format!("Expires {}", until(end, now)).into(),
+            _ => kind.word().into(),
         };
-        StatusView { kind, word, line: self.line(), when: self.stamp(now) }
+        StatusView { kind, word, line: self.line().into(), when: self.stamp(now) }
     }
 
-    fn line(&self) -> String {
+    fn line(&self) -> &'static str {
         match (self.status, self.outcome) {
-            (Status::Working | Status::Expiring, "limited") => "lacks a permission".into(),
-            (Status::Working | Status::Expiring, "unavailable" | "unknown") => "no answer at the last check".into(),
-            (Status::Working | Status::Expiring, "rate_limited") => "the service was limiting calls".into(),
-            (Status::Broken, "expired") => "expired".into(),
-            (Status::Broken, "reauthorize") => "access was withdrawn".into(),
-            (Status::Broken, "unavailable" | "unknown" | "rate_limited") => "no answer at the last check".into(),
-            (Status::Broken, "invalid") => "not accepted".into(),
-            (Status::Broken, "forbidden") => "refused".into(),
-            (Status::Broken, "misconfigured") => "set up wrongly".into(),
-            (Status::Broken, "blocked") => "blocked".into(),
-            (Status::Unverified, "untested") => "no live test for this service".into(),
-            (Status::Unverified, "unavailable" | "unknown") => "no answer at the last check".into(),
-            (Status::Unverified, "rate_limited") => "the service was limiting calls".into(),
-            _ => String::new(),
+            (Status::Working | Status::Expiring, "limited") => "lacks a permission",
+            (Status::Working | Status::Expiring, "unavailable" | "unknown") => "no answer at the last check",
+            (Status::Working | Status::Expiring, "rate_limited") => "the service was limiting calls",
+            (Status::Broken, "expired") => "expired",
+            (Status::Broken, "reauthorize") => "access was withdrawn",
+            (Status::Broken, "unavailable" | "unknown" | "rate_limited") => "no answer at the last check",
+            (Status::Broken, "invalid") => "not accepted",
+            (Status::Broken, "forbidden") => "refused",
+            (Status::Broken, "misconfigured") => "set up wrongly",
+            (Status::Broken, "blocked") => "blocked",
+            (Status::Unverified, "untested") => "no live test for this service",
+            (Status::Unverified, "unavailable" | "unknown") => "no answer at the last check",
+            (Status::Unverified, "rate_limited") => "the service was limiting calls",
+            _ => "",
         }
     }
 
     fn stamp(&self, now: At) -> Option<Stamp> {
-        let stamp = |verb: &str, at: At| Stamp { verb: verb.to_owned(), at: When::new(at, now) };
+        let stamp = |verb, at: At| Stamp { verb, at: When::new(at, now) };
         match (self.status, self.good_at, self.checked_at) {
             (Status::Working | Status::Expiring, Some(good), _) => Some(stamp("verified", good)),
             (_, Some(good), _) => Some(stamp("last good", good)),
@@ -157,7 +157,7 @@ pub fn tone(outcome: &str) -> Tone {
 
 /// Environment and what the key says of itself.
 pub fn badges(environment: Environment, badge: KeyBadge) -> Vec<Badge> {
-    let mark = |text: &str, tone: Tone| Badge { text: text.to_owned(), tone };
+    let mark = |text, tone| Badge { text, tone };
     let mut badges = Vec::new();
     match environment {
         Environment::Production => badges.push(mark("production", Tone::Warn)),

@@ -3,21 +3,27 @@
 use super::drawn::tile_of;
 use super::row::Look;
 use crate::app::App;
+use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::model::credential::Environment;
 use crate::model::credential_list::{self, Cursor, Query, Sort};
-use crate::model::permission::ReadCredentials;
+use crate::model::permission::{ReadCredentials, Role};
 use crate::model::status::Status;
-use crate::web::answer::{Answer, page, see_other};
+use crate::model::workspace::Workspace;
+use crate::web::answer::{Answer, see_other, sized_page};
 use crate::web::guard::Can;
 use crate::web::pages::list::{Chip, List, Pick, ServiceLink};
 use crate::web::pages::shell::{Link, Nav, Tone};
 use crate::web::shell;
+use crate::web::visit::{self, Ahead};
 use actix_web::{HttpRequest, web};
 use std::collections::BTreeMap;
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// A drawn row has about so many bytes.
+const ROW_BYTES: usize = 2_600;
 /// Services offered beside “Create new”.
 const OFFERED: usize = 6;
 /// What to offer before anything was created.
@@ -34,9 +40,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(req: &HttpRequest) -> Self {
-        let params = url::form_urlencoded::parse(req.query_string().as_bytes()).into_owned().collect();
-        Self { params }
+    fn read(query: &str) -> Self {
+        Self { params: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect() }
     }
 
     fn text(&self, name: &str) -> &str {
@@ -87,26 +92,48 @@ impl Asked {
     }
 }
 
+/// What the page is drawn from.
+struct Listed {
+    page: credential_list::Page,
+    /// The services of the newest credentials.
+    recent: Vec<String>,
+    has_deleted: bool,
+}
+
+impl Listed {
+    fn read(conn: &mut Conn, workspace: &Id<Workspace>, role: Role, query: &Query) -> Result<Self> {
+        let is_admin = role == Role::Admin;
+        let page = credential_list::page(conn, workspace, query)?;
+        let recent = if is_admin { credential_list::recent_beside(conn, workspace, query, &page)? } else { Vec::new() };
+        let has_deleted = is_admin && credential_list::has_deleted(conn, workspace)?;
+        Ok(Self { page, recent, has_deleted })
+    }
+}
+
+/// Reads the page in the session's unit; nothing for an address that cannot be understood.
+pub fn ahead(query: &str) -> Option<Ahead> {
+    let mut query = Asked::read(query).query(false).ok()?;
+    Some(Box::new(move |conn, standing| {
+        query.sees_private = standing.role.inspects();
+        Ok(Box::new(Listed::read(conn, &standing.workspace.id, standing.role, &query)?))
+    }))
+}
+
 /// `GET /w/{slug}/credentials`.
 pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let asked = Asked::read(&req);
+    let asked = Asked::read(req.query_string());
     let query = asked.query(can.inspects())?;
-    let (workspace, is_admin) = (can.workspace().clone(), can.is_admin());
-    let (found, recent, has_deleted) = app
-        .db
-        .read(move |conn| {
-            let page = credential_list::page(conn, &workspace, &query)?;
-            let recent =
-                if is_admin { credential_list::recent_beside(conn, &workspace, &query, &page)? } else { Vec::new() };
-            let has_deleted = is_admin && credential_list::has_deleted(conn, &workspace)?;
-            Ok((page, recent, has_deleted))
-        })
-        .await?;
+    let (workspace, role, is_admin) = (can.workspace().clone(), can.standing.role, can.is_admin());
+    let sort = query.sort;
+    let Listed { page: found, recent, has_deleted } = match visit::take_read() {
+        Some(listed) => *listed,
+        None => app.db.read(move |conn| Listed::read(conn, &workspace, role, &query)).await?,
+    };
     let base = can.list();
     let shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
     let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
     let next = found.next.as_ref().map(Cursor::text).transpose()?;
-    page(&List {
+    let list = List {
         shell,
         can_manage: is_admin,
         details: can.inspects(),
@@ -119,18 +146,19 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
             &[("", "All environments"), ("production", "Production"), ("test", "Test")],
         ),
         sorts: picks(
-            asked.query(false).map_or("newest", |q| q.sort.as_str()),
+            sort.as_str(),
             &[("newest", "Newest first"), ("name", "By name"), ("status", "By status"), ("last_used", "Last used")],
         ),
-        rows: found.rows.iter().map(|row| look.row(row)).collect(),
+        rows: found.rows.into_iter().map(|row| look.row(row)).collect(),
         total: u64::try_from(can.total).unwrap_or(0),
         filtered: asked.is_filtered(),
         first: (!asked.text("after").is_empty()).then(|| asked.with(&base, &[])),
         next: next.map(|after| asked.with(&base, &[("after", &after)])),
         recents: offered(&app, &base, &recent),
         deleted: has_deleted.then(|| Link { label: "Recently deleted".into(), href: format!("{base}/deleted") }),
-        base,
-    })
+        base: base.clone(),
+    };
+    sized_page(&list, ROWS * ROW_BYTES)
 }
 
 fn chips(asked: &Asked, base: &str, counts: &[(Status, i64)]) -> Vec<Chip> {

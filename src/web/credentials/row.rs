@@ -29,9 +29,9 @@ pub struct Look<'a> {
     pub now: At,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     /// Draws a row.
-    pub fn row(&self, found: &Found) -> Row {
+    pub fn row(&self, found: Found) -> Row<'a> {
         let integration = self.catalog.get(&found.integration);
         let method = integration.and_then(|i| i.method(&found.method));
         let judged = Judged {
@@ -42,19 +42,23 @@ impl Look<'_> {
             expires_at: found.expires_at,
         };
         Row {
-            id: found.id.to_string(),
-            href: format!("{}/{}", self.base, found.id),
-            name: found.name.clone(),
-            description: if self.details { about(found) } else { String::new() },
+            status: judged.view(self.now),
+            href: [self.base, "/", found.id.as_str()].concat(),
             badges: badges(found.environment, found.badge),
             tile: integration.map_or_else(|| tile(self.catalog, &found.integration), tile_of),
-            service: integration.map_or_else(|| found.integration.clone(), |i| i.name.clone()),
-            method: method.map_or_else(|| found.method.clone(), |m| m.label.clone()),
-            status: judged.view(self.now),
             used_by: None,
             last_used: None,
             editable: method.is_some_and(|m| m.edit != Edit::None),
             verifiable: method.is_some_and(Method::has_live_test) && found.status != Status::Suspended,
+            service: integration.map_or_else(|| found.integration.into(), |i| i.name.as_str().into()),
+            method: method.map_or_else(|| found.method.into(), |m| m.label.as_str().into()),
+            description: if self.details {
+                about(found.description, found.identity, found.place)
+            } else {
+                String::new()
+            },
+            id: found.id.into(),
+            name: found.name,
         }
     }
 }
@@ -85,17 +89,17 @@ pub async fn answer<P: Permission>(
         can_manage: can.is_admin(),
         details: can.inspects(),
         uses: false,
-        row: look.row(&found),
+        row: look.row(found),
     })
 }
 
 /// The line under a name: the description, else the account, else where it leads.
-fn about(found: &Found) -> String {
-    if !found.description.is_empty() {
-        found.description.clone()
-    } else if !found.identity.is_empty() {
-        format!("connected as {}", found.identity)
+fn about(description: String, identity: String, place: String) -> String {
+    if !description.is_empty() {
+        description
+    } else if !identity.is_empty() {
+        format!("connected as {identity}")
     } else {
-        found.place.clone()
+        place
     }
 }

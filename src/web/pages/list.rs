@@ -4,11 +4,12 @@ use super::shell::{Assets, Link, Shell, Tone};
 use super::status::{Badge, StatusView, Tile};
 use super::time::When;
 use askama::Template;
+use std::borrow::Cow;
 
 /// `GET /w/{slug}/credentials`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "credentials/list.html")]
-pub struct List {
+pub struct List<'a> {
     /// The frame.
     pub shell: Shell,
     /// Address of the list, such as `/w/acme/credentials`.
@@ -30,7 +31,7 @@ pub struct List {
     /// Choices of `sort`, `newest` first.
     pub sorts: Vec<Pick>,
     /// One page of credentials.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Row<'a>>,
     /// How many the workspace has.
     pub total: u64,
     /// Whether a search or filter is on (tells “nothing found” from “nothing yet”).
@@ -84,7 +85,7 @@ pub struct ServiceLink {
 
 /// One credential in the list.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct Row<'a> {
     /// Its id; the row is `#row-{id}`.
     pub id: String,
     /// Its page; `…/edit`, `…/name`, `…/checks`, `…/deletion` are below.
@@ -98,9 +99,9 @@ pub struct Row {
     /// The service's picture.
     pub tile: Tile,
     /// The service's name.
-    pub service: String,
+    pub service: Cow<'a, str>,
     /// The method's name.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// The status.
     pub status: StatusView,
     /// “2 bots”; `None` where bots are not known yet.
@@ -116,7 +117,7 @@ pub struct Row {
 /// One row for htmx, after verify or rename from the list.
 #[derive(Debug, Clone, Template)]
 #[template(path = "credentials/_row_fragment.html")]
-pub struct RowFragment {
+pub struct RowFragment<'a> {
     /// Addresses of static files.
     pub assets: Assets,
     /// As in [`List`].
@@ -126,10 +127,10 @@ pub struct RowFragment {
     /// As [`List::uses`] tells.
     pub uses: bool,
     /// The credential.
-    pub row: Row,
+    pub row: Row<'a>,
 }
 
-impl List {
+impl List<'_> {
     /// Whether the columns “Used by” and “Last used” have anything to say.
     pub fn uses(&self) -> bool {
         self.rows.iter().any(|r| r.used_by.is_some())

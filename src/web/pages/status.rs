@@ -3,6 +3,7 @@
 use super::shell::{Tone, initials};
 use super::time::When;
 use crate::check::report::{Step, StepResult};
+use std::borrow::Cow;
 
 /// A service's picture: an icon of the sheet, or letters on one of twelve colours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,8 @@ impl Tile {
     pub fn new(id: &str, name: &str, has_icon: bool) -> Self {
         let sum = id.bytes().fold(0u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
         let colour = u8::try_from(sum % 12).unwrap_or_default();
-        Self { icon: has_icon.then(|| id.to_owned()), letters: initials(name), colour }
+        let letters = if has_icon { String::new() } else { initials(name) };
+        Self { icon: has_icon.then(|| id.to_owned()), letters, colour }
     }
 }
 
@@ -95,9 +97,9 @@ pub struct StatusView {
     /// Which of the six.
     pub kind: StatusKind,
     /// The word, more precise where known: “Expires in 9 days”, “Broken since 14:02”.
-    pub word: String,
+    pub word: Cow<'static, str>,
     /// One short phrase on why; may be empty.
-    pub line: String,
+    pub line: Cow<'static, str>,
     /// When that was, with its verb: “verified 3 min ago”.
     pub when: Option<Stamp>,
 }
@@ -105,7 +107,7 @@ pub struct StatusView {
 impl StatusView {
     /// A status in its usual word, with nothing beside it.
     pub fn plain(kind: StatusKind) -> Self {
-        Self { kind, word: kind.word().to_owned(), line: String::new(), when: None }
+        Self { kind, word: kind.word().into(), line: "".into(), when: None }
     }
 }
 
@@ -113,7 +115,7 @@ impl StatusView {
 #[derive(Debug, Clone)]
 pub struct Stamp {
     /// “verified”, “checked”, “last good”.
-    pub verb: String,
+    pub verb: &'static str,
     /// The time.
     pub at: When,
 }
@@ -122,7 +124,7 @@ pub struct Stamp {
 #[derive(Debug, Clone)]
 pub struct Badge {
     /// What it says.
-    pub text: String,
+    pub text: &'static str,
     /// Its colour.
     pub tone: Tone,
 }

@@ -19,27 +19,55 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// An instant as a page shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An instant as a page shows it, in words relative to now: “just now”, “3 min ago”, “12 March”.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct When {
-    /// RFC 3339 in UTC, for `<time datetime>`.
-    pub machine: String,
-    /// In words relative to now: “just now”, “3 min ago”, “12 March”.
-    pub text: String,
-    /// The whole date and time in UTC, shown on hover.
-    pub full: String,
+    at: At,
+    now: At,
 }
 
 impl When {
     /// Puts `at` in words as seen from `now`; works for the past and for the future.
     pub fn new(at: At, now: At) -> Self {
-        Self { machine: at.rfc3339(), text: words(at, now), full: full(at) }
+        Self { at, now }
+    }
+
+    /// RFC 3339 in UTC, for `<time datetime>`.
+    pub fn machine(&self) -> Machine {
+        Machine(self.at)
+    }
+
+    /// The whole date and time in UTC, shown on hover.
+    pub fn full(&self) -> Full {
+        Full(self.at)
     }
 }
 
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        words(f, self.at, self.now)
+    }
+}
+
+/// An instant for machines, to the second: a format string would be read anew for each row of a list.
+pub struct Machine(At);
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0.utc();
+        let (date, time) = ((at.year(), at.month(), at.day()), (at.hour(), at.minute(), at.second()));
+        write!(f, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", date.0, date.1, date.2, time.0, time.1, time.2)
+    }
+}
+
+/// An instant in full: “2 May 2026, 09:30 UTC”.
+pub struct Full(At);
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0.utc();
+        let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
+        write!(f, "{} {month} {}, {:02}:{:02} UTC", at.day(), at.year(), at.hour(), at.minute())
     }
 }
 
@@ -65,44 +93,39 @@ pub fn until(at: At, now: At) -> String {
     }
 }
 
-fn words(at: At, now: At) -> String {
+fn words(f: &mut fmt::Formatter<'_>, at: At, now: At) -> fmt::Result {
     let past = now.since(at);
     if past < TimeDelta::zero() {
-        return ahead(at, now);
+        return ahead(f, at, now);
     }
     let (minutes, hours, days) = (past.num_minutes(), past.num_hours(), past.num_days());
     match (minutes, hours, days) {
-        (0, ..) => "just now".to_owned(),
-        (1..60, ..) => format!("{minutes} min ago"),
-        (_, 1..24, _) => format!("{hours} h ago"),
-        (_, 24..48, _) => "yesterday".to_owned(),
-        (_, _, 2..30) => format!("{days} days ago"),
-        _ => date(at, now),
+        (0, ..) => f.write_str("just now"),
+        (1..60, ..) => write!(f, "{minutes} min ago"),
+        (_, 1..24, _) => write!(f, "{hours} h ago"),
+        (_, 24..48, _) => f.write_str("yesterday"),
+        (_, _, 2..30) => write!(f, "{days} days ago"),
+        _ => date(f, at, now),
     }
 }
 
-fn ahead(at: At, now: At) -> String {
+fn ahead(f: &mut fmt::Formatter<'_>, at: At, now: At) -> fmt::Result {
     let left = at.since(now);
     match (left.num_minutes(), left.num_hours(), left.num_days()) {
-        (0, ..) => "in a moment".to_owned(),
-        (minutes @ 1..60, ..) => format!("in {minutes} min"),
-        (_, hours @ 1..24, _) => format!("in {hours} h"),
-        (_, _, 1) => "tomorrow".to_owned(),
-        (_, _, days @ 2..30) => format!("in {days} days"),
-        _ => date(at, now),
+        (0, ..) => f.write_str("in a moment"),
+        (minutes @ 1..60, ..) => write!(f, "in {minutes} min"),
+        (_, hours @ 1..24, _) => write!(f, "in {hours} h"),
+        (_, _, 1) => f.write_str("tomorrow"),
+        (_, _, days @ 2..30) => write!(f, "in {days} days"),
+        _ => date(f, at, now),
     }
 }
 
-/// Written by hand: a list draws one for each row, and a format string is read anew each time.
-fn full(at: At) -> String {
-    let at = at.utc();
+fn date(f: &mut fmt::Formatter<'_>, at: At, now: At) -> fmt::Result {
+    let (at, now) = (at.utc(), now.utc());
     let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
-    format!("{} {month} {}, {:02}:{:02} UTC", at.day(), at.year(), at.hour(), at.minute())
-}
-
-fn date(at: At, now: At) -> String {
-    let same_year = at.utc().year() == now.utc().year();
-    at.utc().format(if same_year { "%-d %B" } else { "%-d %B %Y" }).to_string()
+    write!(f, "{} {month}", at.day())?;
+    if at.year() == now.year() { Ok(()) } else { write!(f, " {}", at.year()) }
 }
 
 #[cfg(test)]
@@ -116,7 +139,7 @@ mod tests {
     }
 
     fn text(delta: TimeDelta) -> String {
-        When::new(now().plus(-delta), now()).text
+        When::new(now().plus(-delta), now()).to_string()
     }
 
     #[test]
@@ -135,7 +158,9 @@ mod tests {
     fn the_whole_date_is_as_a_format_string_would_write_it() {
         for days in (0..800).step_by(9) {
             let at = now().plus(-TimeDelta::days(days) + TimeDelta::minutes(days * 7));
-            assert_eq!(When::new(at, now()).full, at.utc().format("%-d %B %Y, %H:%M UTC").to_string());
+            let when = When::new(at, now());
+            assert_eq!(when.full().to_string(), at.utc().format("%-d %B %Y, %H:%M UTC").to_string());
+            assert_eq!(when.machine().to_string(), at.utc().format("%FT%TZ").to_string());
         }
     }
 

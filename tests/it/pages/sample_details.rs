@@ -87,7 +87,7 @@ pub fn detail() -> Detail {
         handle: "leads-spreadsheet".to_owned(),
         description: "Where the website's contact form ends up. Ask Rui.".to_owned(),
         tags: vec!["leads".to_owned(), "website".to_owned()],
-        badges: vec![Badge { text: "production".to_owned(), tone: Tone::Warn }],
+        badges: vec![Badge { text: "production", tone: Tone::Warn }],
         environment: "Production".to_owned(),
         service: service(),
         can_manage: true,

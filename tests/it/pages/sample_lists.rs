@@ -8,21 +8,20 @@ use credenza::web::pages::status::{Badge, Stamp, StatusKind, StatusView};
 
 pub const BASE: &str = "/w/acme/credentials";
 
-pub fn status(kind: StatusKind, word: &str, line: &str, verb: &str, minutes: i64) -> StatusView {
+pub fn status(kind: StatusKind, word: &str, line: &str, verb: &'static str, minutes: i64) -> StatusView {
     StatusView {
         kind,
-        word: word.to_owned(),
-        line: line.to_owned(),
-        when: (!verb.is_empty()).then(|| Stamp { verb: verb.to_owned(), at: ago(minutes) }),
+        word: word.to_owned().into(),
+        line: line.to_owned().into(),
+        when: (!verb.is_empty()).then(|| Stamp { verb, at: ago(minutes) }),
     }
 }
 
-struct Line<'a>(&'a str, &'a str, &'a str, &'a str, &'a str, StatusView, &'a str, Option<i64>);
+struct Line<'a>(&'a str, &'a str, &'a str, &'a str, &'a str, StatusView, &'static str, Option<i64>);
 
-fn row(n: usize, line: Line<'_>) -> Row {
+fn row(n: usize, line: Line<'_>) -> Row<'static> {
     let Line(integration, service, name, description, method, status, environment, used) = line;
-    let badge =
-        |text: &str| Badge { text: text.to_owned(), tone: if text == "test" { Tone::Plain } else { Tone::Warn } };
+    let badge = |text: &'static str| Badge { text, tone: if text == "test" { Tone::Plain } else { Tone::Warn } };
     Row {
         id: format!("0190{n:04}"),
         href: format!("{BASE}/0190{n:04}"),
@@ -30,8 +29,8 @@ fn row(n: usize, line: Line<'_>) -> Row {
         description: description.to_owned(),
         badges: if environment.is_empty() { vec![] } else { vec![badge(environment)] },
         tile: tile(integration, service),
-        service: service.to_owned(),
-        method: method.to_owned(),
+        service: service.to_owned().into(),
+        method: method.to_owned().into(),
         verifiable: status.kind != StatusKind::Suspended,
         status,
         used_by: Some(if used.is_some() { "2 bots".to_owned() } else { "none".to_owned() }),
@@ -40,7 +39,7 @@ fn row(n: usize, line: Line<'_>) -> Row {
     }
 }
 
-pub fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<Row<'static>> {
     use StatusKind::{Broken, Expiring, Suspended, Unreadable, Unverified, Working};
     let good = |minutes| status(Working, "Working", "", "verified", minutes);
     let lines = [
@@ -170,7 +169,7 @@ fn recents() -> Vec<ServiceLink> {
     ]
 }
 
-pub fn list() -> List {
+pub fn list() -> List<'static> {
     List {
         shell: shell("Credentials", Nav::Credentials),
         base: BASE.to_owned(),
@@ -192,25 +191,25 @@ pub fn list() -> List {
     }
 }
 
-pub fn list_member() -> List {
-    let hide = |row: Row| Row { used_by: None, last_used: None, description: String::new(), ..row };
+pub fn list_member() -> List<'static> {
+    let hide = |row: Row<'static>| Row { used_by: None, last_used: None, description: String::new(), ..row };
     List { can_manage: false, details: false, deleted: None, rows: rows().into_iter().map(hide).collect(), ..list() }
 }
 
-pub fn list_empty() -> List {
+pub fn list_empty() -> List<'static> {
     List { rows: vec![], total: 0, next: None, deleted: None, ..list() }
 }
 
-pub fn list_none() -> List {
+pub fn list_none() -> List<'static> {
     List { rows: vec![], q: HOSTILE.to_owned(), filtered: true, next: None, first: Some(BASE.to_owned()), ..list() }
 }
 
-pub fn list_hostile() -> List {
+pub fn list_hostile() -> List<'static> {
     let long = "Credencial-de-produção-com-um-nome-muito-comprido-".repeat(4);
-    let bad = |(n, row): (usize, Row)| match n {
+    let bad = |(n, row): (usize, Row<'static>)| match n {
         0 => Row { name: long.clone(), description: long.clone(), ..row },
         1 => Row { name: "Ünïcodé 日本語の認証情報 ".repeat(8), ..row },
-        _ => Row { name: HOSTILE.to_owned(), description: HOSTILE.to_owned(), method: HOSTILE.to_owned(), ..row },
+        _ => Row { name: HOSTILE.to_owned(), description: HOSTILE.to_owned(), method: HOSTILE.into(), ..row },
     };
     let toast = Some(Toast { tone: Tone::Good, text: format!("Saved “{HOSTILE}”.") });
     List {
@@ -220,7 +219,7 @@ pub fn list_hostile() -> List {
     }
 }
 
-pub fn row_fragment() -> RowFragment {
+pub fn row_fragment() -> RowFragment<'static> {
     let line =
         Line("stripe", "Stripe", "Stripe Brazil", "", "API key", StatusView::plain(StatusKind::Working), "", None);
     RowFragment { assets: assets(), can_manage: true, details: true, uses: true, row: row(1, line) }
