@@ -15,7 +15,13 @@ type Golden = (&'static str, &'static str, &'static [(&'static str, &'static str
 
 /// In the order of the integrations.
 const GOLDEN: &[Golden] = &[
+    ("anthropic", "api_key", &[], "{}"),
+    ("brevo", "api_key", &[], "{}"),
+    ("deepseek", "api_key", &[], "{}"),
+    ("discord", "bot_token", &[("application_id", "198622483471925248")], "{}"),
+    ("google-gemini", "api_key", &[], "{}"),
     ("google-sheets", "service_account", &[("delegate", "a@example.com")], "{}"),
+    ("groq", "api_key", &[], "{}"),
     (
         "http",
         "basic",
@@ -40,12 +46,15 @@ const GOLDEN: &[Golden] = &[
         &[("base_url", "https://api.example.com/v1"), ("check_path", "/me"), ("parameter", "key")],
         r#"{"base_url":"https://api.example.com/v1"}"#,
     ),
+    ("hubspot", "private_app", &[], "{}"),
+    ("mistral", "api_key", &[], "{}"),
     (
         "openai",
         "api_key",
         &[("base_url", "https://api.openai.com/v1"), ("custom", "false"), ("organization", "org-1")],
         r#"{"base_url":"https://api.openai.com/v1"}"#,
     ),
+    ("pipedrive", "api_token", &[("company", "acme")], r#"{"company":"acme"}"#),
     ("rd-station", "crm_token", &[], "{}"),
     ("rd-station", "marketing_api_key", &[], "{}"),
     (
@@ -71,6 +80,7 @@ const GOLDEN: &[Golden] = &[
         ],
         r#"{"base_url":"https://hana.example.com:50000","cert_sha256":"00ff"}"#,
     ),
+    ("sendgrid", "api_key", &[("region", "api.sendgrid.com")], r#"{"region":"api.sendgrid.com"}"#),
     ("shopify", "admin_token", &[("api_version", "2026-04"), ("shop", "acme")], r#"{"shop":"acme"}"#),
     (
         "shopify",
@@ -78,6 +88,7 @@ const GOLDEN: &[Golden] = &[
         &[("api_version", "2026-04"), ("client_id", "0f"), ("shop", "acme")],
         r#"{"shop":"acme"}"#,
     ),
+    ("slack", "bot_token", &[], "{}"),
     (
         "smtp",
         "password",
@@ -85,6 +96,19 @@ const GOLDEN: &[Golden] = &[
         r#"{"host":"mail.example.com","port":"465","tls":"implicit"}"#,
     ),
     ("stripe", "api_key", &[("context", "acct_1")], "{}"),
+    ("telegram", "bot_token", &[], "{}"),
+    (
+        "twilio",
+        "api_key",
+        &[("account_sid", "AC0f"), ("api_key_sid", "SK0f"), ("region", "api.twilio.com")],
+        r#"{"region":"api.twilio.com"}"#,
+    ),
+    (
+        "twilio",
+        "auth_token",
+        &[("account_sid", "AC0f"), ("region", "api.twilio.com")],
+        r#"{"region":"api.twilio.com"}"#,
+    ),
     ("website", "webhook", &[("url", "https://www.example.com/chat")], r#"{"url":"https://www.example.com/chat"}"#),
 ];
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 /// Every way to sign in, some with other values again.
 pub fn all() -> Vec<Play> {
-    vec![salesforce_jwt(), salesforce_client_credentials()]
+    vec![salesforce_jwt(), salesforce_client_credentials(), hubspot(), pipedrive()]
 }
 
 const SALESFORCE_USER: Option<&str> = Some("bots@acme.example (00D000000000001)");
@@ -42,4 +42,28 @@ fn salesforce_client_credentials() -> Play {
     ];
     let exchanges = vec![salesforce_token(Body::Form(form)), salesforce_call()];
     Play { exchanges, identity: SALESFORCE_USER, ..play("salesforce", "client_credentials", &typed) }
+}
+
+fn hubspot() -> Play {
+    let typed = [
+        ("access_token", "pat-eu1-01234567-89ab-cdef-0123-456789abcdef"),
+        ("client_secret", "fedcba98-7654-3210-fedc-ba9876543210"),
+    ];
+    let answer = json!({ "portalId": 1234567, "accountType": "STANDARD", "uiDomain": "app-eu1.hubspot.com" });
+    let call = get("api.hubapi.com", "/account-info/2026-03/details", answer)
+        .bearer("pat-eu1-01234567-89ab-cdef-0123-456789abcdef");
+    let identity = Some("app-eu1.hubspot.com · 1234567 · STANDARD");
+    Play { exchanges: vec![call], identity, ..play("hubspot", "private_app", &typed) }
+}
+
+fn pipedrive() -> Play {
+    let typed = [
+        ("company", "https://Acme.pipedrive.com/settings/api"),
+        ("api_token", "0123456789abcdef0123456789abcdef01234567"),
+    ];
+    let answer = json!({ "success": true, "data": { "id": 7, "name": "Bots", "company_name": "Acme Store" } });
+    let call = get("acme.pipedrive.com", "/api/v1/users/me", answer)
+        .header("x-api-token", "0123456789abcdef0123456789abcdef01234567");
+    let identity = Some("Bots @ Acme Store");
+    Play { exchanges: vec![call], identity, ..play("pipedrive", "api_token", &typed) }
 }
