@@ -63,7 +63,7 @@ pub struct Field {
     pub prefix: Option<String>,
     /// Drawn behind the box.
     pub suffix: Option<String>,
-    /// Clean-up before checking.
+    /// Clean-up before checking; of secrets too, but not of key files.
     #[serde(default)]
     pub normalise: Vec<Normalise>,
     /// Asked only when this holds; otherwise ignored, and its default counts.

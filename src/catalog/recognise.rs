@@ -65,4 +65,37 @@ mod tests {
             assert!(catalog.recognise(text).is_none(), "{text}");
         }
     }
+
+    #[test]
+    fn a_key_is_taken_for_its_own_service_and_for_no_other() {
+        let catalog = Catalog::load(None).unwrap();
+        let (hex, word) = ("0123456789abcdef".repeat(2), "PlayThrough0123456789abcdefghijklmn");
+        let known = [
+            ("anthropic", format!("sk-ant-api03-{word}")),
+            ("anthropic", format!("sk-ant-admin01-{word}")),
+            ("brevo", format!("xkeysib-{hex}{hex}-PlayThrough01234")),
+            ("brevo", format!("xsmtpsib-{hex}{hex}-PlayThrough01234")),
+            ("deepseek", format!("sk-{hex}")),
+            ("discord", format!("MTk4NjIyNDgzNDcxOTI1MjQ4.PlayTh.{word}")),
+            ("google-gemini", format!("AIza{word}")),
+            ("google-gemini", format!("AQ.{word}")),
+            ("groq", format!("gsk_{word}")),
+            ("hubspot", "pat-na1-01234567-89ab-cdef-0123-456789abcdef".to_owned()),
+            ("openai", format!("sk-proj-{word}")),
+            ("openai", format!("sk-{word}")),
+            ("sendgrid", format!("SG.PlayThrough0123456789A.{word}")),
+            ("slack", format!("xoxb-0123456789-{word}")),
+            ("slack", format!("xapp-1-A0123456789-{word}")),
+            ("telegram", format!("123456789:{word}")),
+        ];
+        for (id, key) in known {
+            let found = catalog.recognise(&key).unwrap_or_else(|| panic!("{id}: {key}"));
+            assert_eq!(found.integration.id, id, "{key}");
+        }
+        // Names and identifiers that people write into other fields.
+        let account = format!("AC{hex}");
+        for text in [account.as_str(), hex.as_str(), "acme-store", "bots@acme.example", "198622483471925248", "10:30"] {
+            assert!(catalog.recognise(text).is_none(), "{text}");
+        }
+    }
 }

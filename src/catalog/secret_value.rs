@@ -3,7 +3,7 @@
 use crate::catalog::form::Remark;
 use crate::catalog::schema::{Field, FieldKind, Format};
 use crate::catalog::template::find;
-use crate::catalog::value::{LARGEST_VALUE, format, rejected, remark, shaped, too_long};
+use crate::catalog::value::{LARGEST_VALUE, format, normalised, rejected, remark, shaped, too_long};
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,6 +44,8 @@ fn one_line(field: &Field, typed: &str, password: bool, skip: bool) -> Result<Se
     // A whole header value may start with its scheme.
     let meant = password || field.format == Some(Format::HeaderValue);
     let bare = if meant { typed.trim_matches(is_blank) } else { without_noise(typed) };
+    let tidy = (!field.normalise.is_empty()).then(|| normalised(field, bare));
+    let bare = tidy.as_ref().map_or(bare, |text| text.as_str());
     if bare.chars().any(char::is_control) {
         return Err(remark(
             "control_character",

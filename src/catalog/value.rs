@@ -5,6 +5,7 @@ use crate::catalog::header;
 use crate::catalog::host;
 use crate::catalog::place::has_dot_segment;
 use crate::catalog::schema::{Field, FieldKind, Format, Normalise};
+use zeroize::Zeroizing;
 
 /// The largest value of a field, in bytes.
 pub const LARGEST_VALUE: usize = 64 * 1024;
@@ -81,35 +82,41 @@ pub(crate) fn shaped(field: &Field, text: &str) -> Result<Option<Remark>, Remark
     Err(remark("pattern", text))
 }
 
-fn normalised(field: &Field, typed: &str) -> String {
-    field.normalise.iter().fold(typed.trim().to_owned(), |text, step| match step {
+/// The text after the clean-ups of a field, without white space around it.
+pub(crate) fn normalised(field: &Field, typed: &str) -> Zeroizing<String> {
+    let start = Zeroizing::new(typed.trim().to_owned());
+    field.normalise.iter().fold(start, |text, step| Zeroizing::new(cleaned(field, &text, step)))
+}
+
+fn cleaned(field: &Field, text: &str, step: &Normalise) -> String {
+    match step {
         Normalise::Trim => text.trim().to_owned(),
         Normalise::Lower => text.to_lowercase(),
         Normalise::Upper => text.to_uppercase(),
         Normalise::StripSpaces => text.chars().filter(|c| !c.is_whitespace()).collect(),
         Normalise::StripScheme => {
-            let lower = text.to_ascii_lowercase();
+            let lower = Zeroizing::new(text.to_ascii_lowercase());
             let cut = ["https://", "http://"].iter().find(|s| lower.starts_with(**s)).map_or(0, |s| s.len());
             text[cut..].to_owned()
         }
         Normalise::StripSlash => text.trim_end_matches('/').to_owned(),
-        Normalise::StripSuffix(written) => cut_suffix(text, written.as_ref().or(field.suffix.as_ref())),
-        Normalise::StripPrefix(written) => match written.as_ref().or(field.prefix.as_ref()) {
-            Some(start) => text.strip_prefix(start.as_str()).unwrap_or(&text).to_owned(),
-            None => text,
-        },
+        Normalise::StripSuffix(written) => cut_suffix(text, written.as_ref().or(field.suffix.as_ref())).to_owned(),
+        Normalise::StripPrefix(written) => {
+            let start = written.as_ref().or(field.prefix.as_ref());
+            start.and_then(|start| text.strip_prefix(start.as_str())).unwrap_or(text).to_owned()
+        }
         Normalise::StripPath => text.split('/').next().unwrap_or_default().to_owned(),
-    })
+    }
 }
 
 /// Cuts a suffix and the path that a person pasted along with it (`shop.example.com/admin`).
-fn cut_suffix(text: String, suffix: Option<&String>) -> String {
+fn cut_suffix<'t>(text: &'t str, suffix: Option<&String>) -> &'t str {
     let Some(suffix) = suffix.filter(|s| !s.is_empty()) else { return text };
     match text.find(suffix.as_str()) {
         Some(at) => {
             let rest = &text[at + suffix.len()..];
             let ends = rest.is_empty() || rest.starts_with(['/', '?', '#']);
-            if ends { text[..at].to_owned() } else { text }
+            if ends { &text[..at] } else { text }
         }
         None => text,
     }

@@ -69,6 +69,8 @@ fn kind_only(field: &Field) -> Judged {
         let shown = !["private", "secret", "password", "token"].iter().any(|word| path.contains(word));
         ensure(shown, format!("`{path}` sounds like a secret and would be shown")).within("identity_path")?;
     }
+    let file = matches!(field.kind, FieldKind::PemSecret | FieldKind::JsonSecret);
+    ensure(field.normalise.is_empty() || !file, "a key file is taken as it is").within("normalise")?;
     let format = match field.format {
         None => true,
         Some(Format::HeaderValue) => matches!(field.kind, FieldKind::Text | FieldKind::Secret),

@@ -50,7 +50,7 @@ check = { kind = "http", cost = "free", request = { url = "/me" } }
 field = [
   { name = "host", label = "Server", kind = "host" },
   { name = "api_key", label = "API key", kind = "secret", pattern = '^mk_', reject = [{ pattern = '^pk_', hint = "That is the public key." }], skip_checks_if = { field = "custom", equals = true } },
-  { name = "webhook", label = "Webhook secret", kind = "secret", required = false },
+  { name = "webhook", label = "Webhook secret", kind = "secret", required = false, normalise = ["strip_prefix:https://mail.example/", "strip_prefix:bot", "strip_path"], pattern = '^[0-9]+:[a-z]+$' },
   { name = "custom", label = "Own server", kind = "switch" },
   { name = "base", label = "Base", kind = "url", default = "https://mail.example", show_if = { field = "custom", equals = true } },
   { name = "value", label = "Header value", kind = "secret", required = false, format = "header_value" },
@@ -188,6 +188,18 @@ fn pasted_noise_is_taken_off_keys_and_told() {
         assert_eq!(code(inner, "api_key"), "control_character", "{typed:?}");
     }
     assert_eq!(code(created("key", &[("host", "a.example"), ("api_key", "Bearer ")]), "api_key"), "required");
+}
+
+#[test]
+fn a_secret_is_cleaned_up_as_its_field_says_and_told() {
+    let typed = |value: &str| created("key", &[("host", "a.example"), ("api_key", "mk_1"), ("webhook", value)]);
+    for value in ["https://mail.example/bot12:ab/getMe", "bot12:ab", " \"bot12:ab\" ", "Bearer 12:ab"] {
+        let parsed = typed(value).unwrap();
+        assert_eq!(parsed.values.secret["webhook"].expose(), "12:ab", "{value:?}");
+        assert_eq!(parsed.warnings.0["webhook"].code, "cleaned", "{value:?}");
+    }
+    assert!(typed("12:ab").unwrap().warnings.0.is_empty());
+    assert_eq!(code(typed("https://other.example/bot12:ab"), "webhook"), "pattern");
 }
 
 #[test]

@@ -107,6 +107,8 @@ fn fields_are_consistent() {
     assert!(more("default = \"x\"").contains("no default"));
     assert!(more("options = [{ value = 1, label = \"x\" }]").contains("select"));
     assert!(more("identity_path = \"x\"").contains("json_secret"));
+    let file = "kind = \"pem_secret\"\n  normalise = [\"strip_spaces\"]";
+    assert!(refused("kind = \"secret\"", file).contains("taken as it is"));
     assert!(refused("name = \"key\"", "name = \"shop\"").contains("two fields"));
     assert!(refused("name = \"shop\"", "name = \"code\"").contains("built in"));
     assert!(refused("^ac_[a-z0-9]+$", "ac_").contains("anchor"));

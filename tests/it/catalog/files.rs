@@ -33,15 +33,28 @@ fn text<'a>(table: &'a Table, key: &str) -> &'a str {
 #[test]
 fn the_catalogue_ships_the_promised_services_and_methods() {
     let wanted = [
+        ("anthropic", vec!["api_key"]),
+        ("brevo", vec!["api_key"]),
+        ("deepseek", vec!["api_key"]),
+        ("discord", vec!["bot_token"]),
+        ("google-gemini", vec!["api_key"]),
         ("google-sheets", vec!["service_account"]),
+        ("groq", vec!["api_key"]),
         ("http", vec!["bearer", "header", "query", "basic"]),
+        ("hubspot", vec!["private_app"]),
+        ("mistral", vec!["api_key"]),
         ("openai", vec!["api_key"]),
+        ("pipedrive", vec!["api_token"]),
         ("rd-station", vec!["marketing_api_key", "crm_token"]),
         ("salesforce", vec!["jwt", "client_credentials"]),
         ("sap-business-one", vec!["session"]),
+        ("sendgrid", vec!["api_key"]),
         ("shopify", vec!["admin_token", "client_credentials"]),
+        ("slack", vec!["bot_token"]),
         ("smtp", vec!["password"]),
         ("stripe", vec!["api_key"]),
+        ("telegram", vec!["bot_token"]),
+        ("twilio", vec!["api_key", "auth_token"]),
         ("website", vec!["webhook"]),
         ("whatsapp-cloud", vec!["system_user"]),
     ];

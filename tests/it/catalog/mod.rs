@@ -4,6 +4,7 @@
 mod cases;
 mod destinations;
 mod files;
+mod misread;
 mod plays;
 mod playthrough;
 mod stage;

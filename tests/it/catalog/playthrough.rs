@@ -9,7 +9,6 @@ use credenza::catalog::destination;
 use credenza::catalog::schema::{self, CheckKind, Integration, Method, NetworkFault, PrivateNetworks, Rule};
 use credenza::check::report::{Outcome, Report, StepResult};
 use futures_util::future::join_all;
-use serde_json::json;
 use std::collections::BTreeSet;
 
 fn found<'a>(integration: &'a Integration, play: &Play) -> &'a Method {
@@ -75,7 +74,7 @@ async fn a_mail_check_signs_in_and_hangs_up_without_a_mail() {
 #[tokio::test]
 async fn a_relay_that_trusts_us_is_greeted_and_nobody_signs_in() {
     let integration = shipped().get("smtp").expect("an integration");
-    let seen = Stage::new().good(integration, &plays::smtp_relay()).await;
+    let seen = Stage::new().good(integration, &plays::email::smtp_relay()).await;
     assert_eq!(seen.report.outcome, Outcome::Ok, "{:?}", seen.report);
     assert_eq!(seen.verbs, ["EHLO", "QUIT"]);
 }
@@ -153,41 +152,6 @@ async fn play_defaults(stage: &Stage, play: &Play) -> BTreeSet<usize> {
         reached.insert(first);
     }
     reached
-}
-
-#[tokio::test]
-async fn answers_that_are_often_misread_are_judged_right() {
-    let stage = Stage::new();
-    let http = |status: u16, body: serde_json::Value| Deed::Http(status, body);
-    let mail = |line: &str| Deed::Smtp(line.to_owned());
-    let known = [
-        ("stripe", "api_key", http(403, json!({})), Outcome::Limited),
-        ("openai", "api_key", http(403, json!({})), Outcome::Limited),
-        ("openai", "api_key", http(429, json!({ "error": { "type": "insufficient_quota" } })), Outcome::Limited),
-        ("openai", "api_key", http(429, json!({})), Outcome::RateLimited),
-        ("whatsapp-cloud", "system_user", http(401, json!({ "error": { "code": 190 } })), Outcome::Expired),
-        ("whatsapp-cloud", "system_user", http(403, json!({ "error": { "code": 200 } })), Outcome::Forbidden),
-        ("whatsapp-cloud", "system_user", http(400, json!({ "error": { "code": 100 } })), Outcome::Misconfigured),
-        ("http", "bearer", http(403, json!({})), Outcome::Forbidden),
-        ("http", "header", http(403, json!({})), Outcome::Forbidden),
-        ("http", "query", http(403, json!({})), Outcome::Forbidden),
-        ("http", "basic", http(403, json!({})), Outcome::Forbidden),
-        ("http", "bearer", http(302, json!({})), Outcome::Misconfigured),
-        ("shopify", "admin_token", http(200, json!({ "errors": [{ "message": "no" }] })), Outcome::Misconfigured),
-        ("sap-business-one", "session", http(401, json!({ "error": { "code": 301 } })), Outcome::Invalid),
-        ("smtp", "password", mail("535 5.7.8 no"), Outcome::Invalid),
-        ("smtp", "password", mail("535 5.7.139 no"), Outcome::Forbidden),
-        ("smtp", "password", mail("454 4.7.0 later"), Outcome::Unavailable),
-    ];
-    for (integration, method, deed, outcome) in known {
-        let same = |play: &Play| (play.integration, play.method) == (integration, method);
-        let play = plays::all().into_iter().find(same).expect("a play");
-        let before = play.exchanges.len().saturating_sub(1);
-        let before = if integration == "sap-business-one" { 0 } else { before };
-        let found = shipped().get(integration).expect("an integration");
-        let seen = stage.spoiled(found, &play, &deed, before).await;
-        assert_eq!(seen.report.outcome, outcome, "{}: {deed:?}: {:?}", play.name(), seen.report);
-    }
 }
 
 fn rules(method: &Method) -> impl Iterator<Item = &Rule> {
