@@ -26,6 +26,7 @@ use credenza::error::Result;
 use credenza::id::Id;
 use credenza::model::attempt::Limits;
 use credenza::model::instance::{self, Opened};
+use credenza::model::listed::Lists;
 use credenza::model::permission::{Actor, Allowed, Role};
 use credenza::model::user::User;
 use credenza::model::workspace::Workspace;
@@ -366,6 +367,7 @@ async fn state(config: Config, database: &Database, egress: Egress) -> App {
         setup: None,
         limits: Limits::default(),
         denials: 0.into(),
+        lists: Lists::default(),
         assets: assets(),
     }
 }
