@@ -78,7 +78,7 @@ fn t078_what_is_wrong_is_said_without_the_secret() {
     let wrong = format!("https://bot:{secret}@api.example/?key={secret}#{secret}");
     let said = [
         format!("{:?}", Target::http(&wrong).map(|_| ())),
-        format!("{}", Target::http(&wrong).err().expect("a user in an address is refused")),
+        format!("{}", Target::http(&wrong).expect_err("a user in an address is refused")),
         format!("{:?}", Target::http(&format!("https://api.example/?key={secret}")).expect("an address")),
         format!("{:?}", Target::smtp(&secret, 0, Mode::SmtpTls).err()),
         format!("{:?}", RootKey::from_base64(&secret).err()),
