@@ -3,9 +3,12 @@
 mod ai;
 mod api;
 mod crm;
+mod databases;
+mod development;
 mod ecommerce;
 pub mod email;
 mod erp;
+mod helpdesk;
 mod marketing;
 mod messaging;
 mod payments;
@@ -67,9 +70,12 @@ pub fn all() -> Vec<Play> {
         ai::all(),
         api::all(),
         crm::all(),
+        databases::all(),
+        development::all(),
         ecommerce::all(),
         email::all(),
         erp::all(),
+        helpdesk::all(),
         marketing::all(),
         messaging::all(),
         payments::all(),
