@@ -134,6 +134,8 @@ pub struct Check {
     pub request: Option<Request>,
     /// The sign-in, for `smtp`.
     pub smtp: Option<SmtpCheck>,
+    /// The sign-in, for `sql`.
+    pub sql: Option<SqlCheck>,
     /// Whether the credential is put into the call by `[inject]`.
     #[serde(default = "yes")]
     pub inject: bool,
@@ -175,7 +177,7 @@ pub enum CheckKind {
     Smtp,
     /// A sign-in at a mailbox (RFC 9051).
     Imap,
-    /// A harmless statement.
+    /// A sign-in at a database server and `SELECT 1`.
     Sql,
     /// A connection.
     Tcp,
@@ -230,6 +232,48 @@ pub enum SmtpAuth {
     Login,
     /// XOAUTH2.
     Xoauth2,
+}
+
+/// Sign-in at a database server. The statement is not in the file: it is always `SELECT 1`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlCheck {
+    /// Which protocol it speaks.
+    pub engine: SqlEngine,
+    /// The server.
+    pub host: Template,
+    /// Its port.
+    pub port: Template,
+    /// `verify` or `none`.
+    pub tls: Template,
+    /// User.
+    pub user: Template,
+    /// Password.
+    pub pass: Template,
+    /// Database; empty stands for none, where the engine knows that.
+    pub database: Template,
+}
+
+impl SqlCheck {
+    /// Every template in it.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.places().into_iter().chain([&self.user, &self.pass])
+    }
+
+    /// What decides where the password is sent.
+    pub fn places(&self) -> [&Template; 4] {
+        [&self.host, &self.port, &self.tls, &self.database]
+    }
+}
+
+/// Protocols of database servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SqlEngine {
+    /// PostgreSQL and what speaks like it.
+    Postgresql,
+    /// MySQL, MariaDB and what speaks like them.
+    Mysql,
 }
 
 /// What a check costs at the vendor.

@@ -1,7 +1,7 @@
 //! Where a credential is sent, as a person entered it: what must not change while its secrets stay.
 
 use crate::catalog::place::Place;
-use crate::catalog::schema::{Field, FieldKind, Method};
+use crate::catalog::schema::{Field, FieldKind, Method, SqlCheck};
 use crate::catalog::template::Template;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,20 +46,22 @@ pub fn names(method: &Method) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Names that feed the authority of an address, the server of a mail check, or the host field.
+/// Names that feed the authority of an address, the server of a mail or database check, or the host field.
 fn fed_names(method: &Method) -> BTreeSet<&str> {
     let addresses = method.addresses().into_iter().flat_map(|url| url.authority_names());
     let smtp = method.check.smtp.iter().flat_map(|s| [&s.host, &s.port, &s.tls]).flat_map(Template::names);
-    addresses.chain(smtp).chain(method.egress.host_field.as_deref()).collect()
+    let sql = method.check.sql.iter().flat_map(SqlCheck::places).flat_map(Template::names);
+    addresses.chain(smtp).chain(sql).chain(method.egress.host_field.as_deref()).collect()
 }
 
 /// The host and port that a person's values lead to, for a page (`mail.example.com:465`); `None` where the
 /// file's own constants decide.
 pub fn shown(method: &Method, plain: &BTreeMap<String, String>) -> Option<String> {
     let scope = |name: &str| plain.get(name).map(String::as_str);
-    if let Some(smtp) = &method.check.smtp {
-        let host = smtp.host.render(&scope, Place::WholeHost).ok()?;
-        let port = smtp.port.render(&scope, Place::Raw).ok()?;
+    let smtp = method.check.smtp.as_ref().map(|smtp| (&smtp.host, &smtp.port));
+    if let Some((host, port)) = smtp.or_else(|| method.check.sql.as_ref().map(|sql| (&sql.host, &sql.port))) {
+        let host = host.render(&scope, Place::WholeHost).ok()?;
+        let port = port.render(&scope, Place::Raw).ok()?;
         return Some(format!("{}:{}", host.expose(), port.expose()));
     }
     let base = method.inject.base_url.as_ref().filter(|b| !b.authority_names().is_empty())?;

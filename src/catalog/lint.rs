@@ -42,7 +42,8 @@ pub fn list(catalog: &Catalog) -> Vec<String> {
             CheckKind::Http => "checked by a call",
             CheckKind::Smtp => "checked by a mail sign-in",
             CheckKind::Steps => "checked by its sign-in",
-            CheckKind::Imap | CheckKind::Sql | CheckKind::Tcp => "checked by a connection",
+            CheckKind::Sql => "checked by a database sign-in",
+            CheckKind::Imap | CheckKind::Tcp => "checked by a connection",
             CheckKind::Format => "format only",
             CheckKind::None => "not checked",
         };
@@ -127,6 +128,7 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
     };
     statuses
         && within(&earlier.smtp, &later.smtp)
+        && within(&earlier.sql, &later.sql)
         && within(&earlier.tls, &later.tls)
         && within(&earlier.network, &later.network)
         && within(&earlier.oauth_error, &later.oauth_error)
@@ -143,13 +145,14 @@ fn within<T: PartialEq>(wide: &Many<T>, narrow: &Many<T>) -> bool {
 
 /// Whether the check can give the answer that a rule is for.
 fn can_occur(rule: &Rule, method: &Method) -> bool {
-    let mail = method.check.kind == CheckKind::Smtp;
+    let (mail, database) = (method.check.kind == CheckKind::Smtp, method.check.kind == CheckKind::Sql);
     let calls = matches!(method.check.kind, CheckKind::Http | CheckKind::Steps) || method.oauth.is_some();
     let silent = matches!(method.check.kind, CheckKind::Format | CheckKind::None);
     let http = rule.status.is_some() || rule.json.is_some() || rule.contains.is_some() || rule.expect_failed.is_some();
     let token = !rule.oauth_error.0.is_empty();
     let signs_in = method.oauth.is_some() || !method.steps.is_empty();
-    !silent && (rule.smtp.0.is_empty() || mail) && (!http || calls) && (!token || signs_in)
+    let reply = (rule.smtp.0.is_empty() || mail) && (rule.sql.0.is_empty() || database);
+    !silent && reply && (!http || calls) && (!token || signs_in)
 }
 
 #[cfg(test)]

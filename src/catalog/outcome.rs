@@ -1,6 +1,6 @@
 //! What an answer must look like, and what it means when it does not.
 
-pub use crate::catalog::reply::{NetworkFault, SmtpMatch, TlsFault};
+pub use crate::catalog::reply::{NetworkFault, SmtpMatch, SqlMatch, TlsFault};
 use crate::catalog::template::{Template, find};
 use serde::Deserialize;
 use serde_json::Value;
@@ -137,6 +137,9 @@ pub struct Rule {
     /// SMTP reply.
     #[serde(default)]
     pub smtp: Many<SmtpMatch>,
+    /// Refusal of a database server.
+    #[serde(default)]
+    pub sql: Many<SqlMatch>,
     /// TLS fault.
     #[serde(default)]
     pub tls: Many<TlsFault>,
@@ -173,6 +176,9 @@ impl Rule {
         if let Some(reply) = self.smtp.0.first() {
             return reply.code();
         }
+        if let Some(refusal) = self.sql.0.first() {
+            return refusal.code();
+        }
         if let Some(error) = self.oauth_error.0.first() {
             return format!("oauth_{}", error.to_ascii_lowercase());
         }
@@ -191,6 +197,7 @@ impl Rule {
         self.status.is_some()
             || self.json.is_some()
             || !self.smtp.0.is_empty()
+            || !self.sql.0.is_empty()
             || !self.tls.0.is_empty()
             || !self.network.0.is_empty()
             || !self.oauth_error.0.is_empty()

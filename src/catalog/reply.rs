@@ -1,4 +1,4 @@
-//! Answers below HTTP: SMTP replies, and what can go wrong in TLS and on the network.
+//! Answers below HTTP: replies of mail and database servers, and what can go wrong in TLS and on the network.
 
 use crate::catalog::outcome::class;
 use serde::Deserialize;
@@ -57,6 +57,65 @@ impl TryFrom<String> for SmtpMatch {
     }
 }
 
+/// A refusal of a database server: an SQLSTATE (`28P01`), a class of them (`53xxx`), a number of MySQL or
+/// MariaDB (`1045`), `no_auth` where no way to sign in is known, or `clear_password` where the server wants
+/// the password itself over a connection that is not encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum SqlMatch {
+    /// Five digits and capital letters.
+    State(String),
+    /// The first two of them.
+    Class(String),
+    /// A number of four digits.
+    Number(u16),
+    /// The server wants a way to sign in that we do not have.
+    NoAuth,
+    /// The server wants the password itself, unencrypted.
+    ClearPassword,
+}
+
+impl SqlMatch {
+    /// Whether a refusal with this number and SQLSTATE is meant.
+    pub fn holds(&self, number: Option<u16>, state: Option<&str>) -> bool {
+        match self {
+            Self::State(wanted) => state == Some(wanted),
+            Self::Class(wanted) => state.is_some_and(|state| state.starts_with(wanted.as_str())),
+            Self::Number(wanted) => number == Some(*wanted),
+            Self::NoAuth | Self::ClearPassword => false,
+        }
+    }
+
+    pub(crate) fn code(&self) -> String {
+        match self {
+            Self::State(state) => format!("sql_{}", state.to_ascii_lowercase()),
+            Self::Class(class) => format!("sql_{}xxx", class.to_ascii_lowercase()),
+            Self::Number(number) => format!("sql_{number}"),
+            Self::NoAuth => "sql_no_auth".to_owned(),
+            Self::ClearPassword => "sql_clear_password".to_owned(),
+        }
+    }
+}
+
+impl TryFrom<String> for SqlMatch {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+        let number = || text.parse().ok().filter(|_| plain(&text));
+        match (text.as_str(), text.len(), text.strip_suffix("xxx")) {
+            ("no_auth", ..) => Ok(Self::NoAuth),
+            ("clear_password", ..) => Ok(Self::ClearPassword),
+            (_, 5, Some(class)) if plain(class) => Ok(Self::Class(class.to_owned())),
+            (_, 5, None) if plain(&text) => Ok(Self::State(text)),
+            (_, 4, None) if number().is_some() => Ok(Self::Number(number().unwrap_or_default())),
+            _ => Err(format!(
+                "`{text}` is not a refusal of a database: write 28P01, 53xxx, 1045, no_auth or clear_password"
+            )),
+        }
+    }
+}
+
 /// What can go wrong in TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +130,8 @@ pub enum TlsFault {
     WrongVersion,
     /// STARTTLS is not offered (RFC 3207).
     NoStarttls,
+    /// The database server does not offer to encrypt.
+    NotOffered,
     /// The certificate is not the confirmed one.
     PinMismatch,
     /// Anything else.

@@ -11,6 +11,7 @@ use crate::egress::fault::{Fault, TlsFault};
 use crate::egress::http::{self, Answer};
 use crate::egress::policy::Policy;
 use crate::egress::smtp::Login;
+use crate::egress::sql::{Served, SqlLogin};
 use crate::egress::trace::{Timed, Trace};
 use std::time::Duration;
 
@@ -151,6 +152,19 @@ impl<'a> Course<'a> {
                 Err(self.stop(fault, plan.place))
             }
         }
+    }
+
+    /// Signs in to a database server and asks the one statement.
+    ///
+    /// # Errors
+    /// As [`Course::call`].
+    pub async fn database(&mut self, login: &SqlLogin) -> Result<Served, Stop> {
+        let plan = Plan::sql(login.target());
+        let mut trace = self.root.another();
+        let result = self.egress.sql(login, self.policy, &mut trace).await;
+        let note = result.as_ref().err().map(fault_note);
+        self.write(&plan, &trace, note.as_deref());
+        result.map_err(|fault| self.stop(fault, plan.place))
     }
 
     /// Closes the course; after a stop, what was not reached is listed as skipped.

@@ -3,7 +3,8 @@
 use super::seen::{Missing, Place};
 use crate::catalog::address::Origin;
 use crate::catalog::schema::Request;
-use crate::egress::fault::{Fault, Network};
+use crate::egress::fault::{Fault, Network, SqlFault};
+use crate::egress::sql::STATEMENT;
 use crate::egress::target::{Host, Mode, Target};
 use crate::egress::trace::Phase;
 use std::collections::BTreeMap;
@@ -51,6 +52,19 @@ impl Plan {
         Self { place: target.into(), phases, mode: target.mode(), purpose: Purpose::SignIn, status: None }
     }
 
+    pub fn sql(target: &Target) -> Self {
+        let mut phases = Self::first(target);
+        phases.extend_from_slice(match target.mode() {
+            Mode::PostgresTls => &[Phase::Tls],
+            Mode::MysqlTls => &[Phase::Hello, Phase::Tls],
+            Mode::MysqlPlain => &[Phase::Hello],
+            _ => &[],
+        });
+        phases.extend([Phase::SignIn, Phase::Request]);
+        let purpose = Purpose::Sample(STATEMENT.to_owned());
+        Self { place: target.into(), phases, mode: target.mode(), purpose, status: None }
+    }
+
     fn first(target: &Target) -> Vec<Phase> {
         match target.host() {
             Host::Name(_) => vec![Phase::Lookup, Phase::Connect],
@@ -72,14 +86,19 @@ impl Plan {
                 let how = if self.mode == Mode::SmtpStarttls { "STARTTLS" } else { "Encrypted" };
                 format!("{how}, certificate {}", if pinned { "as confirmed" } else { "valid" })
             }
-            (Phase::Hello, _) => "The mail server answered".to_owned(),
+            (Phase::Hello, _) => format!("The {} answered", self.server()),
             (Phase::SignIn, _) | (Phase::Request, Purpose::SignIn) => "Signed in".to_owned(),
             (Phase::Request, Purpose::SignOut) => "Signed out".to_owned(),
             (Phase::Request, Purpose::Sample(call)) => match self.status {
                 Some(status) => format!("Sample call {call} answered {status}"),
+                None if self.mode.is_sql() => format!("Sample call {call} was answered"),
                 None => format!("Sample call {call} was sent"),
             },
         }
+    }
+
+    fn server(&self) -> &'static str {
+        if self.mode.is_sql() { "database server" } else { "mail server" }
     }
 
     /// A part that failed or was not reached.
@@ -89,7 +108,7 @@ impl Plan {
             (Phase::Connect, _) => format!("Connect on port {}", self.place.port),
             (Phase::Tls, _) if self.mode == Mode::SmtpStarttls => "Encrypt with STARTTLS".to_owned(),
             (Phase::Tls, _) => "Encrypt the connection".to_owned(),
-            (Phase::Hello, _) => "Hear from the mail server".to_owned(),
+            (Phase::Hello, _) => format!("Hear from the {}", self.server()),
             (Phase::SignIn, _) => Purpose::SignIn.wish(),
             (Phase::Request, purpose) => purpose.wish(),
         }
@@ -143,6 +162,11 @@ pub(super) fn fault_note(fault: &Fault) -> String {
         Fault::Protocol => "the answer cannot be read".to_owned(),
         Fault::Smtp(code) => format!("{code} refused"),
         Fault::NoSignIn => "no sign-in is offered".to_owned(),
+        Fault::Sql(fault) => match fault {
+            SqlFault::Refused(code) => format!("{code} refused"),
+            SqlFault::NoSignIn => "it wants a way to sign in that is not known here".to_owned(),
+            SqlFault::ClearPassword => "it wants the password itself, without encryption".to_owned(),
+        },
     }
 }
 

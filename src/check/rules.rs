@@ -4,8 +4,8 @@ use super::report::Outcome;
 use super::seen::{Missing, Place, Stop, Unexpected};
 use crate::catalog::outcome::Outcome as Word;
 use crate::catalog::place;
-use crate::catalog::schema::{ExpectFailed, NetworkFault, Rule, SmtpMatch, TlsFault};
-use crate::egress::fault::{Fault, Network, Refusal, Rule as Denial, SmtpCode, TlsKind};
+use crate::catalog::schema::{ExpectFailed, NetworkFault, Rule, SmtpMatch, SqlMatch, TlsFault};
+use crate::egress::fault::{Fault, Network, Refusal, Rule as Denial, SmtpCode, SqlFault, TlsKind};
 use std::collections::BTreeMap;
 
 /// A verdict with its words.
@@ -70,6 +70,7 @@ fn applies(rule: &Rule, stop: &Stop) -> bool {
         && rule.contains.as_ref().is_none_or(|part| on_answer(&|a| a.text.contains(part.as_str())))
         && any(&rule.oauth_error.0, |wanted| on_answer(&|a| a.oauth_error() == Some(wanted)))
         && any(&rule.smtp.0, |wanted| fault.is_some_and(|fault| is_smtp(wanted, fault)))
+        && any(&rule.sql.0, |wanted| fault.is_some_and(|fault| is_sql(wanted, fault)))
         && any(&rule.tls.0, |wanted| fault.is_some_and(|fault| is_tls(*wanted, fault)))
         && any(&rule.network.0, |wanted| fault.is_some_and(|fault| is_network(*wanted, fault)))
         && rule.expect_failed.as_ref().is_none_or(|wanted| failed(wanted, fault, answer))
@@ -90,6 +91,15 @@ fn is_smtp(wanted: &SmtpMatch, fault: &Fault) -> bool {
     }
 }
 
+fn is_sql(wanted: &SqlMatch, fault: &Fault) -> bool {
+    match fault {
+        Fault::Sql(SqlFault::Refused(code)) => wanted.holds(code.number, code.state()),
+        Fault::Sql(SqlFault::NoSignIn) => *wanted == SqlMatch::NoAuth,
+        Fault::Sql(SqlFault::ClearPassword) => *wanted == SqlMatch::ClearPassword,
+        _ => false,
+    }
+}
+
 fn is_tls(wanted: TlsFault, fault: &Fault) -> bool {
     let Fault::Tls(fault) = fault else { return false };
     wanted
@@ -100,6 +110,7 @@ fn is_tls(wanted: TlsFault, fault: &Fault) -> bool {
             TlsKind::WrongHost => TlsFault::WrongHost,
             TlsKind::WrongVersion => TlsFault::WrongVersion,
             TlsKind::NoStarttls => TlsFault::NoStarttls,
+            TlsKind::NotOffered => TlsFault::NotOffered,
             TlsKind::Other => TlsFault::Other,
         }
 }
@@ -136,10 +147,11 @@ fn failed(wanted: &ExpectFailed, fault: Option<&Fault>, answer: Option<&Unexpect
 fn fill(rule: &Rule, stop: &Stop, facts: &Facts<'_>) -> String {
     let place = stop_place(stop);
     let (port, seconds) = (place.port.to_string(), facts.seconds.to_string());
-    let (mut status, mut smtp_code, mut tls) = (String::new(), String::new(), "");
+    let (mut status, mut smtp_code, mut sql_code, mut tls) = (String::new(), String::new(), String::new(), "");
     match stop {
         Stop::Unexpected(answer, _) => status = answer.status.to_string(),
         Stop::Fault(Fault::Smtp(code), _) => smtp_code = code.to_string(),
+        Stop::Fault(Fault::Sql(SqlFault::Refused(code)), _) => sql_code = code.to_string(),
         Stop::Fault(Fault::Tls(fault), _) => tls = fault.kind.meaning(),
         _ => {}
     }
@@ -151,6 +163,7 @@ fn fill(rule: &Rule, stop: &Stop, facts: &Facts<'_>) -> String {
         "status" => Some(status.as_str()),
         "retry_at" => Some(facts.retry_at.as_str()),
         "smtp_code" => Some(smtp_code.as_str()),
+        "sql_code" => Some(sql_code.as_str()),
         "tls" => Some(tls),
         "allow" => Some(place.entry.as_str()),
         _ => facts.plain.get(name).map(String::as_str),
@@ -204,11 +217,18 @@ fn unruled(stop: &Stop, facts: &Facts<'_>) -> Verdict {
                 format!("{} could not be reached ({}). Try again later.", place.host, network.word().replace('_', " "));
             verdict(Outcome::Unavailable, network.word(), hint)
         }
-        Stop::Fault(Fault::Smtp(code), place) => verdict(
-            Outcome::Unknown,
-            "unknown",
-            format!("{} answered {code}. Nobody can tell what it means here.", place.host),
-        ),
+        Stop::Fault(Fault::Smtp(code), place) => verdict(Outcome::Unknown, "unknown", untold(&place.host, code)),
+        Stop::Fault(Fault::Sql(SqlFault::Refused(code)), place) => {
+            verdict(Outcome::Unknown, "unknown", untold(&place.host, code))
+        }
+        Stop::Fault(Fault::Sql(SqlFault::NoSignIn), place) => {
+            let hint = format!("{} wants a way to sign in that this console does not know.", place.host);
+            verdict(Outcome::Misconfigured, "sql_no_auth", hint)
+        }
+        Stop::Fault(Fault::Sql(SqlFault::ClearPassword), place) => {
+            let hint = format!("{} wants the password itself without encryption. Choose an encrypted one.", place.host);
+            verdict(Outcome::Misconfigured, "sql_clear_password", hint)
+        }
         Stop::Fault(Fault::Protocol, place) => verdict(
             Outcome::Misconfigured,
             "unexpected_answer",
@@ -222,6 +242,10 @@ fn unruled(stop: &Stop, facts: &Facts<'_>) -> Verdict {
             verdict(Outcome::Unknown, "unknown", hint)
         }
     }
+}
+
+fn untold(host: &str, code: &impl std::fmt::Display) -> String {
+    format!("{host} answered {code}. Nobody can tell what it means here.")
 }
 
 /// A capital letter in front and a full stop behind.

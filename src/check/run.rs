@@ -2,25 +2,21 @@
 
 use super::course::{Course, Ended};
 use super::held::{Held, Session};
-use super::inject::{self, Unfit};
+use super::inject;
 use super::plan::Purpose;
 use super::report::{Outcome, Report};
 use super::rules::{Facts, Verdict, judge};
 use super::seen::Stop;
-use super::{identity, policy, token};
+use super::{identity, login, policy, token};
 use crate::catalog::destination;
 use crate::catalog::form::Values;
-use crate::catalog::place::Place;
-use crate::catalog::schema::{CheckKind, Grant, Integration, Method, Rule, SmtpAuth, SmtpCheck};
-use crate::catalog::template::Template;
+use crate::catalog::schema::{CheckKind, Grant, Integration, Method, Rule};
 use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::egress::fault::{Fault, Network};
 use crate::egress::http::Answer;
-use crate::egress::smtp::{BadLogin, Login, Mechanism};
-use crate::egress::target::{Mode, Target};
-use crate::secret::Secret;
 use chrono::TimeDelta;
+use serde_json::json;
 use std::time::Duration;
 
 /// What every check of this process needs.
@@ -76,8 +72,8 @@ pub async fn run(
 ) -> Report {
     let check = &method.check;
     match check.kind {
-        CheckKind::Http | CheckKind::Smtp | CheckKind::Steps => {}
-        CheckKind::Format | CheckKind::None | CheckKind::Imap | CheckKind::Sql | CheckKind::Tcp => {
+        CheckKind::Http | CheckKind::Smtp | CheckKind::Sql | CheckKind::Steps => {}
+        CheckKind::Format | CheckKind::None | CheckKind::Imap | CheckKind::Tcp => {
             return untested(method);
         }
     }
@@ -89,7 +85,7 @@ pub async fn run(
     let ended = course.end(result.is_err());
     let held = Held { values, session: &session };
     match result {
-        Ok(answer) => good(method, answer.as_ref(), &held, ended),
+        Ok(proof) => good(method, &proof, &held, ended),
         Err(stop) => {
             let facts = facts(context, integration, values, limit, &stop);
             let typed = options.trigger == Trigger::Save && names_host(method, values);
@@ -129,7 +125,7 @@ async fn converse(
     values: &Values,
     given: Option<Session>,
     session: &mut Session,
-) -> Result<Option<Answer>, Stop> {
+) -> Result<Proof, Stop> {
     let was_given = given.is_some();
     *session = match given {
         Some(given) => given,
@@ -146,47 +142,41 @@ async fn converse(
     result
 }
 
-async fn prove(course: &mut Course<'_>, method: &Method, held: &Held<'_>) -> Result<Option<Answer>, Stop> {
-    let check = &method.check;
-    if let Some(smtp) = &check.smtp {
-        let (login, signs_in) = login(smtp, held)?;
-        course.mail(&login, signs_in).await?;
-        return Ok(None);
-    }
-    let Some(request) = &check.request else { return Ok(None) };
-    let purpose = Purpose::sample(request, &held.values.plain);
-    course.call(method, request, check.inject, &check.expect, purpose, held).await.map(Some)
+/// What a check brought home, for “connected as”.
+enum Proof {
+    /// That it worked, and nothing to read.
+    Done,
+    /// An HTTP answer.
+    Answer(Answer),
+    /// What a database server is, as JSON.
+    Served(String),
 }
 
-fn login(smtp: &SmtpCheck, held: &Held<'_>) -> Result<(Login, bool), Unfit> {
-    let text = |template: &Template| template.render(&|name| held.get(name), Place::Raw);
-    let optional = |template: &Option<Template>| match template {
-        Some(template) => text(template),
-        None => Ok(Secret::new(String::new())),
-    };
-    let mode = match text(&smtp.tls)?.expose() {
-        "implicit" => Mode::SmtpTls,
-        "starttls" => Mode::SmtpStarttls,
-        "none" => Mode::SmtpPlain,
-        _ => return Err(Unfit::Value("The encryption is none of those that mail servers have.")),
-    };
-    let port = text(&smtp.port)?.expose().parse().map_err(|_| Unfit::Value("This is not a valid port."))?;
-    let target = Target::smtp(text(&smtp.host)?.expose(), port, mode)?;
-    let mechanism = match smtp.auth {
-        SmtpAuth::Auto => Mechanism::Auto,
-        SmtpAuth::Plain => Mechanism::Plain,
-        SmtpAuth::Login => Mechanism::Login,
-        SmtpAuth::Xoauth2 => Mechanism::Xoauth2,
-    };
-    let (helo, user, password) = (optional(&smtp.helo)?, optional(&smtp.user)?, optional(&smtp.pass)?);
-    let signs_in = !user.is_empty();
-    let login = Login::new(target, helo.expose(), user, password, mechanism).map_err(|error| match error {
-        BadLogin::Helo => Unfit::Value("The name for EHLO is not a valid host name."),
-        BadLogin::Account => {
-            Unfit::Value("User name and password must not hold line breaks or other control characters.")
+impl Proof {
+    /// The JSON that names may come from.
+    fn json(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::Answer(answer) => std::str::from_utf8(answer.body()).ok().filter(|_| !answer.cut),
+            Self::Served(json) => Some(json),
         }
-    })?;
-    Ok((login, signs_in))
+    }
+}
+
+async fn prove(course: &mut Course<'_>, method: &Method, held: &Held<'_>) -> Result<Proof, Stop> {
+    let check = &method.check;
+    if let Some(smtp) = &check.smtp {
+        let (login, signs_in) = login::mail(smtp, held)?;
+        course.mail(&login, signs_in).await?;
+        return Ok(Proof::Done);
+    }
+    if let Some(sql) = &check.sql {
+        let served = course.database(&login::database(sql, held)?).await?;
+        return Ok(Proof::Served(json!({ "server": served.to_string() }).to_string()));
+    }
+    let Some(request) = &check.request else { return Ok(Proof::Done) };
+    let purpose = Purpose::sample(request, &held.values.plain);
+    course.call(method, request, check.inject, &check.expect, purpose, held).await.map(Proof::Answer)
 }
 
 fn facts<'a>(
@@ -205,9 +195,8 @@ fn facts<'a>(
     Facts { name: &integration.name, seconds: limit.as_secs().max(1), retry_at, plain: &values.plain }
 }
 
-fn good(method: &Method, answer: Option<&Answer>, held: &Held<'_>, ended: Ended) -> Report {
-    let body = answer.filter(|answer| !answer.cut).and_then(|answer| std::str::from_utf8(answer.body()).ok());
-    let identity = method.check.identity.as_ref().and_then(|template| identity::of(template, body, held));
+fn good(method: &Method, proof: &Proof, held: &Held<'_>, ended: Ended) -> Report {
+    let identity = method.check.identity.as_ref().and_then(|template| identity::of(template, proof.json(), held));
     let verdict = Verdict { outcome: Outcome::Ok, code: "ok".to_owned(), hint: String::new() };
     report(verdict, identity, ended)
 }

@@ -17,6 +17,8 @@ pub enum Fault {
     Smtp(SmtpCode),
     /// The mail server offers no sign-in that can be used; no secret was sent.
     NoSignIn,
+    /// The database server did not let us in.
+    Sql(SqlFault),
 }
 
 /// What the network did.
@@ -86,6 +88,8 @@ pub enum TlsKind {
     WrongVersion,
     /// The mail server does not offer STARTTLS.
     NoStarttls,
+    /// The database server does not offer to encrypt.
+    NotOffered,
     /// Anything else.
     Other,
 }
@@ -100,6 +104,7 @@ impl TlsKind {
             Self::WrongHost => "wrong_host",
             Self::WrongVersion => "wrong_version",
             Self::NoStarttls => "no_starttls",
+            Self::NotOffered => "not_offered",
             Self::Other => "other",
         }
     }
@@ -113,6 +118,7 @@ impl TlsKind {
             Self::WrongHost => "its certificate belongs to another name",
             Self::WrongVersion => "port and encryption do not match, or its TLS is older than 1.2",
             Self::NoStarttls => "the server does not offer STARTTLS",
+            Self::NotOffered => "the server does not offer encryption",
             Self::Other => "the two sides could not agree",
         }
     }
@@ -133,6 +139,49 @@ impl fmt::Display for SmtpCode {
         match self.enhanced {
             Some((class, subject, detail)) => write!(f, " {class}.{subject}.{detail}"),
             None => Ok(()),
+        }
+    }
+}
+
+/// Why a database server did not let us in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlFault {
+    /// It answered with a refusal.
+    Refused(SqlCode),
+    /// It wants a way to sign in that we do not have; no secret was sent.
+    NoSignIn,
+    /// It wants to read the password itself although the connection is not encrypted; no secret was sent.
+    ClearPassword,
+}
+
+/// The code of a refusal of a database server, never its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SqlCode {
+    /// The number of MySQL and MariaDB; PostgreSQL has none.
+    pub number: Option<u16>,
+    /// SQLSTATE: five digits and capital letters (ISO/IEC 9075).
+    pub state: Option<[u8; 5]>,
+}
+
+impl SqlCode {
+    /// Reads an SQLSTATE; `None` for anything that is not one.
+    pub fn read_state(bytes: &[u8]) -> Option<[u8; 5]> {
+        let plain = bytes.iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+        bytes.try_into().ok().filter(|_| plain)
+    }
+
+    /// The SQLSTATE as text.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+}
+
+impl fmt::Display for SqlCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.number, self.state()) {
+            (Some(number), Some(state)) => write!(f, "{number} ({state})"),
+            (Some(number), None) => write!(f, "{number}"),
+            (None, state) => f.write_str(state.unwrap_or("no code")),
         }
     }
 }
@@ -174,7 +223,7 @@ impl fmt::Display for Refusal {
             Rule::Private => "This host is inside a private network.",
             Rule::Metadata => "This is the metadata service of a cloud. It is never called.",
             Rule::Own => "This is the console's own port.",
-            Rule::PlainSignIn => "The password would cross the network unencrypted. Choose STARTTLS or TLS.",
+            Rule::PlainSignIn => "The password would cross the network unencrypted. Choose an encrypted connection.",
         })?;
         match &self.ask_for {
             Some(entry) => {

@@ -1,5 +1,6 @@
 //! An open connection that gives no more than its budget.
 
+use super::fault::{Fault, Network};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,6 +34,11 @@ impl<S> Budgeted<S> {
 /// Whether an I/O error, or one below it, is [`OverBudget`].
 pub(super) fn is_over_budget(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<OverBudget>())
+}
+
+/// What an I/O error on a [`Budgeted`] stream means.
+pub(super) fn fault(error: &io::Error) -> Fault {
+    if is_over_budget(error) { Fault::Protocol } else { Fault::Network(Network::from(error)) }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Budgeted<S> {

@@ -11,6 +11,7 @@ mod line;
 pub mod policy;
 pub mod smtp;
 mod smtp_talk;
+pub mod sql;
 #[cfg(test)]
 pub(crate) mod stage;
 pub mod target;
@@ -29,7 +30,7 @@ use target::{Host, Target};
 use tokio::net::TcpStream;
 use trace::{Phase, Trace};
 
-/// Makes calls: [`Egress::http`] and [`Egress::smtp`].
+/// Makes calls: [`Egress::http`], [`Egress::smtp`] and [`Egress::sql`].
 pub struct Egress {
     dialer: Dialer,
     allow: Allow,

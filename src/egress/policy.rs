@@ -137,6 +137,8 @@ impl Judge<'_> {
             Mode::Https => &[443],
             Mode::Http => &[],
             Mode::SmtpTls | Mode::SmtpStarttls | Mode::SmtpPlain => &[465, 587, 25, 2525],
+            Mode::PostgresTls | Mode::PostgresPlain => &[5432],
+            Mode::MysqlTls | Mode::MysqlPlain => &[3306],
         };
         let ports = if self.policy.ports.is_empty() { usual } else { &self.policy.ports };
         ports.contains(&target.port())

@@ -137,7 +137,7 @@ impl Egress {
                     let offer = welcome(&mut talk, &name).await?;
                     finish(talk, login, &offer, false, trace).await
                 }
-                Mode::Https | Mode::Http => Err(Fault::Protocol),
+                _ => Err(Fault::Protocol),
             }
         })
         .await

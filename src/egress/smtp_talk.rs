@@ -1,7 +1,7 @@
 //! Commands and replies of SMTP as lines on a stream, bounded in length and number.
 
 use super::fault::{Fault, Network, SmtpCode};
-use super::line::{Budgeted, Stream, is_over_budget};
+use super::line::{Budgeted, Stream, fault};
 use super::smtp::{base64, parse_enhanced};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -103,8 +103,4 @@ fn split(line: &str) -> Option<(u16, bool, &str)> {
         Some(b'-') => Some((code, true, &line[4..])),
         Some(_) => None,
     }
-}
-
-fn fault(error: &std::io::Error) -> Fault {
-    if is_over_budget(error) { Fault::Protocol } else { Fault::Network(Network::from(error)) }
 }

@@ -17,12 +17,30 @@ pub enum Mode {
     SmtpStarttls,
     /// SMTP in clear text.
     SmtpPlain,
+    /// PostgreSQL that must switch to TLS.
+    PostgresTls,
+    /// PostgreSQL in clear text.
+    PostgresPlain,
+    /// MySQL or MariaDB that must switch to TLS.
+    MysqlTls,
+    /// MySQL or MariaDB in clear text.
+    MysqlPlain,
 }
 
 impl Mode {
     /// Whether it is one of the two HTTP modes.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Https | Self::Http)
+    }
+
+    /// Whether it is one of the three modes of mail servers.
+    pub fn is_smtp(self) -> bool {
+        matches!(self, Self::SmtpTls | Self::SmtpStarttls | Self::SmtpPlain)
+    }
+
+    /// Whether it is one of the modes of database servers.
+    pub fn is_sql(self) -> bool {
+        matches!(self, Self::PostgresTls | Self::PostgresPlain | Self::MysqlTls | Self::MysqlPlain)
     }
 }
 
@@ -155,9 +173,18 @@ impl Target {
     /// # Errors
     /// [`BadTarget`] when host or port are none, or the mode is not of SMTP.
     pub fn smtp(host: &str, port: u16, mode: Mode) -> Result<Self, BadTarget> {
-        if mode.is_http() {
-            return Err(BadTarget::Scheme);
-        }
+        if mode.is_smtp() { Self::server(host, port, mode) } else { Err(BadTarget::Scheme) }
+    }
+
+    /// A database server.
+    ///
+    /// # Errors
+    /// [`BadTarget`] when host or port are none, or the mode is not of a database.
+    pub fn sql(host: &str, port: u16, mode: Mode) -> Result<Self, BadTarget> {
+        if mode.is_sql() { Self::server(host, port, mode) } else { Err(BadTarget::Scheme) }
+    }
+
+    fn server(host: &str, port: u16, mode: Mode) -> Result<Self, BadTarget> {
         if port == 0 {
             return Err(BadTarget::Port);
         }
@@ -337,7 +364,10 @@ mod tests {
             assert_eq!(Target::http(&format!("{scheme}://a.example/")).unwrap_err(), BadTarget::Scheme);
         }
         assert_eq!(Target::smtp("a.example", 25, Mode::Http).unwrap_err(), BadTarget::Scheme);
+        assert_eq!(Target::smtp("a.example", 25, Mode::MysqlTls).unwrap_err(), BadTarget::Scheme);
+        assert_eq!(Target::sql("a.example", 25, Mode::SmtpTls).unwrap_err(), BadTarget::Scheme);
         assert_eq!(Target::smtp("a.example", 0, Mode::SmtpTls).unwrap_err(), BadTarget::Port);
+        assert_eq!(Target::sql("a.example", 0, Mode::PostgresTls).unwrap_err(), BadTarget::Port);
         assert_eq!(Target::http("https://a.example:0/").unwrap_err(), BadTarget::Port);
         assert_eq!(Target::http("https://a.example:+1/").unwrap_err(), BadTarget::Port);
     }

@@ -12,11 +12,11 @@ pub enum Phase {
     Connect,
     /// The connection is encrypted and verified.
     Tls,
-    /// The mail server says hello and what it can do.
+    /// The server says hello and what it can do.
     Hello,
-    /// The mail server judges user and password.
+    /// The server judges user and password.
     SignIn,
-    /// The HTTP request and its answer.
+    /// The request, or the statement, and its answer.
     Request,
 }
 

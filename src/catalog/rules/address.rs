@@ -19,6 +19,9 @@ pub(super) fn method(method: &Method) -> Judged {
     if let Some(smtp) = &method.check.smtp {
         host(&smtp.host, method).within("check.smtp.host")?;
     }
+    if let Some(sql) = &method.check.sql {
+        host(&sql.host, method).within("check.sql.host")?;
+    }
     Ok(())
 }
 

@@ -33,45 +33,52 @@ fn kind(check: &Check, method: &Method) -> Judged {
     if let Some(why) = &check.why {
         sentence(why, 300).within("why")?;
     }
-    let unsent = check.request.is_none() && check.smtp.is_none();
+    let (request, smtp, sql) = (check.request.is_some(), check.smtp.is_some(), check.sql.is_some());
     match check.kind {
         CheckKind::Http => {
-            ensure(check.request.is_some() && check.smtp.is_none(), "a check by http has a request").within("kind")?;
+            ensure(request && !smtp && !sql, "a check by http has a request").within("kind")?;
             let relative = check.request.as_ref().is_some_and(|r| *r.url.origin() == Origin::Relative);
             ensure(check.inject || !relative, "without injection the address must be whole").within("request.url")
         }
         CheckKind::Smtp => {
-            let smtp = check.smtp.as_ref().filter(|_| check.request.is_none());
+            let smtp = check.smtp.as_ref().filter(|_| !request && !sql);
             let Some(smtp) = smtp else { return ensure(false, "a check by smtp has an smtp table").within("kind") };
             ensure(method.kind == MethodKind::Smtp, "only a method of kind smtp").within("kind")?;
-            tls_modes(&smtp.tls, method).within("smtp.tls")
+            tls_modes(&smtp.tls, method, &["implicit", "starttls", "none"]).within("smtp.tls")
+        }
+        CheckKind::Sql => {
+            let sql = check.sql.as_ref().filter(|_| !request && !smtp);
+            let Some(sql) = sql else { return ensure(false, "a check by sql has an sql table").within("kind") };
+            ensure(method.kind == MethodKind::Database, "only a method of kind database").within("kind")?;
+            tls_modes(&sql.tls, method, &["verify", "none"]).within("sql.tls")
         }
         CheckKind::Steps => {
             let signs_in = !method.steps.is_empty() || method.oauth.is_some();
             ensure(signs_in, "there are no steps and no oauth").within("kind")?;
-            ensure(check.smtp.is_none(), "a check by steps has no smtp table").within("kind")
+            ensure(!smtp && !sql, "a check by steps has no smtp or sql table").within("kind")
         }
-        CheckKind::Format | CheckKind::None => ensure(unsent, "this kind sends nothing").within("kind"),
-        CheckKind::Imap | CheckKind::Sql | CheckKind::Tcp => {
-            ensure(false, "this version cannot check by imap, sql or tcp").within("kind")
+        CheckKind::Format | CheckKind::None => {
+            ensure(!request && !smtp && !sql, "this kind sends nothing").within("kind")
+        }
+        CheckKind::Imap | CheckKind::Tcp => {
+            ensure(false, "this version cannot check by imap or tcp").within("kind")
         }
     }
 }
 
 /// The mode of encryption is a constant, or a select with known options.
-fn tls_modes(template: &Template, method: &Method) -> Judged {
-    const MODES: [&str; 3] = ["implicit", "starttls", "none"];
+fn tls_modes(template: &Template, method: &Method, modes: &[&str]) -> Judged {
     let fits = match template.constant() {
-        Some(mode) => MODES.contains(&mode.as_str()),
+        Some(mode) => modes.contains(&mode.as_str()),
         None => {
             template.is_one_slot()
                 && template
                     .names()
                     .filter_map(|n| method.field(n))
-                    .all(|f| f.kind == FieldKind::Select && f.options.iter().all(|o| MODES.contains(&o.value.as_str())))
+                    .all(|f| f.kind == FieldKind::Select && f.options.iter().all(|o| modes.contains(&o.value.as_str())))
         }
     };
-    ensure(fits, "implicit, starttls or none")
+    ensure(fits, format!("one of {}", modes.join(", ")))
 }
 
 /// A check reads; only a sign-in may leave something behind, and it is signed out.
@@ -91,7 +98,7 @@ fn json_match(one: &JsonMatch) -> Judged {
 
 /// Judges one outcome rule; `paths` are those that the check expects something of.
 pub(super) fn rule(rule: &Rule, paths: &[&str]) -> Judged {
-    ensure(rule.is_conditional(), "say when it applies: status, json, smtp, tls, network, …")?;
+    ensure(rule.is_conditional(), "say when it applies: status, json, smtp, sql, tls, network, …")?;
     sentence(rule.hint.text(), 300).within("hint")?;
     let code = rule.code.as_deref().is_none_or(is_name);
     ensure(code, "a code has lower-case letters, digits and _").within("code")?;

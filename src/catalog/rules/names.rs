@@ -7,8 +7,8 @@ use crate::catalog::schema::{FieldKind, Format, Method};
 use crate::catalog::template::{Template, is_name};
 
 /// What a hint may name besides fields that may be shown.
-pub(super) const HINT_NAMES: [&str; 9] =
-    ["name", "host", "port", "seconds", "status", "retry_at", "smtp_code", "tls", "allow"];
+pub(super) const HINT_NAMES: [&str; 10] =
+    ["name", "host", "port", "seconds", "status", "retry_at", "smtp_code", "sql_code", "tls", "allow"];
 
 /// Judges every template of a method.
 pub(super) fn method(method: &Method) -> Judged {
@@ -49,6 +49,9 @@ pub(super) fn method(method: &Method) -> Judged {
     }
     if let Some(smtp) = &method.check.smtp {
         all_known(smtp.templates(), &known).within("check.smtp")?;
+    }
+    if let Some(sql) = &method.check.sql {
+        all_known(sql.templates(), &known).within("check.sql")?;
     }
     shown(method)
 }
