@@ -106,7 +106,9 @@ fn check(method: &Method) -> String {
     let check = &method.check;
     match check.kind {
         CheckKind::Smtp => "Connects, encrypts, signs in and hangs up. No mail is sent.".into(),
-        CheckKind::Sql => "Connects, encrypts, signs in, asks SELECT 1 and hangs up. No table is read or changed.".into(),
+        CheckKind::Sql => {
+            "Connects, encrypts, signs in, asks SELECT 1 and hangs up. No table is read or changed.".into()
+        }
         CheckKind::Steps => "Signs in and, where there is a session, signs out again. Free, changes nothing.".into(),
         CheckKind::Format | CheckKind::None => check.why.clone().unwrap_or_default(),
         _ => match &check.request {

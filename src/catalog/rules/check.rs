@@ -60,9 +60,7 @@ fn kind(check: &Check, method: &Method) -> Judged {
         CheckKind::Format | CheckKind::None => {
             ensure(!request && !smtp && !sql, "this kind sends nothing").within("kind")
         }
-        CheckKind::Imap | CheckKind::Tcp => {
-            ensure(false, "this version cannot check by imap or tcp").within("kind")
-        }
+        CheckKind::Imap | CheckKind::Tcp => ensure(false, "this version cannot check by imap or tcp").within("kind"),
     }
 }
 

@@ -88,9 +88,8 @@ impl Egress {
     pub async fn sql(&self, login: &SqlLogin, policy: &Policy, trace: &mut Trace) -> Result<Served, Fault> {
         bounded(trace, async |trace| {
             let (stream, ip) = self.open(&login.target, policy, trace).await?;
-            let secure = async |stream| {
-                tls::encrypt(stream, login.target.host(), &[], self.dialer.roots(), policy).await
-            };
+            let secure =
+                async |stream| tls::encrypt(stream, login.target.host(), &[], self.dialer.roots(), policy).await;
             match login.target.mode() {
                 Mode::PostgresTls => {
                     trace.begin(Phase::Tls);

@@ -178,16 +178,7 @@ fn response(login: &SqlLogin, plugin: AuthPlugin<'_>, answer: &[u8], encrypted: 
     let database = Some(login.database.as_bytes()).filter(|name| !name.is_empty());
     let can = if encrypted { OURS | Can::CLIENT_SSL } else { OURS };
     let (user, version) = (login.user.expose().as_bytes(), (5, 5, 3));
-    serialized(&HandshakeResponse::new(
-        Some(answer),
-        version,
-        Some(user),
-        database,
-        Some(plugin),
-        can,
-        None,
-        LARGEST,
-    ))
+    serialized(&HandshakeResponse::new(Some(answer), version, Some(user), database, Some(plugin), can, None, LARGEST))
 }
 
 fn serialized(packet: &impl MySerialize) -> Vec<u8> {
@@ -200,9 +191,7 @@ fn serialized(packet: &impl MySerialize) -> Vec<u8> {
 async fn ask<S: Stream>(packets: &mut Packets<S>) -> Result<(), Fault> {
     let statement = [&[COM_QUERY], STATEMENT.as_bytes()].concat();
     packets.command(&statement).await?;
-    let row = [&[1], ANSWER].concat();
-    let expected: [&dyn Fn(&[u8]) -> bool; 5] =
-        [&|columns| columns == [1], &is_description, &is_end, &|content| content == row, &is_end];
+    let expected: [fn(&[u8]) -> bool; 5] = [|columns| columns == [1], is_description, is_end, is_row, is_end];
     for is_next in expected {
         if !is_next(&packets.next().await?) {
             return Err(Fault::Protocol);
@@ -214,6 +203,11 @@ async fn ask<S: Stream>(packets: &mut Packets<S>) -> Result<(), Fault> {
 /// A description begins with the name of its catalogue, which is always `def`.
 fn is_description(content: &[u8]) -> bool {
     content.starts_with(b"\x03def")
+}
+
+/// One value: its length in a byte, and the text.
+fn is_row(content: &[u8]) -> bool {
+    content.split_first() == Some((&1, ANSWER))
 }
 
 fn is_end(content: &[u8]) -> bool {

@@ -1,7 +1,8 @@
 //! From an outcome rule to the answers that it speaks of, made from the rule itself.
 
 use credenza::catalog::schema::{
-    CheckKind, ExpectFailed, JsonMatch, Method, NetworkFault, PrivateNetworks, Rule, SmtpMatch, StatusRange, TlsFault,
+    CheckKind, ExpectFailed, JsonMatch, Method, NetworkFault, PrivateNetworks, Rule, SmtpMatch, SqlEngine, SqlMatch,
+    StatusRange, TlsFault,
 };
 use serde_json::{Value, json};
 
@@ -16,8 +17,14 @@ pub enum Deed {
     Lie(Lie),
     /// Answers a mail sign-in with this line.
     Smtp(String),
-    /// Offers no sign-in.
+    /// Refuses a sign-in at a database with this number and SQLSTATE.
+    Sql(Option<u16>, String),
+    /// Offers no sign-in, as a mail server.
     NoAuth,
+    /// Wants another way to sign in, as a database.
+    OtherWay,
+    /// Wants the password itself although nothing is encrypted.
+    ClearPassword,
     /// Spoils the encryption.
     Tls(TlsFault),
     /// Spoils the connection.
@@ -36,12 +43,11 @@ pub enum Lie {
 /// The deeds that a rule speaks of and that can happen to this method. Faults that no server on this
 /// machine can cause are left out.
 pub fn deeds(rule: &Rule, method: &Method) -> Vec<Deed> {
-    let mail = method.check.kind == CheckKind::Smtp;
     let mut out = Vec::new();
-    if mail {
-        out.extend(rule.smtp.0.iter().map(smtp));
-    } else {
-        out.extend(http(rule, method));
+    match (method.check.kind, &method.check.sql) {
+        (CheckKind::Smtp, _) => out.extend(rule.smtp.0.iter().map(smtp)),
+        (_, Some(check)) => out.extend(rule.sql.0.iter().filter_map(|wanted| sql(wanted, check.engine))),
+        _ => out.extend(http(rule, method)),
     }
     out.extend(rule.tls.0.iter().filter(|fault| tls_can_happen(**fault, method)).map(|fault| Deed::Tls(*fault)));
     let happens = |fault: &&NetworkFault| network_can_happen(**fault, method);
@@ -52,6 +58,7 @@ pub fn deeds(rule: &Rule, method: &Method) -> Vec<Deed> {
 fn tls_can_happen(fault: TlsFault, method: &Method) -> bool {
     match fault {
         TlsFault::NoStarttls => method.check.kind == CheckKind::Smtp,
+        TlsFault::NotOffered => method.check.kind == CheckKind::Sql,
         TlsFault::PinMismatch => method.field("cert_sha256").is_some(),
         _ => true,
     }
@@ -72,6 +79,19 @@ fn smtp(wanted: &SmtpMatch) -> Deed {
         // 554 and 454 are the general refusals of RFC 5321 and RFC 4954.
         SmtpMatch::Class(hundreds) => Deed::Smtp(format!("{hundreds}54 {hundreds}.3.0 refused for a test")),
         SmtpMatch::NoAuth => Deed::NoAuth,
+    }
+}
+
+/// PostgreSQL has no numbers, and MySQL's states say less than its numbers.
+fn sql(wanted: &SqlMatch, engine: SqlEngine) -> Option<Deed> {
+    match (wanted, engine) {
+        (SqlMatch::State(state), SqlEngine::Postgresql) => Some(Deed::Sql(None, state.clone())),
+        (SqlMatch::Class(class), SqlEngine::Postgresql) => Some(Deed::Sql(None, format!("{class}999"))),
+        (SqlMatch::Class(class), SqlEngine::Mysql) => Some(Deed::Sql(Some(1999), format!("{class}999"))),
+        (SqlMatch::Number(number), SqlEngine::Mysql) => Some(Deed::Sql(Some(*number), "HY000".to_owned())),
+        (SqlMatch::State(_), SqlEngine::Mysql) | (SqlMatch::Number(_), SqlEngine::Postgresql) => None,
+        (SqlMatch::NoAuth, _) => Some(Deed::OtherWay),
+        (SqlMatch::ClearPassword, _) => Some(Deed::ClearPassword),
     }
 }
 
@@ -146,6 +166,9 @@ pub fn speaks_of(rule: &Rule, deed: &Deed) -> bool {
         Deed::Tls(fault) => return rule.tls.0.contains(fault),
         Deed::Network(fault) => return rule.network.0.contains(fault),
         Deed::NoAuth => return rule.smtp.0.contains(&SmtpMatch::NoAuth),
+        Deed::OtherWay => return rule.sql.0.contains(&SqlMatch::NoAuth),
+        Deed::ClearPassword => return rule.sql.0.contains(&SqlMatch::ClearPassword),
+        Deed::Sql(number, state) => return rule.sql.0.iter().any(|wanted| wanted.holds(*number, Some(state))),
         Deed::Smtp(line) => return speaks_of_reply(rule, line),
         Deed::Lie(_) => (200, &empty, false),
         Deed::Http(status, body) => (*status, body, false),
@@ -157,6 +180,7 @@ pub fn speaks_of(rule: &Rule, deed: &Deed) -> bool {
         && rule.tls.0.is_empty()
         && rule.network.0.is_empty()
         && rule.smtp.0.is_empty()
+        && rule.sql.0.is_empty()
         && rule.status.as_ref().is_none_or(|s| s.holds(status))
         && rule.json.as_ref().is_none_or(|j| j.holds(body))
         && rule.contains.as_ref().is_none_or(|text| body.to_string().contains(text.as_str()))

@@ -72,6 +72,12 @@ const GOLDEN: &[Golden] = &[
     ("notion", "token", &[("notion_version", "2026-03-11")], "{}"),
     ("omie", "app_key", &[("app_key", "1234567890123")], "{}"),
     (
+        "mysql",
+        "password",
+        &[("database", "shop"), ("host", "db.example.com"), ("port", "3306"), ("tls", "verify"), ("user", "bots")],
+        r#"{"database":"shop","host":"db.example.com","port":"3306","tls":"verify"}"#,
+    ),
+    (
         "openai",
         "api_key",
         &[("base_url", "https://api.openai.com/v1"), ("custom", "false"), ("organization", "org-1")],
@@ -79,6 +85,19 @@ const GOLDEN: &[Golden] = &[
     ),
     ("pagarme", "secret_key", &[("webhook_user", "bots")], "{}"),
     ("pipedrive", "api_token", &[("company", "acme")], r#"{"company":"acme"}"#),
+    (
+        "postgresql",
+        "password",
+        &[
+            ("cert_sha256", "00ff"),
+            ("database", "shop"),
+            ("host", "db.example.com"),
+            ("port", "5432"),
+            ("tls", "verify"),
+            ("user", "bots"),
+        ],
+        r#"{"cert_sha256":"00ff","database":"shop","host":"db.example.com","port":"5432","tls":"verify"}"#,
+    ),
     ("rd-station", "crm_token", &[], "{}"),
     ("rd-station", "marketing_api_key", &[], "{}"),
     (
@@ -231,5 +250,27 @@ fn another_host_of_a_person_is_another_destination() {
         let mut after = before.clone();
         after.insert(name.to_owned(), value.to_owned());
         assert_ne!(destination(method, &before), destination(method, &after), "{name}");
+    }
+}
+
+#[test]
+fn another_database_or_encryption_is_another_destination() {
+    for id in ["mysql", "postgresql"] {
+        let (_, method) = shipped().method(id, "password").expect("a method");
+        let before = plain(&[("host", "db.example.com"), ("port", "5432"), ("tls", "verify"), ("database", "shop")]);
+        for (name, value) in [
+            ("host", "db.example.org"),
+            ("port", "5433"),
+            ("tls", "none"),
+            ("database", "other"),
+            ("cert_sha256", "00"),
+        ] {
+            let mut after = before.clone();
+            after.insert(name.to_owned(), value.to_owned());
+            assert_ne!(destination(method, &before), destination(method, &after), "{id}: {name}");
+        }
+        let mut same = before.clone();
+        same.insert("user".to_owned(), "somebody else".to_owned());
+        assert_eq!(destination(method, &before), destination(method, &same), "{id}");
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod cases;
+mod databases;
 mod destinations;
 mod files;
 mod misread;

@@ -6,8 +6,9 @@ use super::shipped;
 use crate::support::authority::{Authority, Health};
 use crate::support::http_server::{Answer, HttpServer, Recorded};
 use crate::support::smtp_server::{Line, Mailbox, SmtpServer};
+use crate::support::sql_server::{Behaviour, Engine, Heard, SqlServer, Verdict};
 use credenza::catalog::form::{self, Input, Mode};
-use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, TlsFault};
+use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, SqlEngine, TlsFault};
 use credenza::check::report::Report;
 use credenza::check::{self, Context, Options, Trigger};
 use credenza::clock::Clock;
@@ -29,6 +30,8 @@ pub struct Seen {
     pub verbs: Vec<String>,
     /// Lines of a mail check.
     pub lines: Vec<Line>,
+    /// What a database server heard.
+    pub heard: Vec<Heard>,
     /// Connections that were tried.
     pub dialled: u64,
 }
@@ -46,6 +49,8 @@ struct Setting {
     lead: Option<Lead>,
     answers: Vec<Answer>,
     mailbox: Mailbox,
+    database: Behaviour,
+    allow: String,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -72,7 +77,15 @@ impl Stage {
             Deed::Lie(Lie::Page) => setting.answers.push(Answer::html(200, "<!doctype html><title>Welcome</title>")),
             Deed::Lie(Lie::Empty) => setting.answers.push(Answer::json(200, &serde_json::json!({}))),
             Deed::Smtp(line) => setting.mailbox.verdict.clone_from(line),
+            Deed::Sql(number, state) => setting.database.verdict = Verdict::Refusal(*number, state.clone()),
             Deed::NoAuth => setting.mailbox.auth = false,
+            Deed::OtherWay => setting.database.verdict = Verdict::OtherWay,
+            Deed::ClearPassword => {
+                setting.typed.retain(|(name, _)| *name != "tls");
+                setting.typed.push(("tls", "none".to_owned()));
+                setting.allow = format!("{}:{}", play.value("host"), play.value("port"));
+                setting.database.verdict = Verdict::Password;
+            }
             Deed::Tls(fault) => self.spoil_tls(&mut setting, *fault),
             Deed::Network(fault) => spoil_network(&mut setting, *fault, host(play)),
         }
@@ -81,15 +94,22 @@ impl Stage {
 
     fn setting(&self, integration: &Integration, play: &Play) -> Setting {
         let tls = self.trusted.server(Health::Good);
+        let method = integration.method(play.method).expect("a method").clone();
+        let engine = match method.check.sql.as_ref().map(|sql| sql.engine) {
+            Some(SqlEngine::Mysql) => Engine::Mysql,
+            _ => Engine::Postgres,
+        };
         Setting {
             typed: play.typed.clone(),
-            method: integration.method(play.method).expect("a method").clone(),
+            method,
             lead: None,
             answers: play.exchanges.iter().map(|exchange| exchange.answer.clone()).collect(),
             mailbox: match play.value("tls") {
                 "starttls" => Mailbox::starttls(tls.clone()),
                 _ => Mailbox::implicit(tls.clone()),
             },
+            database: Behaviour::good(engine, tls.clone()),
+            allow: String::new(),
             tls: Some(tls),
         }
     }
@@ -103,12 +123,17 @@ impl Stage {
                 setting.tls = None;
                 setting.mailbox.tls = None;
                 setting.mailbox.implicit = false;
+                setting.database.feigns_tls = true;
                 return;
             }
             TlsFault::NoStarttls => {
                 setting.typed.retain(|(name, _)| !["tls", "port"].contains(name));
                 setting.typed.extend([("tls", "starttls".to_owned()), ("port", "587".to_owned())]);
                 setting.mailbox = Mailbox::plain();
+                return;
+            }
+            TlsFault::NotOffered => {
+                setting.database.tls = None;
                 return;
             }
             TlsFault::PinMismatch => {
@@ -118,20 +143,36 @@ impl Stage {
             TlsFault::Other => self.trusted.server(Health::Missing),
         };
         setting.mailbox.tls = Some(config.clone());
+        setting.database.tls = Some(config.clone());
         setting.tls = Some(config);
     }
 
     async fn run(&self, integration: &Integration, setting: Setting) -> Seen {
-        if setting.method.check.kind == CheckKind::Smtp {
-            let server = SmtpServer::start(setting.mailbox).await;
-            let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-            let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
-            return Seen { report, requests: Vec::new(), verbs: server.verbs(), lines: server.lines(), dialled };
+        let check = async |addr| {
+            let lead = setting.lead.unwrap_or_else(|| Lead::to(addr));
+            check(integration, &setting.method, &setting.typed, (lead, &setting.allow), &self.trusted).await
+        };
+        let nothing = |(report, dialled)| {
+            let (requests, verbs, lines, heard) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            Seen { report, requests, verbs, lines, heard, dialled }
+        };
+        match setting.method.check.kind {
+            CheckKind::Smtp => {
+                let server = SmtpServer::start(setting.mailbox).await;
+                let seen = nothing(check(server.addr).await);
+                Seen { verbs: server.verbs(), lines: server.lines(), ..seen }
+            }
+            CheckKind::Sql => {
+                let server = SqlServer::start(setting.database).await;
+                let seen = nothing(check(server.addr).await);
+                Seen { heard: server.heard(), ..seen }
+            }
+            _ => {
+                let server = HttpServer::start(setting.tls, setting.answers).await;
+                let seen = nothing(check(server.addr).await);
+                Seen { requests: server.requests(), ..seen }
+            }
         }
-        let server = HttpServer::start(setting.tls, setting.answers).await;
-        let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-        let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
-        Seen { report, requests: server.requests(), verbs: Vec::new(), lines: Vec::new(), dialled }
     }
 }
 
@@ -140,14 +181,14 @@ async fn check(
     integration: &Integration,
     method: &Method,
     typed: &[(&'static str, String)],
-    lead: Lead,
+    (lead, allow): (Lead, &str),
     authority: &Authority,
 ) -> (Report, u64) {
     let fields = typed.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect();
     let input = Input { fields, ..Input::default() };
     let parsed = form::parse(integration, method, Mode::Create, input).expect("values that the form takes");
     let dialer = Dialer::leading_to(lead, &authority.root()).expect("an authority");
-    let egress = Egress::new(dialer, Allow::default());
+    let egress = Egress::new(dialer, Allow::parse(allow).expect("entries"));
     let clock = Clock::movable();
     let context = Context { egress: &egress, defaults: shipped().defaults(), clock: &clock };
     let report = check::run(&context, integration, method, &parsed.values, Options::new(Trigger::Save)).await;
@@ -172,10 +213,12 @@ fn spoil_network(setting: &mut Setting, fault: NetworkFault, host: &str) {
         NetworkFault::Reset => {
             setting.answers = vec![Answer::Cut];
             setting.mailbox.verdict.clear();
+            setting.database.verdict = Verdict::Cut;
         }
         NetworkFault::Timeout => {
             setting.answers = vec![Answer::Silence];
             setting.mailbox.greeting = None;
+            setting.database.silent = true;
             setting.method.check.timeout_ms = Some(500);
         }
         NetworkFault::Unreachable => setting.lead = Some(Lead::cut_off()),

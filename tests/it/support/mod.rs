@@ -14,3 +14,4 @@ pub mod program;
 pub mod queries;
 pub mod raw;
 pub mod smtp_server;
+pub mod sql_server;

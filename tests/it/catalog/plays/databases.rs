@@ -5,7 +5,30 @@ use serde_json::json;
 
 /// Every way to sign in, some with other values again.
 pub fn all() -> Vec<Play> {
-    vec![supabase(), supabase_own_address()]
+    let mut plays = vec![supabase(), supabase_own_address()];
+    plays.extend(sql());
+    plays
+}
+
+/// The password of [`sql`].
+pub const PASSWORD: &str = "Pl4y-through-secret";
+
+/// Those that are signed in to, each with its port.
+pub fn sql() -> [Play; 2] {
+    let typed = |port: &'static str| {
+        [
+            ("host", "db.example.test"),
+            ("port", port),
+            ("tls", "verify"),
+            ("database", "shop"),
+            ("user", "bots"),
+            ("password", PASSWORD),
+        ]
+    };
+    [
+        Play { identity: Some("bots @ shop (PostgreSQL 15.18)"), ..play("postgresql", "password", &typed("5432")) },
+        Play { identity: Some("bots @ shop (MySQL 8.4.3)"), ..play("mysql", "password", &typed("3306")) },
+    ]
 }
 
 fn supabase_call(host: &'static str, key: &str) -> Exchange {

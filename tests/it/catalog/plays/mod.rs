@@ -3,7 +3,7 @@
 mod ai;
 mod api;
 mod crm;
-mod databases;
+pub mod databases;
 mod development;
 mod ecommerce;
 pub mod email;
