@@ -4,6 +4,7 @@ mod address;
 mod form;
 mod load;
 mod properties;
+mod sql;
 mod template;
 
 use crate::catalog::{Catalog, LoadError};

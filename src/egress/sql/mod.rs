@@ -106,7 +106,7 @@ impl Egress {
                     trace.begin(Phase::Hello);
                     let (stream, greeting) = mysql::greet(stream).await?;
                     trace.begin(Phase::Tls);
-                    let stream = secure(mysql::ask_for_tls(stream, &greeting).await?).await?;
+                    let stream = secure(mysql::ask_for_tls(stream, login, &greeting).await?).await?;
                     mysql::talk(stream, login, &greeting, true, trace).await
                 }
                 Mode::MysqlPlain => {

@@ -69,12 +69,12 @@ fn read_greeting(content: &[u8]) -> Result<HandshakePacket<'static>, Fault> {
 }
 
 /// Asks for encryption and gives the stream back for it.
-pub(super) async fn ask_for_tls<S: Stream>(stream: S, greeting: &Greeting) -> Result<S, Fault> {
+pub(super) async fn ask_for_tls<S: Stream>(stream: S, login: &SqlLogin, greeting: &Greeting) -> Result<S, Fault> {
     if !greeting.packet.capabilities().contains(Can::CLIENT_SSL) {
         return Err(not_offered());
     }
     let mut packets = Packets::from_number(stream, 1);
-    packets.send(&serialized(&SslRequest::new(OURS | Can::CLIENT_SSL, LARGEST, COLLATION))).await?;
+    packets.send(&serialized(&SslRequest::new(can(login, true), LARGEST, COLLATION))).await?;
     Ok(packets.into_stream())
 }
 
@@ -174,9 +174,17 @@ fn clear(password: &[u8], encrypted: bool) -> Result<Zeroizing<Vec<u8>>, Fault> 
     Ok(text)
 }
 
+/// What we can do, the same in each packet that says it: MariaDB goes by the first.
+fn can(login: &SqlLogin, encrypted: bool) -> Can {
+    let mut can = OURS;
+    can.set(Can::CLIENT_SSL, encrypted);
+    can.set(Can::CLIENT_CONNECT_WITH_DB, !login.database.is_empty());
+    can
+}
+
 fn response(login: &SqlLogin, plugin: AuthPlugin<'_>, answer: &[u8], encrypted: bool) -> Vec<u8> {
     let database = Some(login.database.as_bytes()).filter(|name| !name.is_empty());
-    let can = if encrypted { OURS | Can::CLIENT_SSL } else { OURS };
+    let can = can(login, encrypted);
     let (user, version) = (login.user.expose().as_bytes(), (5, 5, 3));
     serialized(&HandshakeResponse::new(Some(answer), version, Some(user), database, Some(plugin), can, None, LARGEST))
 }

@@ -9,6 +9,8 @@ mod misread;
 mod mixups;
 mod plays;
 mod playthrough;
+mod real_mariadb;
+mod real_postgresql;
 mod stage;
 mod wire;
 

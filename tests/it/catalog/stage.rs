@@ -176,8 +176,9 @@ impl Stage {
     }
 }
 
-/// Parses what was typed as the form does, and checks it as a person who saves.
-async fn check(
+/// Parses what was typed as the form does, and checks it as a person who saves; also how many connections
+/// were tried.
+pub async fn check(
     integration: &Integration,
     method: &Method,
     typed: &[(&'static str, String)],

@@ -6,6 +6,7 @@ use super::database::Database;
 use super::http_server::HttpServer;
 use super::person::{PASSWORD, Person};
 use super::smtp_server::{Mailbox, SmtpServer};
+use super::sql_server::{Behaviour, SqlServer};
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use credenza::app::{App, Assets};
@@ -53,6 +54,8 @@ pub struct TestApp {
     pub service: HttpServer,
     /// The mail server on loopback, where one was asked for.
     pub mail: Option<SmtpServer>,
+    /// The database server on loopback, where one was asked for.
+    pub sql: Option<SqlServer>,
     /// Its database.
     pub database: Database,
     /// Its data directory.
@@ -69,8 +72,11 @@ pub struct Builder {
     people: bool,
     routes: fn(&mut web::ServiceConfig),
     mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
+    sql: Option<(u16, SqlBehaviour)>,
     random: Random,
 }
+
+type SqlBehaviour = Box<dyn FnOnce(Arc<ServerConfig>) -> Behaviour>;
 
 impl Builder {
     /// Sets a variable of the configuration.
@@ -103,6 +109,12 @@ impl Builder {
         self
     }
 
+    /// Leads connections on this port to a database server with the same authority.
+    pub fn sql(mut self, port: u16, behaviour: impl FnOnce(Arc<ServerConfig>) -> Behaviour + 'static) -> Self {
+        self.sql = Some((port, Box::new(behaviour)));
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let dir = tempfile::tempdir().expect("a directory");
@@ -121,11 +133,18 @@ impl Builder {
             lead = lead.port(465, server.addr);
             mail = Some(server);
         }
+        let mut sql = None;
+        if let Some((port, behaviour)) = self.sql {
+            let server = SqlServer::start(behaviour(authority.server(Health::Good))).await;
+            lead = lead.port(port, server.addr);
+            sql = Some(server);
+        }
         let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
         let state = state(config, &database, egress, self.random).await;
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
         made.mail = mail;
+        made.sql = sql;
         if self.people {
             made.settle().await;
         }
@@ -154,7 +173,8 @@ impl TestApp {
 
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
-        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None, random: Random::system() }
+        let (vars, random) = (Vec::new(), Random::system());
+        Builder { vars, people: true, routes: |_| {}, mail: None, sql: None, random }
     }
 
     fn run(
@@ -182,6 +202,7 @@ impl TestApp {
             base,
             service,
             mail: None,
+            sql: None,
             database,
             dir,
             setup_token: Some(setup_token),

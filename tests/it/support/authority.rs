@@ -55,6 +55,14 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// A certificate for this name and its key, as a server of another make reads them (PEM).
+    pub fn pem(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a signature");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     fn leaf(&self, name: &str, health: Health) -> CertifiedKey {
         let key = KeyPair::generate().expect("a key");
         let wanted = if health == Health::WrongHost { "somebody-else.example" } else { name };

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod audit;
 pub mod authority;
+pub mod daemon;
 pub mod database;
 pub mod dump;
 pub mod http_server;

@@ -95,18 +95,6 @@ impl SqlServer {
     pub fn heard(&self) -> Vec<Heard> {
         self.heard.lock().expect("what was heard").clone()
     }
-
-    /// The same as one text, once the goodbye is in it: it comes after the client has its answer.
-    pub async fn heard_with_goodbye(&self, goodbye: &str) -> String {
-        for _ in 0..200 {
-            let text: String = self.heard().iter().map(|heard| heard.text.as_str()).collect();
-            if text.ends_with(goodbye) {
-                return text;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("no goodbye in {:?}", self.heard());
-    }
 }
 
 impl Drop for SqlServer {
@@ -224,7 +212,7 @@ where
         _ => {}
     }
     let notice = format!("SNOTICE\0C00000\0M{}\0\0", behaviour.text);
-    let version = message(b'S', b"server_version\x0015.18 (Debian)\0");
+    let version = message(b'S', format!("server_version\x0015.18 ({})\0", behaviour.text).as_bytes());
     let ready = message(b'Z', b"I");
     line.say(&[message(b'R', &[0; 4]), message(b'N', notice.as_bytes()), version, ready.clone()].concat()).await?;
     line.hear(|head: [u8; 5]| length(&head[1..]).saturating_sub(4)).await?;
@@ -252,14 +240,22 @@ fn packet_length([low, middle, high, _]: [u8; 4]) -> usize {
 async fn mysql_asked_for_tls(line: &mut Line<'_, TcpStream>, behaviour: &Behaviour) -> Option<bool> {
     let offers = behaviour.tls.is_some() || behaviour.feigns_tls;
     let can = if offers { 0xdfff_ffff_u32 } else { 0xdfff_ffff & !CAN_TLS }.to_le_bytes();
-    let mut content = [&b"\x0a8.4.3\0\x07\0\0\0"[..], &NONCE[..8], &[0], &can[..2], &[45, 2, 0], &can[2..]].concat();
+    let version = format!("\x0a8.4.3-{}\0", behaviour.text);
+    let mut content =
+        [version.as_bytes(), b"\x07\0\0\0", &NONCE[..8], &[0], &can[..2], &[45, 2, 0], &can[2..]].concat();
     content.push(21);
     content.extend([0; 10]);
     content.extend(&NONCE[8..]);
     content.extend(b"\0caching_sha2_password\0");
     line.say(&packet(0, &content)).await?;
     let mut start = [0; 8];
-    while line.stream.peek(&mut start).await.ok()? < start.len() {}
+    // A client that has gone is seen as an end, not as a wait.
+    while let count @ 0..8 = line.stream.peek(&mut start).await.ok()? {
+        if count == 0 {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let asks = packet_length(start[..4].try_into().ok()?) == 32 && u32::from(start[5]) & (CAN_TLS >> 8) != 0;
     if asks {
         line.hear(packet_length).await?;

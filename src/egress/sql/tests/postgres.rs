@@ -235,6 +235,39 @@ async fn scram(first: fn(&str) -> String, last: Vec<u8>) -> (Came, Call) {
     (came, call)
 }
 
+/// Our first message of SCRAM to a server that offers these.
+async fn first_of_scram(call: &Call, offers: &'static [u8]) -> String {
+    let tls = (call.mode == Mode::PostgresTls).then(|| call.acceptor());
+    let script = move |mut peer: Peer| {
+        let tls = tls.clone();
+        async move {
+            if let Some(tls) = tls {
+                peer.hear().await;
+                peer.say(b"S").await;
+                let Some(encrypted) = peer.encrypt(&tls).await else { return };
+                peer = encrypted;
+            }
+            peer.hear().await;
+            peer.say(&auth(SASL, offers)).await;
+            peer.hear().await;
+        }
+    };
+    call.with(script).await.fault();
+    call.heard.all().pop().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_sign_in_is_bound_to_the_encryption_where_the_server_can() {
+    let both = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+    let bound = first_of_scram(&Call::new(Mode::PostgresTls), both).await;
+    assert!(bound.contains("SCRAM-SHA-256-PLUS\0") && bound.contains("p=tls-server-end-point,,n=,r="), "{bound}");
+    // A server that does not offer it hears that we could have: somebody in between may have struck it out.
+    let struck = first_of_scram(&Call::new(Mode::PostgresTls), b"SCRAM-SHA-256\0\0").await;
+    assert!(struck.contains("SCRAM-SHA-256\0") && struck.contains("y,,n=,r="), "{struck}");
+    let plain = first_of_scram(&Call::new(Mode::PostgresPlain), both).await;
+    assert!(plain.contains("SCRAM-SHA-256\0") && plain.contains("n,,n=,r="), "{plain}");
+}
+
 #[tokio::test]
 async fn a_server_must_prove_that_it_knows_the_password() {
     let fair: fn(&str) -> String = |nonce| format!("r={nonce}server,s=c2FsdHNhbHQ=,i=4096");
