@@ -128,7 +128,7 @@ async fn sign_in<S: Stream>(
                 let asked = switch(&content)?;
                 plugin = asked.auth_plugin().into_owned();
                 let answer = match plugin {
-                    AuthPlugin::MysqlClearPassword => clear(password, encrypted)?,
+                    AuthPlugin::MysqlClearPassword | AuthPlugin::Sha256Password => clear(password, encrypted)?,
                     _ => scrambled(&plugin, asked.plugin_data(), password)?,
                 };
                 packets.send(&answer).await?;
