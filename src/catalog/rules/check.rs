@@ -4,7 +4,7 @@ use super::{is_name, sentence};
 use crate::catalog::address::Origin;
 use crate::catalog::fault::{Judged, Within, ensure};
 use crate::catalog::schema::{
-    Check, CheckKind, Cost, Effect, ExpectFailed, FieldKind, JsonMatch, Method, MethodKind, Rule, Verb,
+    Check, CheckKind, Cost, Effect, ExpectFailed, Field, FieldKind, JsonMatch, Method, MethodKind, Rule, Verb,
 };
 use crate::catalog::template::Template;
 
@@ -33,49 +33,44 @@ fn kind(check: &Check, method: &Method) -> Judged {
     if let Some(why) = &check.why {
         sentence(why, 300).within("why")?;
     }
-    let (request, smtp, sql) = (check.request.is_some(), check.smtp.is_some(), check.sql.is_some());
+    let tables = (check.request.is_some(), check.smtp.is_some(), check.sql.is_some());
     match check.kind {
         CheckKind::Http => {
-            ensure(request && !smtp && !sql, "a check by http has a request").within("kind")?;
+            ensure(tables == (true, false, false), "a check by http has a request").within("kind")?;
             let relative = check.request.as_ref().is_some_and(|r| *r.url.origin() == Origin::Relative);
             ensure(check.inject || !relative, "without injection the address must be whole").within("request.url")
         }
         CheckKind::Smtp => {
-            let smtp = check.smtp.as_ref().filter(|_| !request && !sql);
-            let Some(smtp) = smtp else { return ensure(false, "a check by smtp has an smtp table").within("kind") };
+            ensure(tables == (false, true, false), "a check by smtp has an smtp table").within("kind")?;
             ensure(method.kind == MethodKind::Smtp, "only a method of kind smtp").within("kind")?;
-            tls_modes(&smtp.tls, method, &["implicit", "starttls", "none"]).within("smtp.tls")
+            tls_modes(check.smtp.as_ref().map(|s| &s.tls), method, &["implicit", "starttls", "none"]).within("smtp.tls")
         }
         CheckKind::Sql => {
-            let sql = check.sql.as_ref().filter(|_| !request && !smtp);
-            let Some(sql) = sql else { return ensure(false, "a check by sql has an sql table").within("kind") };
+            ensure(tables == (false, false, true), "a check by sql has an sql table").within("kind")?;
             ensure(method.kind == MethodKind::Database, "only a method of kind database").within("kind")?;
-            tls_modes(&sql.tls, method, &["verify", "none"]).within("sql.tls")
+            tls_modes(check.sql.as_ref().map(|s| &s.tls), method, &["verify", "none"]).within("sql.tls")
         }
         CheckKind::Steps => {
             let signs_in = !method.steps.is_empty() || method.oauth.is_some();
             ensure(signs_in, "there are no steps and no oauth").within("kind")?;
-            ensure(!smtp && !sql, "a check by steps has no smtp or sql table").within("kind")
+            ensure(!tables.1 && !tables.2, "a check by steps has no smtp or sql table").within("kind")
         }
         CheckKind::Format | CheckKind::None => {
-            ensure(!request && !smtp && !sql, "this kind sends nothing").within("kind")
+            ensure(tables == (false, false, false), "this kind sends nothing").within("kind")
         }
         CheckKind::Imap | CheckKind::Tcp => ensure(false, "this version cannot check by imap or tcp").within("kind"),
     }
 }
 
 /// The mode of encryption is a constant, or a select with known options.
-fn tls_modes(template: &Template, method: &Method, modes: &[&str]) -> Judged {
-    let fits = match template.constant() {
-        Some(mode) => modes.contains(&mode.as_str()),
-        None => {
-            template.is_one_slot()
-                && template
-                    .names()
-                    .filter_map(|n| method.field(n))
-                    .all(|f| f.kind == FieldKind::Select && f.options.iter().all(|o| modes.contains(&o.value.as_str())))
-        }
-    };
+fn tls_modes(template: Option<&Template>, method: &Method, modes: &[&str]) -> Judged {
+    let known = |mode: &str| modes.contains(&mode);
+    let offers =
+        |field: &Field| field.kind == FieldKind::Select && field.options.iter().all(|o| known(o.value.as_str()));
+    let fits = template.is_some_and(|template| match template.constant() {
+        Some(mode) => known(&mode),
+        None => template.is_one_slot() && template.names().filter_map(|name| method.field(name)).all(offers),
+    });
     ensure(fits, format!("one of {}", modes.join(", ")))
 }
 

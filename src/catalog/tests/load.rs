@@ -93,7 +93,8 @@ fn checks_are_free_and_harmless() {
     assert!(refused("cost = \"free\"\n", "").contains("say what it costs"));
     assert!(refused("request = { url", "request = { method = \"DELETE\", url").contains("must not change"));
     assert!(refused("kind = \"http\"", "kind = \"format\"").contains("why"));
-    assert!(refused("kind = \"http\"", "kind = \"sql\"").contains("this version"));
+    assert!(refused("kind = \"http\"", "kind = \"tcp\"").contains("this version"));
+    assert!(refused("kind = \"http\"", "kind = \"sql\"").contains("has an sql table"));
     let counts = load(&ACME.replace("cost = \"free\"", "cost = \"counts\"")).unwrap();
     assert!(!counts.method("acme", "api_key").unwrap().1.checks_by_itself());
 }
