@@ -69,6 +69,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whom people may ask (`CREDENZA_SUPPORT_CONTACT`).
     pub support_contact: Option<String>,
+    /// Where metrics may be read (`CREDENZA_METRICS_LISTEN`); nowhere if not set. Port 0 takes a free one.
+    pub metrics_listen: Option<SocketAddr>,
     /// The log filter (`CREDENZA_LOG`).
     pub log: String,
     /// The log format (`CREDENZA_LOG_FORMAT`).
@@ -141,12 +143,16 @@ impl Config {
             catalog_dir: given.get("CREDENZA_CATALOG_DIR", parse::path),
             trusted_proxies: given.get("CREDENZA_TRUSTED_PROXIES", parse::networks).unwrap_or_default(),
             support_contact: given.get("CREDENZA_SUPPORT_CONTACT", parse::contact),
+            metrics_listen: given.get("CREDENZA_METRICS_LISTEN", parse::optional_listen).flatten(),
             log: given.get("CREDENZA_LOG", parse::log).unwrap_or_else(|| "info".to_owned()),
             log_format: given.get("CREDENZA_LOG_FORMAT", parse::log_format).unwrap_or(LogFormat::Text),
             insecure_http: given.get("CREDENZA_INSECURE_HTTP", parse::flag).unwrap_or(false),
             origins: given.origins.clone(),
         };
         config.judge_transport(&mut given);
+        if config.metrics_listen.is_some_and(|metrics| metrics == listen && metrics.port() != 0) {
+            given.problem("CREDENZA_METRICS_LISTEN", "must be another address or port than CREDENZA_LISTEN");
+        }
         given.finish()?;
         Ok(config)
     }
@@ -180,6 +186,9 @@ impl Config {
             dangers.push("CREDENZA_INSECURE_HTTP: passwords and cookies travel unencrypted".to_owned());
         } else if !self.is_https() && !self.listen.ip().is_loopback() {
             dangers.push(format!("CREDENZA_LISTEN: plain http can be reached from other machines at {}", self.listen));
+        }
+        if let Some(metrics) = self.metrics_listen.filter(|metrics| !metrics.ip().is_loopback()) {
+            dangers.push(format!("CREDENZA_METRICS_LISTEN: metrics can be read by whoever reaches {metrics}"));
         }
         match &self.root_key {
             RootKeySource::Created(path) => {
@@ -234,6 +243,7 @@ impl Config {
                 self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             }
             ("CREDENZA_SUPPORT_CONTACT", ..) => self.support_contact.clone().unwrap_or_default(),
+            ("CREDENZA_METRICS_LISTEN", ..) => self.metrics_listen.map(|listen| listen.to_string()).unwrap_or_default(),
             ("CREDENZA_LOG", ..) => self.log.clone(),
             ("CREDENZA_LOG_FORMAT", ..) => format!("{:?}", self.log_format).to_lowercase(),
             _ => String::new(),

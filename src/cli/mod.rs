@@ -3,13 +3,16 @@
 mod audit;
 mod catalog;
 mod exit;
+mod log;
 mod open;
 mod people;
 mod serve;
 
 pub use exit::Exit;
 
+use crate::work::Work;
 use clap::{Parser, Subcommand};
+use exit::Failure;
 use std::path::PathBuf;
 
 /// The console where a workspace keeps the credentials that its bots and automations use.
@@ -100,8 +103,16 @@ enum CatalogCommand {
 pub fn run(cli: Cli) -> Exit {
     // Before any file is made: each of these commands may be the one that makes the database.
     let ungranted = crate::harden::harden();
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&ungranted),
+    let done = Work::command().enter(|| obey(cli.command.unwrap_or(Command::Serve), &ungranted));
+    done.unwrap_or_else(|failure| {
+        log::last_words(&failure.text);
+        failure.exit
+    })
+}
+
+fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve => serve::serve(ungranted),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),
@@ -111,9 +122,5 @@ pub fn run(cli: Cli) -> Exit {
         Command::Audit(AuditCommand::Verify) => audit::verify(),
         Command::Catalog(CatalogCommand::List) => catalog::list(),
         Command::Catalog(CatalogCommand::Lint) => catalog::lint(),
-    };
-    done.unwrap_or_else(|failure| {
-        eprintln!("credenza: {}", failure.text);
-        failure.exit
-    })
+    }
 }

@@ -1,11 +1,12 @@
 //! Opens what commands need, in the order in which things may be refused: settings, catalogue, database, key.
 
 use super::exit::Failure;
+use super::log;
 use crate::app::{App, Assets};
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
-use crate::config::{Config, Database, LogFormat, RootKeySource};
+use crate::config::{Config, Database, RootKeySource};
 use crate::crypto::hasher::{Hasher, Settings};
 use crate::crypto::random::Random;
 use crate::crypto::root_key::{RootKey, create_key_file};
@@ -25,23 +26,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tracing_subscriber::EnvFilter;
 
 /// The settings, with logging switched on as they say.
 pub fn config() -> Result<Config, Failure> {
     let config = Config::from_env().map_err(Failure::refused)?;
-    start_log(&config)?;
+    log::start(&config)?;
     Ok(config)
-}
-
-fn start_log(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log).map_err(Failure::refused)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match config.log_format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
-    started.map_err(Failure::refused)
 }
 
 /// Runs an async command on a small runtime of its own.

@@ -52,7 +52,7 @@ pub(super) const VARIABLES: [Variable; 18] = [
     variable("CREDENZA_CATALOG_DIR", Kind::Optional, "directory of your own integrations"),
     variable("CREDENZA_TRUSTED_PROXIES", Kind::Optional, "addresses of reverse proxies, comma separated"),
     variable("CREDENZA_SUPPORT_CONTACT", Kind::Optional, "shown on error and help pages"),
-    variable("CREDENZA_METRICS_LISTEN", Kind::Later, "address and port of metrics"),
+    variable("CREDENZA_METRICS_LISTEN", Kind::Optional, "address and port where Prometheus reads metrics"),
     variable("CREDENZA_LOG", Kind::Plain, "log level, or target=level pairs, comma separated"),
     variable("CREDENZA_LOG_FORMAT", Kind::Plain, "text or json"),
 ];

@@ -110,7 +110,7 @@ pub struct Event {
     pub seq: i64,
     /// When.
     pub at: At,
-    /// The request it belongs to.
+    /// The id of the request, job or command it belongs to.
     pub request_id: String,
     /// What sort of actor.
     pub actor_kind: String,
@@ -253,6 +253,7 @@ pub fn record(tx: &mut Tx<'_>, means: &Means, chain: &str, actor: &Actor, entry:
         .set(audit_heads::hash.eq(&event.hash))
         .execute(tx.conn())?;
     insert(tx, &event)?;
+    tx.audited();
     Ok(seq)
 }
 
