@@ -2,6 +2,8 @@
 
 mod audit;
 mod catalog;
+mod config;
+mod doctor;
 mod exit;
 mod log;
 mod open;
@@ -52,6 +54,11 @@ enum Command {
     /// The catalogue of services.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// The settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look at everything that is set up and change nothing; exit 1 if something fails.
+    Doctor,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +106,12 @@ enum CatalogCommand {
     Lint,
 }
 
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print each setting: its value, where it comes from, and what it is for; never a secret.
+    Explain,
+}
+
 /// Runs what the arguments ask for.
 pub fn run(cli: Cli) -> Exit {
     // Before any file is made: each of these commands may be the one that makes the database.
@@ -122,5 +135,7 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
         Command::Audit(AuditCommand::Verify) => audit::verify(),
         Command::Catalog(CatalogCommand::List) => catalog::list(),
         Command::Catalog(CatalogCommand::Lint) => catalog::lint(),
+        Command::Config(ConfigCommand::Explain) => config::explain(),
+        Command::Doctor => doctor::doctor(),
     }
 }

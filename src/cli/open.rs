@@ -80,7 +80,8 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)
 }
 
-fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
+/// Where the database is.
+pub fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
     match &config.database {
         Database::Sqlite(path) => Ok(DatabaseUrl::Sqlite(path.clone())),
         Database::Postgres(url) => DatabaseUrl::parse(url.expose()).map_err(Failure::refused),
@@ -100,7 +101,7 @@ fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
 }
 
 /// The given key, or the one in the data directory; `None` where the database must be asked first.
-fn root_key(config: &Config, random: &Random, is_new: bool) -> Result<Option<RootKey>, Failure> {
+pub fn root_key(config: &Config, random: &Random, is_new: bool) -> Result<Option<RootKey>, Failure> {
     match &config.root_key {
         RootKeySource::File(path) => RootKey::from_file(path).map(Some).map_err(Failure::key),
         RootKeySource::Value(text) => RootKey::from_base64(text.expose()).map(Some).map_err(Failure::key),

@@ -1,10 +1,12 @@
-//! The two doors to the database, [`Db::read`] and [`Db::write`]; nothing else opens a connection.
+//! The two doors to the database, [`Db::read`] and [`Db::write`]; nothing else opens a connection but [`inspect`],
+//! which only looks.
 //!
 //! A unit of work commits on `Ok` and rolls back on `Err`. A refusal that must leave a trace is a value.
 
 mod any;
 mod connect;
 pub mod dialect;
+pub mod inspect;
 mod migrate;
 mod pool;
 pub mod schema;

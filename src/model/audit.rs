@@ -301,6 +301,15 @@ pub fn record_allowed<P: Permission>(tx: &mut Tx<'_>, means: &Means, allowed: &A
     record(tx, means, allowed.workspace().as_str(), allowed.actor(), entry).map(|_| ())
 }
 
+/// When the newest line of all chains was written; `None` while there is none.
+pub fn newest(conn: &mut Conn) -> Result<Option<At>> {
+    let at_head = audit_events::chain.eq(audit_heads::chain).and(audit_events::seq.eq(audit_heads::seq));
+    Ok(audit_heads::table
+        .inner_join(audit_events::table.on(at_head))
+        .select(diesel::dsl::max(audit_events::at))
+        .first(conn)?)
+}
+
 /// The last `limit` lines about one target, newest first.
 pub fn history(conn: &mut Conn, workspace: &Id<Workspace>, target_id: &str, limit: i64) -> Result<Vec<Event>> {
     Ok(audit_events::table
