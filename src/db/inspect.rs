@@ -88,8 +88,12 @@ struct Version {
 /// When there is something and it cannot be opened or reached.
 pub fn open(url: &DatabaseUrl) -> Result<Option<Conn>, diesel::ConnectionError> {
     match url {
-        DatabaseUrl::Sqlite(path) if !path.exists() => Ok(None),
-        DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => url.connect_to_look().map(Some),
+        DatabaseUrl::Sqlite(path) => match path.try_exists() {
+            Ok(true) => url.connect_to_look().map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(diesel::ConnectionError::BadConnection(error.to_string())),
+        },
+        DatabaseUrl::Postgres(_) => url.connect_to_look().map(Some),
     }
 }
 

@@ -138,13 +138,13 @@ async fn framed<B: MessageBody + 'static>(
             secure(res.headers_mut(), asked.is_https);
             asked.forget_what_was_said(res.response_mut());
             let endpoint = res.request().app_data::<Endpoint>().unwrap_or(&measure::ELSEWHERE);
-            asked.answered(endpoint, res.status(), started.elapsed());
+            asked.answered(endpoint, res.status().as_u16(), started.elapsed());
             Ok(res)
         }
         Err(error) => {
             let status = error.as_response_error().status_code();
             let error = error_of(&error, status);
-            asked.answered(&measure::ELSEWHERE, status, started.elapsed());
+            asked.answered(&measure::ELSEWHERE, error.status(), started.elapsed());
             Err(Drawn { asked, error }.into())
         }
     }
@@ -208,10 +208,10 @@ fn copy(error: &Error) -> Error {
 }
 
 impl Asked {
-    fn answered(&self, endpoint: &Endpoint, status: StatusCode, took: Duration) {
-        endpoint.answered(self.method.as_str(), status.as_u16(), took);
+    fn answered(&self, endpoint: &Endpoint, status: u16, took: Duration) {
+        endpoint.answered(self.method.as_str(), status, took);
         tracing::info!(
-            method = %self.method, path = self.path, status = status.as_u16(), ms = took.as_millis() as u64, "answered"
+            method = %self.method, path = self.path, status, ms = took.as_millis() as u64, "answered"
         );
     }
 

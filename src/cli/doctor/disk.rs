@@ -1,6 +1,7 @@
 //! The disk under the data: how much is free, and whether it is one that keeps what it acknowledged.
 
 use super::Findings;
+use crate::config::{Config, Database};
 use rustix::fs::{FlockOperation, flock, statfs, statvfs};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,19 @@ fn sort(magic: u64) -> Sort {
     }
 }
 
+/// The disk of the data directory, and that of an SQLite file which lies elsewhere.
+pub(super) fn look(config: &Config, found: &mut Findings) {
+    directory(&config.data_dir, found);
+    if let Database::Sqlite(file) = &config.database
+        && let Some(parent) = file.parent()
+        && nearest(parent) != nearest(&config.data_dir)
+    {
+        directory(parent, found);
+    }
+}
+
 /// The disk of a directory, or of the nearest one above it that exists.
-pub(super) fn look(dir: &Path, found: &mut Findings) {
+fn directory(dir: &Path, found: &mut Findings) {
     let Some(there) = nearest(dir) else {
         return found.fail("disk", format!("{} lies nowhere", dir.display()));
     };
@@ -99,7 +111,7 @@ fn locks(dir: &Path, found: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Findings, LEAST_FREE, LITTLE_FREE, Sort, kind, look, magic, space};
+    use super::{Findings, LEAST_FREE, LITTLE_FREE, Sort, directory, kind, magic, space};
     use crate::cli::doctor::Level;
     use std::path::Path;
 
@@ -135,7 +147,7 @@ mod tests {
     fn a_directory_that_is_to_come_is_judged_by_the_one_above() {
         let dir = tempfile::tempdir().unwrap();
         let mut found = Findings::default();
-        look(&dir.path().join("a/b"), &mut found);
+        directory(&dir.path().join("a/b"), &mut found);
         assert_eq!(found.0.len(), 3);
         assert!(found.0[0].text.contains(dir.path().to_str().unwrap()));
         assert_eq!(found.0[2].level, Level::Ok, "{}", found.0[2].text);

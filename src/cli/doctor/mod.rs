@@ -66,7 +66,7 @@ pub fn doctor() -> Result<Exit, Failure> {
     let mut found = Findings::default();
     files::data(&config, &mut found);
     files::key(&config, &mut found);
-    disk::look(&config.data_dir, &mut found);
+    disk::look(&config, &mut found);
     let newest = surroundings::catalogue(&config, &mut found);
     surroundings::clock(newest, &mut found);
     database::look(&config, &mut found);

@@ -70,7 +70,8 @@ pub(super) fn addresses(config: &Config, found: &mut Findings) {
                  name it in CREDENZA_TRUSTED_PROXIES",
             );
         } else {
-            found.ok("trusted proxies", format!("{} networks", config.trusted_proxies.len()));
+            let all = config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            found.ok("trusted proxies", all);
         }
     } else if public.host_str().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127.")) {
         match away {

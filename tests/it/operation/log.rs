@@ -27,7 +27,8 @@ async fn a_request_is_found_by_one_id_on_its_page_in_the_log_and_in_the_audit() 
     conn.batch_execute("ALTER TABLE credentials RENAME TO credentials_gone").expect("a change");
     let broken = admin.get("/w/acme/credentials").await.expect("an answer");
     assert!(broken.status >= 500, "{}", broken.status);
-    let id = Regex::new(r"\b[0-9a-f]{16}\b").expect("a pattern").find(&broken.body).expect("an incident id").as_str();
+    let incident = Regex::new(r#"<code id="incident">([0-9a-f]{16})</code>"#).expect("a pattern");
+    let id = &incident.captures(&broken.body).expect("an incident number")[1];
     let all = objects(&logged(&shell));
     let told: Vec<&Value> = all.iter().filter(|line| line["request"] == id).collect();
     assert!(told.iter().any(|line| line["level"] == "ERROR" || line["level"] == "WARN"), "the cause: {told:?}");
