@@ -89,7 +89,7 @@ fn head(clock: &Clock, level: &str, target: &str) -> Map<String, Value> {
     let mut add = |name: &str, value: String| {
         line.insert(name.to_owned(), value.into());
     };
-    add("at", clock.now().rfc3339());
+    add("timestamp", clock.now().rfc3339());
     add("level", level.to_owned());
     add("target", target.to_owned());
     if let Some(work) = work::current() {
@@ -107,7 +107,7 @@ fn head(clock: &Clock, level: &str, target: &str) -> Map<String, Value> {
 
 fn text(head: &Map<String, Value>, fields: &[(String, Value)]) -> String {
     let word = |name: &str| head.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut line = format!("{} {:>5} {}: {}", word("at"), word("level"), word("target"), word("message"));
+    let mut line = format!("{} {:>5} {}: {}", word("timestamp"), word("level"), word("target"), word("message"));
     let work = ["request", "job", "run"].into_iter().filter_map(|name| head.get_key_value(name));
     for (name, value) in work.chain(fields.iter().map(|(name, value)| (name, value))) {
         // Quoted unless it is a plain word or number.
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(line["request"], work.to_string());
         assert_eq!(line["target"], "credenza::cli::log::tests");
         assert_eq!(line["agent"], NASTY, "nothing of it is lost");
-        assert!(line["at"].as_str().unwrap().ends_with('Z'));
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     }
 
     #[test]

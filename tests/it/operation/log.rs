@@ -35,7 +35,7 @@ async fn a_request_is_found_by_one_id_on_its_page_in_the_log_and_in_the_audit() 
     let answered = told.iter().find(|line| line["message"] == "answered").expect("the answer");
     assert_eq!((&answered["path"], &answered["method"]), (&"/w/acme/credentials".into(), &"GET".into()));
     assert_eq!(answered["status"], broken.status);
-    assert!(answered["ms"].is_u64() && answered["at"].is_string() && answered["target"].is_string());
+    assert!(answered["ms"].is_u64() && answered["timestamp"].is_string() && answered["target"].is_string());
     // Each line belongs to a request, to a job, or to the run of the program.
     assert!(all.iter().all(|line| line["request"].is_string() || line["run"].is_string()), "{all:?}");
     assert!(all.iter().any(|line| line["job"] == "purge" && line["run"].is_string()), "jobs have runs");
