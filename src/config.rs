@@ -69,6 +69,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whom people may ask (`CREDENZA_SUPPORT_CONTACT`).
     pub support_contact: Option<String>,
+    /// Where metrics may be read (`CREDENZA_METRICS_LISTEN`); nowhere if not set. Port 0 takes a free one.
+    pub metrics_listen: Option<SocketAddr>,
     /// The log filter (`CREDENZA_LOG`).
     pub log: String,
     /// The log format (`CREDENZA_LOG_FORMAT`).
@@ -110,6 +112,8 @@ pub struct Explained {
     pub origin: Origin,
     /// What it is for.
     pub meaning: &'static str,
+    /// What holds when it is not set.
+    pub unset: &'static str,
 }
 
 impl Config {
@@ -141,12 +145,16 @@ impl Config {
             catalog_dir: given.get("CREDENZA_CATALOG_DIR", parse::path),
             trusted_proxies: given.get("CREDENZA_TRUSTED_PROXIES", parse::networks).unwrap_or_default(),
             support_contact: given.get("CREDENZA_SUPPORT_CONTACT", parse::contact),
+            metrics_listen: given.get("CREDENZA_METRICS_LISTEN", parse::optional_listen).flatten(),
             log: given.get("CREDENZA_LOG", parse::log).unwrap_or_else(|| "info".to_owned()),
             log_format: given.get("CREDENZA_LOG_FORMAT", parse::log_format).unwrap_or(LogFormat::Text),
             insecure_http: given.get("CREDENZA_INSECURE_HTTP", parse::flag).unwrap_or(false),
             origins: given.origins.clone(),
         };
         config.judge_transport(&mut given);
+        if config.metrics_listen.is_some_and(|metrics| metrics == listen && metrics.port() != 0) {
+            given.problem("CREDENZA_METRICS_LISTEN", "must be another address or port than CREDENZA_LISTEN");
+        }
         given.finish()?;
         Ok(config)
     }
@@ -173,6 +181,15 @@ impl Config {
         self.public_url.scheme() == "https"
     }
 
+    /// Whether whoever takes the data directory takes the root key with it.
+    pub fn key_lies_with_data(&self) -> bool {
+        match &self.root_key {
+            RootKeySource::Created(_) => true,
+            RootKeySource::File(path) => lies_within(path, &self.data_dir),
+            RootKeySource::Value(_) => false,
+        }
+    }
+
     /// Settings that take away protection, in words for the start and for the audit.
     pub fn dangers(&self) -> Vec<String> {
         let mut dangers = Vec::new();
@@ -181,11 +198,14 @@ impl Config {
         } else if !self.is_https() && !self.listen.ip().is_loopback() {
             dangers.push(format!("CREDENZA_LISTEN: plain http can be reached from other machines at {}", self.listen));
         }
+        if let Some(metrics) = self.metrics_listen.filter(|metrics| !metrics.ip().is_loopback()) {
+            dangers.push(format!("CREDENZA_METRICS_LISTEN: metrics can be read by whoever reaches {metrics}"));
+        }
         match &self.root_key {
             RootKeySource::Created(path) => {
                 dangers.push(format!("the root key lies beside the data, at {}; keep it elsewhere", path.display()));
             }
-            RootKeySource::File(path) if lies_within(path, &self.data_dir) => {
+            RootKeySource::File(_) if self.key_lies_with_data() => {
                 dangers.push("CREDENZA_ROOT_KEY_FILE: the root key lies beside the data; keep it elsewhere".to_owned());
             }
             RootKeySource::File(_) => {}
@@ -210,6 +230,7 @@ impl Config {
             value: self.shown(v.name),
             origin: self.origins.get(v.name).cloned().unwrap_or(Origin::Default),
             meaning: v.meaning,
+            unset: v.unset,
         };
         VARIABLES.iter().filter(|v| v.kind != Kind::Later).map(explained).collect()
     }
@@ -222,7 +243,7 @@ impl Config {
             ("CREDENZA_INSECURE_HTTP", ..) => u8::from(self.insecure_http).to_string(),
             ("CREDENZA_DATA_DIR", ..) => self.data_dir.display().to_string(),
             ("DATABASE_URL", _, Database::Sqlite(file)) => format!("sqlite://{}", file.display()),
-            ("DATABASE_URL", _, Database::Postgres(_)) => "(postgres, hidden)".to_owned(),
+            ("DATABASE_URL", _, Database::Postgres(url)) => server_of(url),
             ("CREDENZA_ROOT_KEY_FILE", RootKeySource::Created(p) | RootKeySource::File(p), _) => {
                 p.display().to_string()
             }
@@ -234,6 +255,7 @@ impl Config {
                 self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             }
             ("CREDENZA_SUPPORT_CONTACT", ..) => self.support_contact.clone().unwrap_or_default(),
+            ("CREDENZA_METRICS_LISTEN", ..) => self.metrics_listen.map(|listen| listen.to_string()).unwrap_or_default(),
             ("CREDENZA_LOG", ..) => self.log.clone(),
             ("CREDENZA_LOG_FORMAT", ..) => format!("{:?}", self.log_format).to_lowercase(),
             _ => String::new(),
@@ -249,12 +271,7 @@ impl Config {
                  that passwords travel unencrypted with CREDENZA_INSECURE_HTTP=1",
             );
         }
-        let beside_data = match &self.root_key {
-            RootKeySource::Created(_) => true,
-            RootKeySource::File(path) => lies_within(path, &self.data_dir),
-            RootKeySource::Value(_) => false,
-        };
-        if self.is_https() && beside_data {
+        if self.is_https() && self.key_lies_with_data() {
             given.problem(
                 "CREDENZA_ROOT_KEY_FILE",
                 "must name a file outside CREDENZA_DATA_DIR when the public address is https; make one with: \
@@ -281,6 +298,15 @@ fn root_key(given: &mut Given, data_dir: &Path) -> RootKeySource {
 fn url_of(listen: SocketAddr) -> Result<Url, Problem> {
     Url::parse(&format!("http://{listen}"))
         .map_err(|e| Problem { variable: "CREDENZA_LISTEN".to_owned(), text: e.to_string() })
+}
+
+/// Where a PostgreSQL server is, without who signs in and how.
+fn server_of(url: &Secret) -> String {
+    let Ok(url) = Url::parse(url.expose()) else { return "(hidden)".to_owned() };
+    let host = url.query_pairs().find(|(name, _)| name == "host").map(|(_, host)| host.into_owned());
+    let host = host.or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}{} (user, password and options hidden)", url.scheme(), url.path())
 }
 
 /// Whether a file lies in a directory, as far as the two exist also by their real paths.

@@ -13,7 +13,7 @@
 //!
 //! | Room | What it holds |
 //! |---|---|
-//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`], [`report`] | leaf: what every room needs and that needs no room |
+//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`], [`report`], [`measure`], [`work`] | leaf: what every room needs and that needs no room |
 //! | [`config`] | typed settings from the environment and the files it names |
 //! | [`harden`] | what a process gives up at its start |
 //! | [`crypto`] | envelope, key ring, password hashing, tokens, fingerprints |
@@ -44,8 +44,10 @@ pub mod fold;
 pub mod harden;
 pub mod id;
 pub mod jobs;
+pub mod measure;
 pub mod model;
 pub mod report;
 pub mod secret;
 pub mod server;
 pub mod web;
+pub mod work;

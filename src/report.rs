@@ -33,6 +33,26 @@ pub enum Outcome {
     Untested,
 }
 
+impl Outcome {
+    /// How it is written: in the database, in the audit, in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Limited => "limited",
+            Self::Invalid => "invalid",
+            Self::Forbidden => "forbidden",
+            Self::Misconfigured => "misconfigured",
+            Self::Blocked => "blocked",
+            Self::Expired => "expired",
+            Self::Reauthorize => "reauthorize",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+            Self::Untested => "untested",
+        }
+    }
+}
+
 /// What a check came to. Holds no secret and no text of the service but `identity`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -77,4 +97,31 @@ pub enum StepResult {
     Failed,
     /// Not reached.
     Skipped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn outcomes_have_one_spelling() {
+        for text in [
+            "ok",
+            "limited",
+            "invalid",
+            "forbidden",
+            "misconfigured",
+            "blocked",
+            "expired",
+            "reauthorize",
+            "rate_limited",
+            "unavailable",
+            "unknown",
+            "untested",
+        ] {
+            let outcome: Outcome = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(outcome.as_str(), text);
+            assert_eq!(serde_json::to_value(outcome).unwrap(), text);
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! From settings to a running server: what is opened in which order, the layers around a request, the stop.
 
+mod exporter;
+
 use crate::app::App;
 use crate::jobs;
+use crate::measure::Endpoint;
 use crate::web::session_store::Store;
 use crate::web::{address, answer, cross_site, routes, visit};
 use actix_session::SessionMiddleware;
@@ -42,6 +45,7 @@ pub fn build(
             .app_data(app.clone())
             .service(
                 web::scope("/static")
+                    .app_data(Endpoint::new("/static"))
                     .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "public, max-age=31536000, immutable")))
                     .service(actix_files::Files::new("", &app.assets.folder).prefer_utf8(true)),
             )
@@ -65,18 +69,24 @@ pub fn build(
     Ok(server.run())
 }
 
-/// Runs the server and the jobs until it is told to stop. The first SIGTERM or SIGINT lets the requests that
-/// are under way end, for at most 30 s; the second does not wait for them.
-pub async fn serve(app: web::Data<App>, listener: TcpListener) -> std::io::Result<()> {
+/// Runs the server, the jobs and, on a listener of its own, the exporter of metrics, until it is told to stop. The
+/// first SIGTERM or SIGINT lets the requests that are under way end, for at most 30 s; the second does not wait for
+/// them.
+pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<TcpListener>) -> std::io::Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = build(app.clone(), listener, workers, |_| {})?;
     let told = told_twice(server.handle())?;
     let jobs = actix_web::rt::spawn(jobs::run(app.clone()));
+    let exporter = metrics.map(exporter::start).transpose()?;
     let done = tokio::select! {
         done = server => done,
         () = told => Ok(()),
     };
     jobs.abort();
+    // Behind the requests, so that a stop that takes long can be watched.
+    if let Some(exporter) = exporter {
+        exporter.stop(false).await;
+    }
     match tokio::time::timeout(FOLD_WITHIN, app.db.checkpoint()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(?error, "the write-ahead log could not be folded in"),

@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate};
 use std::fmt;
 
 /// Days after which facts should be looked up again.
-const STALE_DAYS: u64 = 365;
+pub const STALE_DAYS: u64 = 365;
 
 /// One thing to look at; never a reason not to start.
 #[derive(Debug, Clone, PartialEq, Eq)]

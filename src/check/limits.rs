@@ -2,6 +2,7 @@
 
 use super::report::{Outcome, Report};
 use crate::clock::{At, Clock};
+use crate::measure;
 use chrono::TimeDelta;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +58,10 @@ impl Limits {
     /// # Errors
     /// [`TooMany`] when one of the limits is reached; nothing is counted then.
     pub fn admit(&self, workspace: &str, credential: &str) -> Result<Permit, TooMany> {
+        self.admitted(workspace, credential).inspect_err(|_| measure::CHECKS_LIMITED.add(1))
+    }
+
+    fn admitted(&self, workspace: &str, credential: &str) -> Result<Permit, TooMany> {
         let running = Arc::clone(&self.running).try_acquire_owned().map_err(|_| TooMany { retry_after_s: 2 })?;
         let now = self.clock.now();
         let mut book = self.book();

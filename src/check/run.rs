@@ -15,9 +15,10 @@ use crate::clock::Clock;
 use crate::egress::Egress;
 use crate::egress::fault::{Fault, Network};
 use crate::egress::http::Answer;
+use crate::measure;
 use chrono::TimeDelta;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What every check of this process needs.
 #[derive(Clone, Copy)]
@@ -64,6 +65,19 @@ const LIMIT_MS: u32 = 10_000;
 ///
 /// Tokens got on the way are dropped at the end; a session is signed out where the file says so.
 pub async fn run(
+    context: &Context<'_>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    options: Options,
+) -> Report {
+    let began = Instant::now();
+    let report = judged(context, integration, method, values, options).await;
+    measure::check(&integration.id, report.outcome.as_str(), began.elapsed());
+    report
+}
+
+async fn judged(
     context: &Context<'_>,
     integration: &Integration,
     method: &Method,

@@ -2,14 +2,19 @@
 
 mod audit;
 mod catalog;
+mod config;
+mod doctor;
 mod exit;
+mod log;
 mod open;
 mod people;
 mod serve;
 
 pub use exit::Exit;
 
+use crate::work::Work;
 use clap::{Parser, Subcommand};
+use exit::Failure;
 use std::path::PathBuf;
 
 /// The console where a workspace keeps the credentials that its bots and automations use.
@@ -49,6 +54,11 @@ enum Command {
     /// The catalogue of services.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// The settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look at everything that is set up and change nothing; exit 1 if something fails.
+    Doctor,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,12 +106,26 @@ enum CatalogCommand {
     Lint,
 }
 
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print each setting: its value, where it comes from, and what it is for; never a secret.
+    Explain,
+}
+
 /// Runs what the arguments ask for.
 pub fn run(cli: Cli) -> Exit {
     // Before any file is made: each of these commands may be the one that makes the database.
     let ungranted = crate::harden::harden();
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&ungranted),
+    let done = Work::command().enter(|| obey(cli.command.unwrap_or(Command::Serve), &ungranted));
+    done.unwrap_or_else(|failure| {
+        log::last_words(&failure.text);
+        failure.exit
+    })
+}
+
+fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve => serve::serve(ungranted),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),
@@ -111,9 +135,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Audit(AuditCommand::Verify) => audit::verify(),
         Command::Catalog(CatalogCommand::List) => catalog::list(),
         Command::Catalog(CatalogCommand::Lint) => catalog::lint(),
-    };
-    done.unwrap_or_else(|failure| {
-        eprintln!("credenza: {}", failure.text);
-        failure.exit
-    })
+        Command::Config(ConfigCommand::Explain) => config::explain(),
+        Command::Doctor => doctor::doctor(),
+    }
 }

@@ -1,11 +1,12 @@
 //! Opens what commands need, in the order in which things may be refused: settings, catalogue, database, key.
 
 use super::exit::Failure;
+use super::log;
 use crate::app::{App, Assets};
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
-use crate::config::{Config, Database, LogFormat, RootKeySource};
+use crate::config::{Config, Database, RootKeySource};
 use crate::crypto::hasher::{Hasher, Settings};
 use crate::crypto::random::Random;
 use crate::crypto::root_key::{RootKey, create_key_file};
@@ -25,23 +26,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tracing_subscriber::EnvFilter;
 
 /// The settings, with logging switched on as they say.
 pub fn config() -> Result<Config, Failure> {
     let config = Config::from_env().map_err(Failure::refused)?;
-    start_log(&config)?;
+    log::start(&config)?;
     Ok(config)
-}
-
-fn start_log(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log).map_err(Failure::refused)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match config.log_format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
-    started.map_err(Failure::refused)
 }
 
 /// Runs an async command on a small runtime of its own.
@@ -90,7 +80,8 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)
 }
 
-fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
+/// Where the database is.
+pub fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
     match &config.database {
         Database::Sqlite(path) => Ok(DatabaseUrl::Sqlite(path.clone())),
         Database::Postgres(url) => DatabaseUrl::parse(url.expose()).map_err(Failure::refused),
@@ -110,7 +101,7 @@ fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
 }
 
 /// The given key, or the one in the data directory; `None` where the database must be asked first.
-fn root_key(config: &Config, random: &Random, is_new: bool) -> Result<Option<RootKey>, Failure> {
+pub fn root_key(config: &Config, random: &Random, is_new: bool) -> Result<Option<RootKey>, Failure> {
     match &config.root_key {
         RootKeySource::File(path) => RootKey::from_file(path).map(Some).map_err(Failure::key),
         RootKeySource::Value(text) => RootKey::from_base64(text.expose()).map(Some).map_err(Failure::key),

@@ -3,12 +3,13 @@
 use super::exit::{Exit, Failure};
 use super::open;
 use crate::config::{Config, RootKeySource};
+use crate::measure;
 use crate::model::audit;
 use crate::model::permission::Actor;
 use crate::secret::Secret;
 use crate::{server, web::static_files};
 use actix_web::web;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 /// Opens everything, prints where it is, serves until told to stop. `ungranted` are the protections of the
 /// process that the system refused.
@@ -20,9 +21,12 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
     let catalog = open::catalog(&config)?;
     let system = actix_web::rt::System::new();
     let done = system.block_on(async move {
+        let metrics = config.metrics_listen.map(listen).transpose()?;
+        if metrics.is_some() {
+            measure::start().map_err(Failure::refused)?;
+        }
         let vault = open::vault(&config).await?;
-        let listener = TcpListener::bind(config.listen)
-            .map_err(|error| Failure::refused(format!("Cannot listen on {}: {error}", config.listen)))?;
+        let listener = listen(config.listen)?;
         config.listening_on(listener.local_addr().map_err(Failure::refused)?);
         let egress = open::egress(&config)?;
         let assets = static_files::write_out(&config.data_dir, &catalog).map_err(|error| {
@@ -31,8 +35,8 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
         let (app, token) = open::app(config, vault, catalog, egress, assets).await?;
         let app = web::Data::new(app);
         warn_of_dangers(&app).await?;
-        announce(&app.config, token.as_ref());
-        server::serve(app, listener).await.map_err(Failure::refused)?;
+        announce(&app.config, metrics.as_ref(), token.as_ref());
+        server::serve(app, listener, metrics).await.map_err(Failure::refused)?;
         Ok(Exit::Fine)
     });
     // Dropped, it would wait for units of work that wait for a database; the process ends without them.
@@ -57,13 +61,20 @@ async fn warn_of_dangers(app: &crate::app::App) -> Result<(), Failure> {
     Ok(())
 }
 
-fn announce(config: &Config, token: Option<&Secret>) {
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| Failure::refused(format!("Cannot listen on {address}: {error}")))
+}
+
+fn announce(config: &Config, metrics: Option<&TcpListener>, token: Option<&Secret>) {
     let base = config.public_url.as_str().trim_end_matches('/');
     println!("Credenza is at {base}");
     println!("Data:     {}", config.data_dir.display());
     match &config.root_key {
         RootKeySource::Created(path) | RootKeySource::File(path) => println!("Root key: {}", path.display()),
         RootKeySource::Value(_) => println!("Root key: from CREDENZA_ROOT_KEY"),
+    }
+    if let Some(Ok(metrics)) = metrics.map(TcpListener::local_addr) {
+        println!("Metrics:  http://{metrics}/metrics");
     }
     if let Some(token) = token {
         println!("Nobody has signed up yet. Open this address once to make the first workspace and its admin:");

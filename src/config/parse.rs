@@ -18,6 +18,10 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
+pub(super) fn optional_listen(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { listen(text).map(Some) }
+}
+
 pub(super) fn public_url(text: &str) -> Result<Url, String> {
     let expected =
         || "must be http:// or https:// with a host and no path, such as https://vault.example.com".to_owned();

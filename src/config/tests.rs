@@ -73,13 +73,7 @@ fn t176_empty_values_are_refused_where_a_value_is_needed() {
 
 #[test]
 fn settings_of_later_versions_are_refused_not_ignored() {
-    for name in [
-        "CREDENZA_ROOT_KEY_COMMAND",
-        "CREDENZA_MAIL_URL",
-        "CREDENZA_MAIL_URL_FILE",
-        "CREDENZA_MAIL_FROM",
-        "CREDENZA_METRICS_LISTEN",
-    ] {
+    for name in ["CREDENZA_ROOT_KEY_COMMAND", "CREDENZA_MAIL_URL", "CREDENZA_MAIL_URL_FILE", "CREDENZA_MAIL_FROM"] {
         let (variable, text) = problem(&[(name, "x")]);
         assert_eq!(variable, name);
         assert!(text.contains("not in this version"), "{text}");
@@ -188,6 +182,33 @@ fn what_is_explained_is_what_is_in_force() {
     assert_eq!(find("DATABASE_URL").value, "sqlite://./data/credenza.db");
     assert_eq!(find("DATABASE_URL").origin, Origin::Default);
     assert_eq!(explained.len(), VARIABLES.iter().filter(|v| v.kind != Kind::Later).count());
+}
+
+#[test]
+fn where_the_database_is_may_be_told_and_nothing_more() {
+    for (url, shown) in [
+        ("postgres://kim:hunter2@localhost:5433/vault?sslmode=require", "postgres://localhost:5433/vault"),
+        ("postgres:///vault?host=/run/postgresql&user=kim&password=hunter2", "postgres:///run/postgresql/vault"),
+    ] {
+        let explained = config(&[("DATABASE_URL", url)]).unwrap().explain();
+        let value = &explained.iter().find(|e| e.name == "DATABASE_URL").unwrap().value;
+        assert!(value.starts_with(shown) && !value.contains("hunter2") && !value.contains("kim"), "{value}");
+    }
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own_or_none() {
+    for off in ["", "off"] {
+        assert_eq!(config(&[("CREDENZA_METRICS_LISTEN", off)]).unwrap().metrics_listen, None);
+    }
+    let on = config(&[("CREDENZA_METRICS_LISTEN", "127.0.0.1:9090")]).unwrap();
+    assert_eq!(on.metrics_listen.unwrap().to_string(), "127.0.0.1:9090");
+    assert!(!on.dangers().iter().any(|danger| danger.contains("METRICS")));
+    let open = config(&[("CREDENZA_METRICS_LISTEN", "0.0.0.0:9090")]).unwrap();
+    assert!(open.dangers().iter().any(|danger| danger.starts_with("CREDENZA_METRICS_LISTEN")));
+    for bad in ["9090", "127.0.0.1:8080", "metrics.example:9090"] {
+        assert!(problem(&[("CREDENZA_METRICS_LISTEN", bad)]).1.contains("must be"), "{bad}");
+    }
 }
 
 #[test]

@@ -29,32 +29,34 @@ pub(super) struct Variable {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) meaning: &'static str,
+    pub(super) unset: &'static str,
 }
 
-const fn variable(name: &'static str, kind: Kind, meaning: &'static str) -> Variable {
-    Variable { name, kind, meaning }
+const fn variable(name: &'static str, kind: Kind, meaning: &'static str, unset: &'static str) -> Variable {
+    Variable { name, kind, meaning, unset }
 }
 
 /// Every variable, in the order in which they are explained.
+#[rustfmt::skip]
 pub(super) const VARIABLES: [Variable; 18] = [
-    variable("CREDENZA_LISTEN", Kind::Plain, "address and port to listen on"),
-    variable("CREDENZA_PUBLIC_URL", Kind::Plain, "the address people use: links, origin check, OAuth redirect"),
-    variable("CREDENZA_INSECURE_HTTP", Kind::Plain, "1 allows a plain http public address off this machine"),
-    variable("CREDENZA_DATA_DIR", Kind::Plain, "directory of the database and the created root key"),
-    variable("DATABASE_URL", Kind::Secret, "sqlite://path or postgres://…"),
-    variable("CREDENZA_ROOT_KEY_FILE", Kind::Plain, "file with the root key, base64 of 32 bytes, mode 0600"),
-    variable("CREDENZA_ROOT_KEY", Kind::Secret, "the root key itself, base64 of 32 bytes"),
-    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Later, "a command that prints the root key"),
-    variable("CREDENZA_MAIL_URL", Kind::Later, "the mail server"),
-    variable("CREDENZA_MAIL_FROM", Kind::Later, "the sender of mails"),
-    variable("CREDENZA_EGRESS_ALLOW", Kind::Optional, "private targets that checks may reach, comma separated"),
-    variable("CREDENZA_EGRESS_CA_FILE", Kind::Optional, "PEM file of further authorities for outbound TLS"),
-    variable("CREDENZA_CATALOG_DIR", Kind::Optional, "directory of your own integrations"),
-    variable("CREDENZA_TRUSTED_PROXIES", Kind::Optional, "addresses of reverse proxies, comma separated"),
-    variable("CREDENZA_SUPPORT_CONTACT", Kind::Optional, "shown on error and help pages"),
-    variable("CREDENZA_METRICS_LISTEN", Kind::Later, "address and port of metrics"),
-    variable("CREDENZA_LOG", Kind::Plain, "log level, or target=level pairs, comma separated"),
-    variable("CREDENZA_LOG_FORMAT", Kind::Plain, "text or json"),
+    variable("CREDENZA_LISTEN", Kind::Plain, "Address and port to listen on", "127.0.0.1:8080"),
+    variable("CREDENZA_PUBLIC_URL", Kind::Plain, "The address people use: links, origin check, OAuth redirect", "http:// and the address to listen on"),
+    variable("CREDENZA_INSECURE_HTTP", Kind::Plain, "1 allows a plain http public address off this machine", "refused"),
+    variable("CREDENZA_DATA_DIR", Kind::Plain, "Directory of an SQLite database, of a created root key and of the static files", "./data"),
+    variable("DATABASE_URL", Kind::Secret, "Where the rows are: sqlite://path or postgres://user:password@host/database", "credenza.db in the data directory"),
+    variable("CREDENZA_ROOT_KEY_FILE", Kind::Plain, "File with the root key, base64 of 32 bytes, mode 0600", "a key is made in the data directory, together with a new database"),
+    variable("CREDENZA_ROOT_KEY", Kind::Secret, "The root key itself, base64 of 32 bytes", "see CREDENZA_ROOT_KEY_FILE"),
+    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Later, "A command that prints the root key", "none"),
+    variable("CREDENZA_MAIL_URL", Kind::Later, "The mail server", "mails are kept in the data directory"),
+    variable("CREDENZA_MAIL_FROM", Kind::Later, "The sender of mails", "none"),
+    variable("CREDENZA_EGRESS_ALLOW", Kind::Optional, "Private targets that checks may reach, comma separated", "public addresses and usual ports only"),
+    variable("CREDENZA_EGRESS_CA_FILE", Kind::Optional, "PEM file of further authorities for outbound TLS", "the machine's authorities"),
+    variable("CREDENZA_CATALOG_DIR", Kind::Optional, "Directory of your own integrations", "the built-in ones"),
+    variable("CREDENZA_TRUSTED_PROXIES", Kind::Optional, "Addresses of reverse proxies, comma separated", "X-Forwarded-For is ignored"),
+    variable("CREDENZA_SUPPORT_CONTACT", Kind::Optional, "Shown on error and help pages", "nothing is shown"),
+    variable("CREDENZA_METRICS_LISTEN", Kind::Optional, "Address and port where Prometheus reads metrics", "off"),
+    variable("CREDENZA_LOG", Kind::Plain, "Log level, or target=level pairs, comma separated", "info"),
+    variable("CREDENZA_LOG_FORMAT", Kind::Plain, "text or json", "text"),
 ];
 
 /// Where the value of a setting comes from.

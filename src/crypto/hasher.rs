@@ -4,6 +4,7 @@
 use super::password::{Cost, Pepper, Scheme, Verified};
 use super::random::Random;
 use crate::error::{Error, Result};
+use crate::measure::{self, Raised};
 use crate::secret::Secret;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,9 +48,12 @@ impl Settings {
 /// A handle to the hashing threads; they end when the last handle is gone.
 #[derive(Clone)]
 pub struct Hasher {
-    queue: SyncSender<Job>,
+    queue: SyncSender<Queued>,
     scheme: Arc<Scheme>,
 }
+
+/// A job, counted as waiting until it is taken up or given up.
+struct Queued(Job, Raised);
 
 enum Job {
     Hash(Secret, oneshot::Sender<Result<String>>),
@@ -101,8 +105,11 @@ impl Hasher {
     }
 
     fn enqueue(&self, job: Job) -> Result<()> {
-        self.queue.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => Error::unavailable("the queue of password hashes is full"),
+        self.queue.try_send(Queued(job, measure::HASHES_WAITING.raise())).map_err(|e| match e {
+            TrySendError::Full(_) => {
+                measure::HASHES_REFUSED.add(1);
+                Error::unavailable("the queue of password hashes is full")
+            }
             TrySendError::Disconnected(_) => stopped(),
         })
     }
@@ -118,11 +125,12 @@ fn stopped() -> Error {
     Error::unavailable("the password threads have stopped")
 }
 
-fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Job>>) {
+fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Queued>>) {
     lower_priority();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
+        let Ok(Queued(job, waiting)) = job else { return };
+        drop(waiting);
         // The thread must outlive a fault in one hash; the waiting side then sees a closed channel.
         let _ = catch_unwind(AssertUnwindSafe(|| run(scheme, job)));
     }
@@ -132,13 +140,20 @@ fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Job>>) {
 fn run(scheme: &Scheme, job: Job) {
     match job {
         Job::Hash(password, reply) if !reply.is_closed() => {
-            let _ = reply.send(scheme.hash(password.expose().as_bytes()));
+            let _ = reply.send(timed(|| scheme.hash(password.expose().as_bytes())));
         }
         Job::Verify(password, stored, reply) if !reply.is_closed() => {
-            let _ = reply.send(scheme.verify(password.expose().as_bytes(), stored.as_deref()));
+            let _ = reply.send(timed(|| scheme.verify(password.expose().as_bytes(), stored.as_deref())));
         }
         Job::Hash(..) | Job::Verify(..) => {}
     }
+}
+
+fn timed<T>(hash: impl FnOnce() -> T) -> T {
+    let timer = measure::HASH_TIME.timer();
+    let done = hash();
+    timer.stop();
+    done
 }
 
 /// Only on Linux is priority a matter of the single thread; elsewhere the whole process would slow down.

@@ -1,5 +1,6 @@
 //! Envelope, key ring, password hashing, tokens, fingerprints. Knows no other room but the leaves.
 
+mod acl;
 pub mod context;
 pub mod envelope;
 pub mod fingerprint;

@@ -1,5 +1,6 @@
 //! The root key: the one secret that the operator keeps, from a file or from the environment.
 
+use super::acl;
 use super::envelope::Key;
 use super::hex;
 use super::random::Random;
@@ -85,7 +86,8 @@ impl RootKey {
         }
     }
 
-    /// Reads a key file once: a regular file of this user or root, closed to group and others.
+    /// Reads a key file once: a regular file of this user or root, closed to group and others (a credential
+    /// that systemd hands over is open to this user by a list of its own).
     pub fn from_file(path: &Path) -> Result<Self, RootKeyError> {
         let failed = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => RootKeyError::Missing(path.to_owned()),
@@ -98,7 +100,7 @@ impl RootKey {
         if !about.is_file() {
             return Err(RootKeyError::NotRegular(path.to_owned()));
         }
-        if about.mode() & 0o077 != 0 {
+        if about.mode() & 0o077 != 0 && !(about.mode() & 0o077 == 0o040 && acl::is_for_us_alone(&file)) {
             return Err(RootKeyError::Permissions(path.to_owned(), about.mode() & 0o7777));
         }
         if about.uid() != 0 && about.uid() != rustix::process::geteuid().as_raw() {

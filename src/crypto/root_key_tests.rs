@@ -1,3 +1,4 @@
+use super::acl::tests as acl;
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 
@@ -61,6 +62,23 @@ fn t163_an_open_key_file_is_refused() {
     }
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
     assert!(RootKey::from_file(&path).is_ok());
+}
+
+/// What systemd makes of `LoadCredential`: root's, `r--r-----`, the second triple being the mask of a list.
+#[test]
+fn a_credential_of_systemd_is_read_and_one_open_to_a_group_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("root.key");
+    create_key_file(&Random::system(), &path).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let us = rustix::process::geteuid().as_raw();
+    acl::give(&file, &acl::list(0, 0, &[(0x02, 4, us)])).unwrap();
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o440, "looks open to the group");
+    assert!(RootKey::from_file(&path).is_ok());
+    for open in [acl::list(4, 0, &[(0x02, 4, us)]), acl::list(0, 0, &[(0x02, 4, us + 1)])] {
+        acl::give(&file, &open).unwrap();
+        assert!(matches!(RootKey::from_file(&path), Err(RootKeyError::Permissions(_, 0o440))));
+    }
 }
 
 #[test]

@@ -3,8 +3,12 @@
 use super::AnyConnection;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, PgConnection, SqliteConnection};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What must not stand as it is in the path of a `file:` address (SQLite, “Uniform Resource Identifiers”).
+const IN_ADDRESS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
 /// Where the data lies: `sqlite://PATH` or `postgres://…`.
 #[derive(Clone)]
@@ -33,6 +37,19 @@ pub enum UrlError {
     )]
     Unencrypted,
 }
+
+/// Settings of each SQLite connection. Each PRAGMA alone: a failing one must not swallow those behind it.
+const SETTINGS: [&str; 9] = [
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA mmap_size = 268435456",
+];
 
 impl fmt::Debug for DatabaseUrl {
     /// Without the password that a PostgreSQL address may hold.
@@ -68,6 +85,15 @@ impl DatabaseUrl {
         }
     }
 
+    /// Whether a connection proves that it leads to the server it names.
+    pub fn verifies_server(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(text) => url::Url::parse(text)
+                .is_ok_and(|url| url.query_pairs().any(|(key, value)| key == "sslmode" && value == "verify-full")),
+        }
+    }
+
     /// Opens a connection that may write.
     pub fn connect(&self) -> Result<AnyConnection, ConnectionError> {
         match self {
@@ -77,23 +103,29 @@ impl DatabaseUrl {
                 Ok(AnyConnection::Postgres(conn))
             }
             Self::Sqlite(path) => {
-                let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("path is not UTF-8".into()))?;
-                let mut conn = SqliteConnection::establish(path)?;
-                // Each PRAGMA alone: a failing one must not swallow those behind it.
-                for pragma in [
-                    "PRAGMA busy_timeout = 5000",
-                    "PRAGMA journal_mode = WAL",
-                    "PRAGMA synchronous = FULL",
-                    "PRAGMA foreign_keys = ON",
-                    "PRAGMA trusted_schema = OFF",
-                    "PRAGMA secure_delete = ON",
-                    "PRAGMA cell_size_check = ON",
-                    "PRAGMA wal_autocheckpoint = 1000",
-                    "PRAGMA cache_size = -16384",
-                    "PRAGMA mmap_size = 268435456",
-                ] {
-                    conn.batch_execute(pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
+                let mut conn = SqliteConnection::establish(text_of(path)?)?;
+                set(&mut conn, &SETTINGS)?;
+                set(&mut conn, &["PRAGMA journal_mode = WAL"])?;
+                Ok(AnyConnection::Sqlite(conn))
+            }
+        }
+    }
+
+    /// Opens a connection that only looks: it makes no file, changes no setting that lasts, and cannot write.
+    pub fn connect_to_look(&self) -> Result<AnyConnection, ConnectionError> {
+        match self {
+            Self::Postgres(_) => {
+                let mut conn = self.connect()?;
+                if let AnyConnection::Postgres(conn) = &mut conn {
+                    conn.batch_execute("SET default_transaction_read_only = on")
+                        .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 }
+                Ok(conn)
+            }
+            Self::Sqlite(path) => {
+                let path = utf8_percent_encode(text_of(path)?, IN_ADDRESS);
+                let mut conn = SqliteConnection::establish(&format!("file:{path}?mode=ro"))?;
+                set(&mut conn, &SETTINGS)?;
                 Ok(AnyConnection::Sqlite(conn))
             }
         }
@@ -116,6 +148,14 @@ fn escapes_are_sound(text: &str) -> bool {
         let digits = rest.as_bytes().get(..2);
         digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit) && two != b"00")
     })
+}
+
+fn text_of(path: &Path) -> Result<&str, ConnectionError> {
+    path.to_str().ok_or_else(|| ConnectionError::BadConnection("path is not UTF-8".into()))
+}
+
+fn set(conn: &mut SqliteConnection, pragmas: &[&str]) -> Result<(), ConnectionError> {
+    pragmas.iter().try_for_each(|pragma| conn.batch_execute(pragma).map_err(ConnectionError::CouldntSetupConfiguration))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{AnyConnection, DatabaseUrl};
 use diesel::connection::SimpleConnection;
-use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -51,6 +51,22 @@ pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {
     }
 }
 
+/// The migrations that this program knows, for the database of this connection.
+pub(super) fn known(conn: &AnyConnection) -> Result<BTreeSet<String>, MigrateError> {
+    match conn {
+        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
+        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES),
+    }
+}
+
+fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<BTreeSet<String>, MigrateError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known = MigrationSource::<DB>::migrations(source).map_err(|e| MigrateError::Failed(e.to_string()))?;
+    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
 fn bring_up<DB, C>(conn: &mut C, source: EmbeddedMigrations) -> Result<(), MigrateError>
 where
     DB: diesel::backend::Backend,
@@ -58,8 +74,7 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let failed = |error: &dyn std::fmt::Display| MigrateError::Failed(error.to_string());
-    let known: Vec<Box<dyn Migration<DB>>> = MigrationSource::<DB>::migrations(&source).map_err(|e| failed(&e))?;
-    let known: BTreeSet<String> = known.iter().map(|m| m.name().version().to_string()).collect();
+    let known = versions::<DB>(&source)?;
     let applied: Vec<MigrationVersion<'_>> = conn.applied_migrations().map_err(|e| failed(&e))?;
     if let Some(newer) = applied.iter().map(ToString::to_string).find(|v| !known.contains(v)) {
         return Err(MigrateError::Newer(newer));

@@ -1,10 +1,12 @@
-//! The two doors to the database, [`Db::read`] and [`Db::write`]; nothing else opens a connection.
+//! The two doors to the database, [`Db::read`] and [`Db::write`]; nothing else opens a connection but [`inspect`],
+//! which only looks.
 //!
 //! A unit of work commits on `Ok` and rolls back on `Err`. A refusal that must leave a trace is a value.
 
 mod any;
 mod connect;
 pub mod dialect;
+pub mod inspect;
 mod migrate;
 mod pool;
 pub mod schema;
@@ -16,8 +18,11 @@ pub use connect::{DatabaseUrl, UrlError};
 pub use migrate::MigrateError;
 
 use crate::error::{Error, Result};
+use crate::measure;
+use crate::work;
 use pool::Pool;
 use std::sync::Arc;
+use std::time::Instant;
 use writer::Writer;
 
 /// What a reading unit gets.
@@ -26,9 +31,15 @@ pub type Conn = AnyConnection;
 /// A write transaction: model functions that change something demand one.
 pub struct Tx<'a> {
     conn: &'a mut Conn,
+    /// Audit lines written so far, which count once they are committed.
+    audited: u64,
 }
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    fn on(conn: &'a mut Conn) -> Self {
+        Self { conn, audited: 0 }
+    }
+
     /// The connection, for queries inside this transaction.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn
@@ -40,7 +51,28 @@ impl Tx<'_> {
     /// transaction otherwise.
     pub fn savepoint<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         use diesel::Connection;
-        self.conn.transaction(|conn| f(&mut Tx { conn }))
+        let mut audited = 0;
+        let done = self.conn.transaction(|conn| {
+            let mut tx = Tx::on(conn);
+            let done = f(&mut tx);
+            audited = tx.audited;
+            done
+        })?;
+        self.audited += audited;
+        Ok(done)
+    }
+
+    /// Notes that a line of an audit chain was written, for the metrics.
+    pub fn audited(&mut self) {
+        self.audited += 1;
+    }
+}
+
+/// A unit that began to wait at `asked` was committed, and so many audit lines with it.
+fn measure_audit(lines: u64, asked: Instant) {
+    if lines > 0 {
+        measure::AUDIT_EVENTS.add(lines);
+        measure::AUDIT_LAG.took(asked.elapsed());
     }
 }
 
@@ -73,23 +105,26 @@ impl Db {
     }
 
     /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
-    pub async fn read<T, F>(&self, unit: F) -> Result<T>
+    pub async fn read<T, F>(&self, mut unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
-        self.inner.pool.read(unit).await
+        let work = work::current();
+        self.inner.pool.read(move |conn| work::within(work, || unit(conn))).await
     }
 
     /// Runs a writing unit in one transaction; the answer comes after the commit.
     ///
     /// The unit may run again (PostgreSQL: serialization failure, deadlock), so it must have no
     /// effect but on the database. No network and no password hashing in here.
-    pub async fn write<T, F>(&self, unit: F) -> Result<T>
+    pub async fn write<T, F>(&self, mut unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
+        let work = work::current();
+        let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
         match &self.inner.writer {
             Some(writer) => writer.write(unit).await,
             None => self.inner.pool.write(unit).await,

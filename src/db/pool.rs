@@ -1,11 +1,15 @@
 //! Connections for reading units, and for PostgreSQL's writing units.
 
-use super::{AnyConnection, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, judged, wants_retry};
+use super::{
+    AnyConnection, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, is_storage_fault, judged,
+    measure_audit, wants_retry,
+};
 use crate::error::{Error, Result};
+use crate::measure::{self, Raised, Spread};
 use diesel::Connection;
 use diesel::r2d2::ManageConnection;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const READERS: u32 = 4;
@@ -59,14 +63,19 @@ impl Pool {
             .connection_timeout(WAIT)
             .build(Manager(url.clone()))
             .map_err(|e| MigrateError::Failed(e.to_string()))?;
+        measure::CONNECTIONS.set(f64::from(size));
         Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size })
     }
 
-    async fn slot(&self) -> Result<OwnedSemaphorePermit> {
-        tokio::time::timeout(WAIT, self.slots.clone().acquire_owned())
-            .await
-            .map_err(|_| Error::unavailable("no database connection came free"))?
-            .map_err(Error::unavailable)
+    /// Waits for a connection to come free; the wait is told to `spread`.
+    async fn slot(&self, spread: &'static Spread) -> Result<(OwnedSemaphorePermit, Raised)> {
+        let timer = spread.timer();
+        let permit = tokio::time::timeout(WAIT, self.slots.clone().acquire_owned()).await.map_err(|_| {
+            measure::DATABASE_REFUSALS.add(1);
+            Error::unavailable("no database connection came free")
+        })?;
+        timer.stop();
+        Ok((permit.map_err(Error::unavailable)?, measure::CONNECTIONS_IN_USE.raise()))
     }
 
     pub(super) async fn read<T, F>(&self, mut unit: F) -> Result<T>
@@ -74,7 +83,7 @@ impl Pool {
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let slot = self.slot().await?;
+        let slot = self.slot(&measure::READ_WAIT).await?;
         let (pool, attempts) = (self.pool.clone(), self.size + 1);
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
@@ -89,14 +98,14 @@ impl Pool {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let slot = self.slot().await?;
+        let asked = Instant::now();
+        let slot = self.slot(&measure::WRITE_WAIT).await?;
         let (pool, attempts) = (self.pool.clone(), self.size + 1);
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
             let mut tries = 0;
             loop {
-                let done = write_once(&pool, attempts, &mut unit);
-                match done {
+                match write_once(&pool, attempts, asked, &mut unit) {
                     Err(error) if wants_retry(&error) && tries < RETRIES => {
                         tries += 1;
                         pause(tries);
@@ -128,6 +137,7 @@ impl Pool {
 fn write_once<T>(
     pool: &diesel::r2d2::Pool<Manager>,
     attempts: u32,
+    asked: Instant,
     unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
 ) -> Result<T> {
     use diesel::connection::SimpleConnection;
@@ -139,12 +149,24 @@ fn write_once<T>(
             tracing::debug!(%error, "a pooled connection was dead");
             continue;
         }
+        let (timer, mut audited) = (measure::COMMIT_TIME.timer(), 0);
         let done = held.conn.transaction(|conn| {
             begun = true;
-            caught(|| unit(&mut Tx { conn }))
+            let mut tx = Tx::on(conn);
+            let done = caught(|| unit(&mut tx));
+            audited = tx.audited;
+            done
         });
-        if let Err(error) = &done {
-            held.lost = is_lost(error);
+        match &done {
+            Ok(_) => {
+                timer.stop();
+                measure::COMMIT_UNITS.record(1.0);
+                measure_audit(audited, asked);
+            }
+            Err(error) => {
+                held.lost = is_lost(error);
+                measure::COMMITS_FAILED.add(u64::from(is_storage_fault(error)));
+            }
         }
         return done;
     }

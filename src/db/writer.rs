@@ -3,11 +3,13 @@
 //! Each unit runs in a savepoint of its own, so that its refusal undoes only itself; each caller is
 //! answered after the commit that holds its work. A storage fault gives up the whole batch.
 
-use super::{AnyConnection, DatabaseUrl, MigrateError, Tx, caught, is_storage_fault};
+use super::{AnyConnection, DatabaseUrl, MigrateError, Tx, caught, is_storage_fault, measure_audit};
 use crate::error::{Error, Result};
+use crate::measure::{self, Raised};
 use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 const QUEUE: usize = 1024;
@@ -25,6 +27,10 @@ trait Unit: Send {
 
 struct Pending<T, F> {
     unit: F,
+    queued: Instant,
+    /// Counts the unit as waiting until it runs or is given up.
+    waiting: Option<Raised>,
+    audited: u64,
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -35,8 +41,15 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<T> + Send,
 {
     fn run(&mut self, conn: &mut AnyConnection) -> bool {
-        let unit = &mut self.unit;
-        let result = conn.transaction(|conn| caught(|| unit(&mut Tx { conn })));
+        self.waiting = None;
+        measure::WRITE_WAIT.took(self.queued.elapsed());
+        let (unit, audited) = (&mut self.unit, &mut self.audited);
+        let result = conn.transaction(|conn| {
+            let mut tx = Tx::on(conn);
+            let done = caught(|| unit(&mut tx));
+            *audited = tx.audited;
+            done
+        });
         let sound = !matches!(&result, Err(error) if is_storage_fault(error));
         self.result = Some(result);
         sound
@@ -45,7 +58,10 @@ where
     fn answer(self: Box<Self>, committed: bool) {
         let result = match self.result {
             Some(Err(error)) if !is_storage_fault(&error) => Err(error),
-            Some(Ok(value)) if committed => Ok(value),
+            Some(Ok(value)) if committed => {
+                measure_audit(self.audited, self.queued);
+                Ok(value)
+            }
             Some(Err(error)) => Err(super::judged(error)),
             _ => Err(Error::unavailable("the group of writes could not be committed")),
         };
@@ -75,8 +91,13 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Box::new(Pending { unit, result: None, reply })).map_err(|error| match error {
-            TrySendError::Full(_) => Error::unavailable("the queue of writes is full"),
+        let waiting = Some(measure::WRITER_QUEUE.raise());
+        let pending = Pending { unit, queued: Instant::now(), waiting, audited: 0, result: None, reply };
+        self.queue.try_send(Box::new(pending)).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                measure::DATABASE_REFUSALS.add(1);
+                Error::unavailable("the queue of writes is full")
+            }
             TrySendError::Disconnected(_) => Error::unavailable("the writer has stopped"),
         })?;
         answer.await.map_err(Error::unavailable)?
@@ -86,11 +107,16 @@ impl Writer {
 fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, units: &Receiver<Box<dyn Unit>>) {
     while let Ok(first) = units.recv() {
         let mut batch = vec![first];
+        let timer = measure::COMMIT_TIME.timer();
         let committed = match open(url, &mut conn) {
             Some(open) => commit(open, &mut batch, units),
             None => false,
         };
-        if !committed {
+        if committed {
+            timer.stop();
+            measure::COMMIT_UNITS.record(batch.len() as f64);
+        } else {
+            measure::COMMITS_FAILED.add(1);
             conn = None;
         }
         for unit in batch {

@@ -48,6 +48,12 @@ impl Allow {
         self.0.iter().map(ToString::to_string)
     }
 
+    /// The entries that open more than one place or let plain HTTP through.
+    pub fn broad(&self) -> impl Iterator<Item = String> {
+        let many = |place: &Place| matches!(place, Place::Net(net) if net.prefix_len() < net.max_prefix_len());
+        self.0.iter().filter(move |entry| entry.plain_http || many(&entry.place)).map(ToString::to_string)
+    }
+
     /// Whether an entry may cover the target once its addresses are known.
     pub(super) fn may_cover(&self, target: &Target) -> bool {
         self.matching(target).any(|entry| match (&entry.place, target.host()) {

@@ -3,11 +3,13 @@
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::measure;
 use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
 use crate::model::{Means, attempt, audit};
+use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,23 +22,37 @@ const ROUNDS: usize = 50;
 /// Keeps house for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
     loop {
-        if let Err(error) = keep_house(&app).await {
-            tracing::warn!(?error, "housekeeping did not finish; it goes on in a minute");
-        }
+        // Each job says itself why it did not finish; the others wait for the next round with it.
+        drop(keep_house(&app).await);
         tokio::time::sleep(EVERY).await;
     }
 }
 
 /// One round of everything that is due.
 pub async fn keep_house(app: &App) -> Result<()> {
-    age(app, housekeeping::due_ageing, Status::Unverified).await?;
-    age(app, housekeeping::due_expiring, Status::Expiring).await?;
-    purge(app).await?;
-    sweep(app).await?;
-    count_denials(app).await
+    unit("ageing", age(app, housekeeping::due_ageing, Status::Unverified)).await?;
+    unit("expiry", age(app, housekeeping::due_expiring, Status::Expiring)).await?;
+    unit("purge", purge(app)).await?;
+    unit("sweep", sweep(app)).await?;
+    unit("denials", count_denials(app)).await
 }
 
-async fn age(app: &App, due: fn(&mut Conn, &Means) -> Result<Vec<Due>>, to: Status) -> Result<()> {
+/// One round of a job: a unit of work of its own, whose id its log lines and audit lines carry. `round` tells
+/// how many things it did.
+async fn unit(name: &'static str, round: impl Future<Output = Result<usize>>) -> Result<()> {
+    let work = Work::job(name);
+    let done = work.scope(round).await;
+    measure::job(name, done.is_ok());
+    work.enter(|| match &done {
+        Ok(0) => tracing::debug!("nothing was due"),
+        Ok(count) => tracing::info!(count, "done"),
+        Err(error) => tracing::warn!(?error, "not finished; it goes on in a minute"),
+    });
+    done.map(|_| ())
+}
+
+async fn age(app: &App, due: fn(&mut Conn, &Means) -> Result<Vec<Due>>, to: Status) -> Result<usize> {
+    let mut count = 0;
     for _ in 0..ROUNDS {
         let means = app.means.clone();
         let batch = app.db.read(move |conn| due(conn, &means)).await?;
@@ -47,12 +63,14 @@ async fn age(app: &App, due: fn(&mut Conn, &Means) -> Result<Vec<Due>>, to: Stat
             let means = app.means.clone();
             let allowed = Allowed::<KeepHouse>::job(workspace, "ageing");
             app.db.write(move |tx| housekeeping::age(tx, &means, &allowed, &id, to)).await?;
+            count += 1;
         }
     }
-    Ok(())
+    Ok(count)
 }
 
-async fn purge(app: &App) -> Result<()> {
+async fn purge(app: &App) -> Result<usize> {
+    let mut count = 0;
     for _ in 0..ROUNDS {
         let means = app.means.clone();
         let batch = app.db.read(move |conn| housekeeping::due_purge(conn, &means)).await?;
@@ -63,25 +81,23 @@ async fn purge(app: &App) -> Result<()> {
             let means = app.means.clone();
             let allowed = Allowed::<KeepHouse>::job(workspace, "purge");
             app.db.write(move |tx| housekeeping::purge(tx, &means, &allowed, &id)).await?;
+            count += 1;
         }
     }
-    Ok(())
+    Ok(count)
 }
 
-async fn sweep(app: &App) -> Result<()> {
+/// Ended sessions and old attempts go.
+async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
-    let swept = app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)?)).await?;
-    if swept > 0 {
-        tracing::debug!(swept, "ended sessions and old attempts are gone");
-    }
-    Ok(())
+    app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)?)).await
 }
 
 /// Anonymous denials above the limiter become one line a minute, so that nobody can grow a chain.
-async fn count_denials(app: &App) -> Result<()> {
+async fn count_denials(app: &App) -> Result<usize> {
     let denied = app.denials.swap(0, Ordering::Relaxed);
     if denied == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let means = app.means.clone();
     app.db
@@ -91,5 +107,5 @@ async fn count_denials(app: &App) -> Result<()> {
             audit::record(tx, &means, audit::INSTANCE, &Actor::job("limiter"), entry)
         })
         .await?;
-    Ok(())
+    Ok(1)
 }

@@ -110,7 +110,7 @@ pub struct Event {
     pub seq: i64,
     /// When.
     pub at: At,
-    /// The request it belongs to.
+    /// The id of the request, job or command it belongs to.
     pub request_id: String,
     /// What sort of actor.
     pub actor_kind: String,
@@ -253,6 +253,7 @@ pub fn record(tx: &mut Tx<'_>, means: &Means, chain: &str, actor: &Actor, entry:
         .set(audit_heads::hash.eq(&event.hash))
         .execute(tx.conn())?;
     insert(tx, &event)?;
+    tx.audited();
     Ok(seq)
 }
 
@@ -298,6 +299,15 @@ pub fn record_denied<P: Permission>(
 /// Writes down something that a permission was held for but that changed no row of its own.
 pub fn record_allowed<P: Permission>(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<P>, entry: Entry) -> Result<()> {
     record(tx, means, allowed.workspace().as_str(), allowed.actor(), entry).map(|_| ())
+}
+
+/// When the newest line of all chains was written; `None` while there is none.
+pub fn newest(conn: &mut Conn) -> Result<Option<At>> {
+    let at_head = audit_events::chain.eq(audit_heads::chain).and(audit_events::seq.eq(audit_heads::seq));
+    Ok(audit_heads::table
+        .inner_join(audit_events::table.on(at_head))
+        .select(diesel::dsl::max(audit_events::at))
+        .first(conn)?)
 }
 
 /// The last `limit` lines about one target, newest first.

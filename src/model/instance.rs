@@ -58,6 +58,13 @@ pub fn open(tx: &mut Tx<'_>, root_key: &RootKey, random: &Random, clock: &Clock)
     }
 }
 
+/// Tries whether a root key opens the instance of this database, changing nothing; `None` where there is none yet.
+pub fn look(conn: &mut Conn, root_key: &RootKey, random: &Random) -> Result<Option<Opened>> {
+    let Some(id) = instance::table.select(instance::id).first::<String>(conn).optional()? else { return Ok(None) };
+    let opened = Keyring::open(random.clone(), &id, root_key, &roots(conn)?);
+    Ok(Some(opened.map_or_else(Opened::Refused, |keyring| Opened::Ready(Box::new(keyring)))))
+}
+
 fn create(tx: &mut Tx<'_>, root_key: &RootKey, random: &Random, clock: &Clock) -> Result<Keyring> {
     let id = Id::<Instance>::new();
     let (keyring, root) = Keyring::create(random.clone(), id.as_str(), root_key)?;

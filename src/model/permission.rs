@@ -7,6 +7,7 @@ use crate::db::Tx;
 use crate::db::types::text_enum;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::work;
 use std::marker::PhantomData;
 
 text_enum! {
@@ -90,19 +91,19 @@ pub struct Actor {
     pub address: String,
     /// The client's description of itself, at most 200 characters, on one line.
     pub agent: String,
-    /// The request that the act belongs to, or empty.
+    /// The id of the request, job or command that the act belongs to, or empty.
     pub request_id: String,
 }
 
 impl Actor {
     /// Whoever has a shell on the machine.
     pub fn operator() -> Self {
-        Self { kind: "operator", ..Self::default() }
+        Self { kind: "operator", request_id: work::current_id(), ..Self::default() }
     }
 
     /// The program itself, at one of its jobs.
     pub fn job(name: &str) -> Self {
-        Self { kind: "job", id: name.to_owned(), ..Self::default() }
+        Self { kind: "job", id: name.to_owned(), request_id: work::current_id(), ..Self::default() }
     }
 }
 

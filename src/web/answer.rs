@@ -2,10 +2,12 @@
 
 use crate::app::App;
 use crate::error::Error;
+use crate::measure::{self, Endpoint};
 use crate::web::guard::SignedIn;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
 use crate::web::shell;
+use crate::work::Work;
 use actix_session::storage::{LoadError, SaveError};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -18,6 +20,7 @@ use askama::Template;
 use futures_util::FutureExt;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Fault>;
@@ -74,13 +77,9 @@ pub fn see_other_saying(path: impl AsRef<str>, did: &'static str) -> Answer {
     Ok(response)
 }
 
-/// The request's id, which log lines and audit lines carry.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// What is needed of a request to draw an error about it, since the request itself is gone by then.
 struct Asked {
-    id: String,
+    work: Work,
     method: Method,
     path: String,
     is_htmx: bool,
@@ -95,11 +94,20 @@ pub async fn frame<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let work = Work::request();
+    work.scope(framed(work, req, next)).await
+}
+
+async fn framed<B: MessageBody + 'static>(
+    work: Work,
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let Some(app) = req.app_data::<web::Data<App>>().cloned() else {
         return Err(Fault(Error::internal("the frame has no app")).into());
     };
     let asked = Asked {
-        id: format!("{:016x}", getrandom::u64().unwrap_or_default()),
+        work,
         method: req.method().clone(),
         path: req.path().to_owned(),
         is_htmx: req.headers().contains_key("HX-Request"),
@@ -108,7 +116,6 @@ pub async fn frame<B: MessageBody + 'static>(
         is_https: app.config.is_https(),
         app,
     };
-    req.extensions_mut().insert(RequestId(asked.id.clone()));
     let started = std::time::Instant::now();
     // A handler that panics is answered like any other fault of ours; the connection and the process go on.
     let outcome = AssertUnwindSafe(next.call(req)).catch_unwind().await;
@@ -130,15 +137,14 @@ pub async fn frame<B: MessageBody + 'static>(
             };
             secure(res.headers_mut(), asked.is_https);
             asked.forget_what_was_said(res.response_mut());
-            tracing::info!(
-                request = asked.id, method = %asked.method, path = asked.path,
-                status = status.as_u16(), ms = started.elapsed().as_millis() as u64, "answered"
-            );
+            let endpoint = res.request().app_data::<Endpoint>().unwrap_or(&measure::ELSEWHERE);
+            asked.answered(endpoint, res.status().as_u16(), started.elapsed());
             Ok(res)
         }
         Err(error) => {
             let status = error.as_response_error().status_code();
             let error = error_of(&error, status);
+            asked.answered(&measure::ELSEWHERE, error.status(), started.elapsed());
             Err(Drawn { asked, error }.into())
         }
     }
@@ -202,6 +208,13 @@ fn copy(error: &Error) -> Error {
 }
 
 impl Asked {
+    fn answered(&self, endpoint: &Endpoint, status: u16, took: Duration) {
+        endpoint.answered(self.method.as_str(), status, took);
+        tracing::info!(
+            method = %self.method, path = self.path, status, ms = took.as_millis() as u64, "answered"
+        );
+    }
+
     /// The frame of an error's page: with the side bar for a person, unless the server itself is in trouble.
     /// What is not there looks the same to everybody, wherever they asked.
     async fn around(&self, req: &HttpRequest, status: StatusCode) -> Shell {
@@ -227,8 +240,8 @@ impl Asked {
     fn draw(&self, error: &Error, around: Shell) -> HttpResponse {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match error {
-            Error::Internal(cause) => tracing::error!(request = self.id, cause = cause.as_str(), "fault"),
-            Error::Unavailable(cause) => tracing::warn!(request = self.id, cause = cause.as_str(), "unavailable"),
+            Error::Internal(cause) => tracing::error!(cause = cause.as_str(), "fault"),
+            Error::Unavailable(cause) => tracing::warn!(cause = cause.as_str(), "unavailable"),
             _ => {}
         }
         if let Error::SignInNeeded = error {
@@ -245,7 +258,7 @@ impl Asked {
             _ => {}
         }
         let mut page = ErrorPage::of(around, status.as_u16());
-        page.incident = status.is_server_error().then(|| self.id.clone());
+        page.incident = status.is_server_error().then(|| self.work.to_string());
         if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
             page.text.clone_from(text);
         }
@@ -332,7 +345,7 @@ impl ResponseError for Drawn {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = self.asked.draw(&self.error, self.asked.bare());
+        let mut response = self.asked.work.enter(|| self.asked.draw(&self.error, self.asked.bare()));
         secure(response.headers_mut(), self.asked.is_https);
         response
     }

@@ -11,10 +11,11 @@ use crate::model::permission::{Actor, Allowed, Permission, Role};
 use crate::model::status::Status;
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
-use crate::web::answer::{Fault, RequestId};
+use crate::web::answer::Fault;
 use crate::web::pages::shell::Toast;
 use crate::web::session_store::entry;
 use crate::web::{client, shell, visit};
+use crate::work;
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -68,7 +69,7 @@ pub fn anonymous(req: &HttpRequest) -> Actor {
         session: String::new(),
         address: address.map(|ip| ip.to_string()).unwrap_or_default(),
         agent: client::agent(req),
-        request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        request_id: work::current_id(),
     }
 }
 

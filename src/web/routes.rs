@@ -1,6 +1,7 @@
 //! The route table: a row says who may and registers the route, so that a route without a policy cannot exist.
 
 use crate::error::Error;
+use crate::measure::Endpoint;
 use crate::model::permission::{
     CreateCredential, DeleteCredential, EditCredential, Permission, ReadCredentials, ReadIntegrations,
     RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
@@ -167,8 +168,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         let (here, rest): (Vec<_>, Vec<_>) = table.into_iter().partition(|route| route.path == first);
         table = rest;
         let allow = allow_of(&here);
-        let mut resource =
-            web::resource(first).default_service(web::to(move |_: Option<SignedIn>| refuse_method(allow.clone())));
+        let mut resource = web::resource(first)
+            .app_data(Endpoint::new(first))
+            .default_service(web::to(move |_: Option<SignedIn>| refuse_method(allow.clone())));
         for route in here {
             let method = route.method.clone();
             let registered = (route.register)();

@@ -5,6 +5,7 @@ use crate::clock::At;
 use crate::crypto::token;
 use crate::error::Error;
 use crate::id::Id;
+use crate::measure;
 use crate::model::membership::Surroundings;
 use crate::model::session::{NewSession, Session};
 use crate::web::visit;
@@ -67,8 +68,9 @@ impl SessionStore for Store {
         if session.is_stale(now) {
             let touched = id.clone();
             // A session that cannot be touched still holds; it only ends earlier.
-            if let Err(error) = self.app.db.write(move |tx| Session::touch(tx, &touched, now)).await {
-                tracing::warn!(%error, "a session could not be touched");
+            match self.app.db.write(move |tx| Session::touch(tx, &touched, now)).await {
+                Ok(()) => measure::SESSIONS_TOUCHED.add(1),
+                Err(error) => tracing::warn!(%error, "a session could not be touched"),
             }
         }
         let prefix: String = id.chars().take(12).collect();

@@ -18,17 +18,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_credenza");
 const PASSWORD: &str = "velvet gravel 77";
 
 /// A directory and a database, and the program beside them.
-struct Shell {
-    dir: tempfile::TempDir,
-    database: Database,
+pub struct Shell {
+    pub dir: tempfile::TempDir,
+    pub database: Database,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
@@ -37,24 +37,24 @@ impl Ended {
     }
 
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
     }
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let database = Database::empty(dir.path());
         Self { dir, database }
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .args(args)
@@ -67,11 +67,11 @@ impl Shell {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Ended {
+    pub fn run(&self, args: &[&str]) -> Ended {
         self.run_with(args, &[], "")
     }
 
-    fn run_with(&self, args: &[&str], vars: &[(&str, &str)], input: &str) -> Ended {
+    pub fn run_with(&self, args: &[&str], vars: &[(&str, &str)], input: &str) -> Ended {
         let mut command = self.command(args);
         command.envs(vars.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program");
@@ -82,9 +82,13 @@ impl Shell {
         Ended { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
     }
 
-    fn set_up(&self) -> Ended {
-        let args = ["setup", "--workspace", "Orchard & Söhne", "--email", "ana@pears.example", "--password-file", "-"];
-        self.run_with(&args, &[], &format!("{PASSWORD}\n"))
+    pub fn set_up(&self) -> Ended {
+        self.set_up_for("Orchard & Söhne", "ana@pears.example", PASSWORD)
+    }
+
+    pub fn set_up_for(&self, workspace: &str, email: &str, password: &str) -> Ended {
+        let args = ["setup", "--workspace", workspace, "--email", email, "--password-file", "-"];
+        self.run_with(&args, &[], &format!("{password}\n"))
     }
 }
 

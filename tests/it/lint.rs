@@ -118,8 +118,13 @@ fn t027_only_the_route_table_registers_routes() {
             found.push(path);
         }
     }
-    // The server itself serves the static files, which have no policy.
-    assert_eq!(found, [folder("src/server.rs"), folder("src/web/routes.rs")]);
+    // The server itself serves the static files, which have no policy; the exporter has one address on a listener
+    // of its own, where nobody has a session.
+    let exporter = folder("src/server/exporter.rs");
+    assert_eq!(found, [exporter.clone(), folder("src/server.rs"), folder("src/web/routes.rs")]);
+    let exporter = code(&exporter).expect("a source");
+    assert!(exporter.contains("web::resource(\"/metrics\")"));
+    assert_eq!(pattern(r"web::(resource|scope|route)\(").find_iter(&exporter).count(), 1, "one address");
     let server = code(&folder("src/server.rs")).expect("a source");
     assert_eq!(server.matches(".service(").count(), 2, "a scope of files and the files in it");
     let table = code(&folder("src/web/routes.rs")).expect("a source");

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::measure;
 use crate::model::attempt::{self, Attempt, Verdict};
 use crate::model::audit;
 use crate::model::permission::Actor;
@@ -109,6 +110,7 @@ async fn try_password(app: &App, req: &HttpRequest, email: &str, password: Secre
     let (now, reserved) = (app.means.now(), attempt.clone());
     if let Verdict::Wait(seconds) = app.db.write(move |tx| attempt::reserve(tx, &reserved, now)).await? {
         app.denials.fetch_add(1, Ordering::Relaxed);
+        measure::SIGN_INS_LIMITED.add(1);
         return Ok(Tried::Wait(seconds));
     }
     let stored = found.as_ref().map(|row| row.password_hash.clone());

@@ -5,6 +5,7 @@ use reqwest::header::{LOCATION, ORIGIN};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_credenza");
@@ -98,6 +99,7 @@ impl Home {
 /// A serving process; it is killed when dropped.
 pub struct Serving {
     child: Child,
+    printed: Receiver<String>,
     /// `http://127.0.0.1:port`.
     pub base: String,
 }
@@ -119,8 +121,19 @@ impl Serving {
             }
         };
         // What is printed later must not fill the pipe.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self { child, base }
+        let (send, printed) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        Self { child, base, printed }
+    }
+
+    /// Waits for a line that begins so and returns the rest of it; lines before it are passed over.
+    pub fn printed(&self, beginning: &str) -> String {
+        loop {
+            let line = self.printed.recv_timeout(Duration::from_secs(20)).expect("the program prints it");
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return rest.trim().to_owned();
+            }
+        }
     }
 
     /// The process's id.
