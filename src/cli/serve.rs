@@ -1,7 +1,7 @@
 //! `credenza serve`.
 
 use super::exit::{Exit, Failure};
-use super::open;
+use super::{open, start};
 use crate::config::{Config, RootKeySource};
 use crate::model::audit;
 use crate::model::permission::Actor;
@@ -11,8 +11,8 @@ use actix_web::web;
 use std::net::TcpListener;
 
 /// Opens everything, prints where it is, serves until told to stop. `ungranted` are the protections of the
-/// process that the system refused.
-pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
+/// process that the system refused; `accepts_rollback`: although the database is older than it was.
+pub fn serve(ungranted: &[String], accepts_rollback: bool) -> Result<Exit, Failure> {
     let mut config = open::config()?;
     for sentence in ungranted {
         tracing::warn!("{sentence}");
@@ -20,7 +20,10 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
     let catalog = open::catalog(&config)?;
     let system = actix_web::rt::System::new();
     let done = system.block_on(async move {
-        let vault = open::vault(&config).await?;
+        start::refuse_lost(&config, accepts_rollback)?;
+        let mut vault = open::vault(&config).await?;
+        start::judge_rollback(&vault, &config, accepts_rollback).await?;
+        start::promote(&mut vault).await?;
         let listener = TcpListener::bind(config.listen)
             .map_err(|error| Failure::refused(format!("Cannot listen on {}: {error}", config.listen)))?;
         config.listening_on(listener.local_addr().map_err(Failure::refused)?);
@@ -64,6 +67,7 @@ fn announce(config: &Config, token: Option<&Secret>) {
     match &config.root_key {
         RootKeySource::Created(path) | RootKeySource::File(path) => println!("Root key: {}", path.display()),
         RootKeySource::Value(_) => println!("Root key: from CREDENZA_ROOT_KEY"),
+        RootKeySource::Command(_) => println!("Root key: from CREDENZA_ROOT_KEY_COMMAND"),
     }
     if let Some(token) = token {
         println!("Nobody has signed up yet. Open this address once to make the first workspace and its admin:");

@@ -44,7 +44,7 @@ pub(super) const VARIABLES: [Variable; 18] = [
     variable("DATABASE_URL", Kind::Secret, "sqlite://path or postgres://…"),
     variable("CREDENZA_ROOT_KEY_FILE", Kind::Plain, "file with the root key, base64 of 32 bytes, mode 0600"),
     variable("CREDENZA_ROOT_KEY", Kind::Secret, "the root key itself, base64 of 32 bytes"),
-    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Later, "a command that prints the root key"),
+    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Plain, "a command that prints the root key, as a JSON array"),
     variable("CREDENZA_MAIL_URL", Kind::Later, "the mail server"),
     variable("CREDENZA_MAIL_FROM", Kind::Later, "the sender of mails"),
     variable("CREDENZA_EGRESS_ALLOW", Kind::Optional, "private targets that checks may reach, comma separated"),

@@ -1,8 +1,9 @@
 //! Brings the schema up to date at start, under a lock, before any pool exists.
 
-use super::{AnyConnection, DatabaseUrl};
+use super::{AnyConnection, Conn, DatabaseUrl};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -32,6 +33,50 @@ pub enum MigrateError {
     Lock(#[from] std::io::Error),
 }
 
+/// How the schema of a database stands to this program's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schema {
+    /// They are the same.
+    Current,
+    /// It was made by an older version and can be brought up to date.
+    Older,
+    /// It was made by a newer version, which has this migration.
+    Newer(String),
+    /// It was not made by this program at all.
+    Foreign,
+}
+
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+/// Looks at the schema without changing anything.
+pub fn schema_of(conn: &mut Conn) -> Result<Schema, MigrateError> {
+    let known = match conn {
+        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE)?,
+        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES)?,
+    };
+    let applied = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load::<String>(conn);
+    let Ok(applied) = applied else { return Ok(Schema::Foreign) };
+    Ok(match applied.iter().find(|version| !known.contains(*version)) {
+        Some(newer) => Schema::Newer(newer.clone()),
+        None if applied.is_empty() => Schema::Foreign,
+        None if applied.len() < known.len() => Schema::Older,
+        None => Schema::Current,
+    })
+}
+
+fn versions<DB>(source: &EmbeddedMigrations) -> Result<BTreeSet<String>, MigrateError>
+where
+    DB: diesel::backend::Backend,
+{
+    let known: Vec<Box<dyn Migration<DB>>> =
+        MigrationSource::<DB>::migrations(source).map_err(|error| MigrateError::Failed(error.to_string()))?;
+    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
 pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {
     let _lock = match url {
         DatabaseUrl::Sqlite(path) => {
@@ -58,8 +103,7 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let failed = |error: &dyn std::fmt::Display| MigrateError::Failed(error.to_string());
-    let known: Vec<Box<dyn Migration<DB>>> = MigrationSource::<DB>::migrations(&source).map_err(|e| failed(&e))?;
-    let known: BTreeSet<String> = known.iter().map(|m| m.name().version().to_string()).collect();
+    let known = versions::<DB>(&source)?;
     let applied: Vec<MigrationVersion<'_>> = conn.applied_migrations().map_err(|e| failed(&e))?;
     if let Some(newer) = applied.iter().map(ToString::to_string).find(|v| !known.contains(v)) {
         return Err(MigrateError::Newer(newer));

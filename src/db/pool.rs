@@ -1,6 +1,9 @@
 //! Connections for reading units, and for PostgreSQL's writing units.
 
-use super::{AnyConnection, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, judged, wants_retry};
+use super::{
+    AnyConnection, Committed, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, judged, wants_retry,
+};
+use crate::anchor::Heads;
 use crate::error::{Error, Result};
 use diesel::Connection;
 use diesel::r2d2::ManageConnection;
@@ -44,10 +47,11 @@ pub(super) struct Pool {
     /// Waiting happens here, not on a blocking thread each.
     slots: Arc<Semaphore>,
     size: u32,
+    committed: Arc<Committed>,
 }
 
 impl Pool {
-    pub(super) fn open(url: &DatabaseUrl) -> Result<Self, MigrateError> {
+    pub(super) fn open(url: &DatabaseUrl, committed: Arc<Committed>) -> Result<Self, MigrateError> {
         let size = match url {
             DatabaseUrl::Sqlite(_) => READERS,
             DatabaseUrl::Postgres(_) => SERVER_CONNECTIONS,
@@ -59,7 +63,7 @@ impl Pool {
             .connection_timeout(WAIT)
             .build(Manager(url.clone()))
             .map_err(|e| MigrateError::Failed(e.to_string()))?;
-        Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size })
+        Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size, committed })
     }
 
     async fn slot(&self) -> Result<OwnedSemaphorePermit> {
@@ -90,7 +94,7 @@ impl Pool {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let slot = self.slot().await?;
-        let (pool, attempts) = (self.pool.clone(), self.size + 1);
+        let (pool, attempts, committed) = (self.pool.clone(), self.size + 1, self.committed.clone());
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
             let mut tries = 0;
@@ -101,7 +105,11 @@ impl Pool {
                         tries += 1;
                         pause(tries);
                     }
-                    done => return done.map_err(judged),
+                    done => {
+                        let (done, heads) = done.map_err(judged)?;
+                        committed.tell(heads);
+                        return Ok(done);
+                    }
                 }
             }
         })
@@ -129,7 +137,7 @@ fn write_once<T>(
     pool: &diesel::r2d2::Pool<Manager>,
     attempts: u32,
     unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
-) -> Result<T> {
+) -> Result<(T, Heads)> {
     use diesel::connection::SimpleConnection;
     let mut begun = false;
     for _ in 0..attempts {
@@ -141,7 +149,7 @@ fn write_once<T>(
         }
         let done = held.conn.transaction(|conn| {
             begun = true;
-            caught(|| unit(&mut Tx { conn }))
+            caught(|| Tx::run(conn, &mut *unit))
         });
         if let Err(error) = &done {
             held.lost = is_lost(error);

@@ -3,10 +3,12 @@
 //! Each unit runs in a savepoint of its own, so that its refusal undoes only itself; each caller is
 //! answered after the commit that holds its work. A storage fault gives up the whole batch.
 
-use super::{AnyConnection, DatabaseUrl, MigrateError, Tx, caught, is_storage_fault};
+use super::{AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, caught, is_storage_fault};
+use crate::anchor::Heads;
 use crate::error::{Error, Result};
 use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tokio::sync::oneshot;
 
@@ -26,7 +28,17 @@ trait Unit: Send {
 struct Pending<T, F> {
     unit: F,
     result: Option<Result<T>>,
+    heads: Heads,
+    committed: Arc<Committed>,
     reply: oneshot::Sender<Result<T>>,
+}
+
+/// What the thread is asked for.
+enum Job {
+    /// A unit, to be committed together with others.
+    Unit(Box<dyn Unit>),
+    /// Something that no transaction may be open for.
+    Alone(Box<dyn FnOnce(&mut AnyConnection) + Send>),
 }
 
 impl<T, F> Unit for Pending<T, F>
@@ -36,16 +48,22 @@ where
 {
     fn run(&mut self, conn: &mut AnyConnection) -> bool {
         let unit = &mut self.unit;
-        let result = conn.transaction(|conn| caught(|| unit(&mut Tx { conn })));
+        let result = conn.transaction(|conn| caught(|| Tx::run(conn, unit)));
         let sound = !matches!(&result, Err(error) if is_storage_fault(error));
-        self.result = Some(result);
+        self.result = Some(result.map(|(value, heads)| {
+            self.heads = heads;
+            value
+        }));
         sound
     }
 
     fn answer(self: Box<Self>, committed: bool) {
         let result = match self.result {
             Some(Err(error)) if !is_storage_fault(&error) => Err(error),
-            Some(Ok(value)) if committed => Ok(value),
+            Some(Ok(value)) if committed => {
+                self.committed.tell(self.heads);
+                Ok(value)
+            }
             Some(Err(error)) => Err(super::judged(error)),
             _ => Err(Error::unavailable("the group of writes could not be committed")),
         };
@@ -55,18 +73,19 @@ where
 }
 
 pub(super) struct Writer {
-    queue: SyncSender<Box<dyn Unit>>,
+    queue: SyncSender<Job>,
+    committed: Arc<Committed>,
 }
 
 impl Writer {
-    pub(super) fn start(url: DatabaseUrl) -> Result<Self, MigrateError> {
+    pub(super) fn start(url: DatabaseUrl, committed: Arc<Committed>) -> Result<Self, MigrateError> {
         let conn = url.connect()?;
-        let (queue, units) = sync_channel(QUEUE);
+        let (queue, jobs) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || serve(&url, Some(conn), &units))
+            .spawn(move || serve(&url, Some(conn), &jobs))
             .map_err(MigrateError::Lock)?;
-        Ok(Self { queue })
+        Ok(Self { queue, committed })
     }
 
     pub(super) async fn write<T, F>(&self, unit: F) -> Result<T>
@@ -75,27 +94,54 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Box::new(Pending { unit, result: None, reply })).map_err(|error| match error {
+        let pending = Pending { unit, result: None, heads: Heads::new(), committed: self.committed.clone(), reply };
+        self.send(Job::Unit(Box::new(pending)))?;
+        answer.await.map_err(Error::unavailable)?
+    }
+
+    /// Runs `act` between two groups, outside any transaction; what is queued meanwhile waits.
+    pub(super) async fn alone<T, F>(&self, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Alone(Box::new(move |conn| drop(reply.send(caught(|| act(conn)))))))?;
+        answer.await.map_err(|_| Error::unavailable("the database cannot be opened for writing"))?
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::unavailable("the queue of writes is full"),
             TrySendError::Disconnected(_) => Error::unavailable("the writer has stopped"),
-        })?;
-        answer.await.map_err(Error::unavailable)?
+        })
     }
 }
 
-fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, units: &Receiver<Box<dyn Unit>>) {
-    while let Ok(first) = units.recv() {
-        let mut batch = vec![first];
-        let committed = match open(url, &mut conn) {
-            Some(open) => commit(open, &mut batch, units),
-            None => false,
-        };
-        if !committed {
-            conn = None;
+fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, jobs: &Receiver<Job>) {
+    let mut next = jobs.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Job::Alone(act) => {
+                if let Some(open) = open(url, &mut conn) {
+                    act(open);
+                }
+            }
+            Job::Unit(first) => {
+                let mut batch = vec![first];
+                let committed = match open(url, &mut conn) {
+                    Some(open) => commit(open, &mut batch, jobs, &mut next),
+                    None => false,
+                };
+                if !committed {
+                    conn = None;
+                }
+                for unit in batch {
+                    unit.answer(committed);
+                }
+            }
         }
-        for unit in batch {
-            unit.answer(committed);
-        }
+        next = next.or_else(|| jobs.recv().ok());
     }
 }
 
@@ -110,8 +156,14 @@ fn open<'a>(url: &DatabaseUrl, conn: &'a mut Option<AnyConnection>) -> Option<&'
     conn.as_mut()
 }
 
-/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept.
-fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, units: &Receiver<Box<dyn Unit>>) -> bool {
+/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept. A job that must be
+/// alone ends the batch and is left in `after`.
+fn commit(
+    conn: &mut AnyConnection,
+    batch: &mut Vec<Box<dyn Unit>>,
+    jobs: &Receiver<Job>,
+    after: &mut Option<Job>,
+) -> bool {
     if let AnyConnection::Sqlite(sqlite) = conn
         && let Err(error) = AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
     {
@@ -127,8 +179,12 @@ fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, units: &Rece
             return false;
         }
         next += 1;
-        if next == batch.len() && next < BATCH {
-            batch.extend(units.try_recv().ok());
+        if next == batch.len() && next < BATCH && after.is_none() {
+            match jobs.try_recv() {
+                Ok(Job::Unit(unit)) => batch.push(unit),
+                Ok(alone) => *after = Some(alone),
+                Err(_) => {}
+            }
         }
     }
     match Manager::commit_transaction(conn) {
