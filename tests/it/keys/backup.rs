@@ -186,7 +186,7 @@ async fn on_postgresql_it_says_what_to_run_and_a_drill_goes_through_the_restored
         "DELETE FROM credential_versions WHERE version = 1 AND credential_id = (SELECT min(id) FROM credentials)",
     );
     let (code, said) = home.said(&["drill", &restored.url]);
-    assert!(code == Some(1) && said.contains("version that was written down is missing"), "{said}");
+    assert!(code == Some(1) && said.contains("the version in use is missing"), "{said}");
     // The one in use is drilled too, while it is written to.
     assert_eq!(home.said(&["drill", &url]).0, Some(0));
 }

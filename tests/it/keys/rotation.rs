@@ -255,6 +255,32 @@ async fn t122_a_value_that_does_not_open_keeps_its_key_until_it_is_entered_again
     assert_eq!(states, ["retired", "retired", "active"]);
 }
 
+#[tokio::test]
+async fn t166_a_rotation_does_not_make_good_what_was_changed_past_the_program() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let shop = app.website(&admin, "Shop", "the first signing secret").await;
+    let form = app.website(&admin, "Form", "a secret of the other one").await;
+    let mut conn = app.database.connect();
+    let config = "'{\"url\":\"https://www.example.com/hook\",\"note\":\"planted\"}'";
+    execute(&mut conn, &format!("UPDATE credential_versions SET config = {config} WHERE credential_id = '{shop}'"));
+    let (code, before) = shell(&app, &["audit", "verify"]);
+    assert!(code == Some(1) && before.contains(&shop), "{before}");
+    assert!(rotate(&app).await.0);
+    let (code, after) = shell(&app, &["audit", "verify"]);
+    assert!(code == Some(1) && after.contains(&format!("credential {shop}: the plain values")), "{after}");
+    assert!(!after.contains(&form), "{after}");
+    // What is sealed anew is held against the line that tells of it.
+    execute(&mut conn, &format!("UPDATE credential_versions SET sealed = NULL WHERE credential_id = '{form}'"));
+    let (_, after) = shell(&app, &["audit", "verify"]);
+    let seq: i64 = events::table
+        .filter(events::target_id.eq(&form).and(events::action.eq("credential.resealed")))
+        .select(events::seq)
+        .first(&mut conn)
+        .expect("a line");
+    assert!(after.contains(&format!("event {seq}: credential {form}: the sealed values")), "{after}");
+}
+
 #[test]
 fn every_sealed_column_is_rotated_and_drilled() {
     let text = std::fs::read_to_string(crate::layers::folder("src/db/schema.rs")).expect("the schema");
