@@ -35,6 +35,8 @@ pub enum RootKeySource {
     File(PathBuf),
     /// The value of the variable itself.
     Value(Secret),
+    /// What a command prints: the program and its arguments.
+    Command(Vec<String>),
 }
 
 /// How log lines are written.
@@ -57,7 +59,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The database (`DATABASE_URL`).
     pub database: Database,
-    /// The root key (`CREDENZA_ROOT_KEY_FILE`, `CREDENZA_ROOT_KEY`).
+    /// The root key (`CREDENZA_ROOT_KEY_FILE`, `CREDENZA_ROOT_KEY`, `CREDENZA_ROOT_KEY_COMMAND`).
     pub root_key: RootKeySource,
     /// Private targets that may be reached (`CREDENZA_EGRESS_ALLOW`), as written; `egress` parses them.
     pub egress_allow: Vec<String>,
@@ -186,7 +188,7 @@ impl Config {
         match &self.root_key {
             RootKeySource::Created(_) => true,
             RootKeySource::File(path) => lies_within(path, &self.data_dir),
-            RootKeySource::Value(_) => false,
+            RootKeySource::Value(_) | RootKeySource::Command(_) => false,
         }
     }
 
@@ -208,7 +210,7 @@ impl Config {
             RootKeySource::File(_) if self.key_lies_with_data() => {
                 dangers.push("CREDENZA_ROOT_KEY_FILE: the root key lies beside the data; keep it elsewhere".to_owned());
             }
-            RootKeySource::File(_) => {}
+            RootKeySource::File(_) | RootKeySource::Command(_) => {}
             RootKeySource::Value(_) => dangers.push(
                 "CREDENZA_ROOT_KEY: other processes of this user can read the environment; prefer a file".to_owned(),
             ),
@@ -248,6 +250,8 @@ impl Config {
                 p.display().to_string()
             }
             ("CREDENZA_ROOT_KEY", RootKeySource::Value(_), _) => "(hidden)".to_owned(),
+            // Its arguments may lead to more than the program's name does.
+            ("CREDENZA_ROOT_KEY_COMMAND", RootKeySource::Command(argv), _) => argv.first().cloned().unwrap_or_default(),
             ("CREDENZA_EGRESS_ALLOW", ..) => self.egress_allow.join(","),
             ("CREDENZA_EGRESS_CA_FILE", ..) => path(&self.egress_ca_file),
             ("CREDENZA_CATALOG_DIR", ..) => path(&self.catalog_dir),
@@ -282,17 +286,21 @@ impl Config {
 }
 
 fn root_key(given: &mut Given, data_dir: &Path) -> RootKeySource {
-    let file = given.get("CREDENZA_ROOT_KEY_FILE", parse::path);
-    let value = given.get("CREDENZA_ROOT_KEY", parse::secret);
-    match (file, value) {
-        (Some(_), Some(value)) => {
-            given.problem("CREDENZA_ROOT_KEY", "and CREDENZA_ROOT_KEY_FILE are both set; keep one");
-            RootKeySource::Value(value)
-        }
-        (Some(file), None) => RootKeySource::File(file),
-        (None, Some(value)) => RootKeySource::Value(value),
-        (None, None) => RootKeySource::Created(data_dir.join("root.key")),
+    let file = given.get("CREDENZA_ROOT_KEY_FILE", parse::path).map(RootKeySource::File);
+    let value = given.get("CREDENZA_ROOT_KEY", parse::secret).map(RootKeySource::Value);
+    let command = given.get("CREDENZA_ROOT_KEY_COMMAND", parse::command).map(RootKeySource::Command);
+    let mut sources = [file, value, command].into_iter().flatten();
+    let source = sources.next().unwrap_or_else(|| RootKeySource::Created(data_dir.join("root.key")));
+    if sources.next().is_some() {
+        let names = "CREDENZA_ROOT_KEY_FILE and CREDENZA_ROOT_KEY_COMMAND";
+        given.problem("CREDENZA_ROOT_KEY", format!("{names}: more than one of them is set; keep one"));
     }
+    source
+}
+
+/// Reads a command as a variable or an option gives it: see `CREDENZA_ROOT_KEY_COMMAND`.
+pub fn command(text: &str) -> Result<Vec<String>, String> {
+    parse::command(text)
 }
 
 fn url_of(listen: SocketAddr) -> Result<Url, Problem> {

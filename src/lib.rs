@@ -13,7 +13,7 @@
 //!
 //! | Room | What it holds |
 //! |---|---|
-//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`], [`report`], [`measure`], [`work`] | leaf: what every room needs and that needs no room |
+//! | [`error`], [`id`], [`clock`], [`secret`], [`fold`], [`report`], [`anchor`], [`measure`], [`work`] | leaf: what every room needs and that needs no room |
 //! | [`config`] | typed settings from the environment and the files it names |
 //! | [`harden`] | what a process gives up at its start |
 //! | [`crypto`] | envelope, key ring, password hashing, tokens, fingerprints |
@@ -30,6 +30,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod anchor;
 pub mod app;
 pub mod catalog;
 pub mod check;

@@ -76,16 +76,25 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = build(app.clone(), listener, workers, |_| {})?;
     let told = told_twice(server.handle())?;
-    let jobs = actix_web::rt::spawn(jobs::run(app.clone()));
+    let all = [
+        actix_web::rt::spawn(jobs::run(app.clone())),
+        actix_web::rt::spawn(jobs::keys::run(app.clone())),
+        actix_web::rt::spawn(jobs::anchor::run(app.clone())),
+    ];
     let exporter = metrics.map(exporter::start).transpose()?;
     let done = tokio::select! {
         done = server => done,
         () = told => Ok(()),
     };
-    jobs.abort();
+    all.iter().for_each(actix_web::rt::task::JoinHandle::abort);
     // Behind the requests, so that a stop that takes long can be watched.
     if let Some(exporter) = exporter {
         exporter.stop(false).await;
+    }
+    match tokio::time::timeout(FOLD_WITHIN, jobs::anchor::anchor_all(&app)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(?error, "the anchor could not be written at the end"),
+        Err(_) => tracing::warn!("the anchor could not be written in time; the next start does it"),
     }
     match tokio::time::timeout(FOLD_WITHIN, app.db.checkpoint()).await {
         Ok(Ok(())) => {}

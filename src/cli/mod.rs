@@ -1,14 +1,18 @@
 //! The command line: `credenza` serves; the other words are for the operator's shell.
 
 mod audit;
+mod backup;
 mod catalog;
 mod config;
 mod doctor;
+mod drill;
 mod exit;
+mod keys;
 mod log;
 mod open;
 mod people;
 mod serve;
+mod start;
 
 pub use exit::Exit;
 
@@ -29,7 +33,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the console until told to stop (the default).
-    Serve,
+    Serve {
+        /// Serve a database that was put back to an older state; written down, and ends every session.
+        #[arg(long)]
+        accept_rollback: bool,
+    },
     /// Make the first workspace and its admin without a browser; prints the workspace's slug.
     Setup {
         /// The workspace's name.
@@ -51,6 +59,19 @@ enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Write a copy of the SQLite database while the server runs; for PostgreSQL it says what to run.
+    Backup {
+        /// The file to write; it must not be there yet.
+        file: PathBuf,
+    },
+    /// Open all that is sealed in a backup and prove its chains, changing nothing; exit 1 if something is wrong.
+    Drill {
+        /// The file of a backup, or the postgres:// address of a restored one.
+        from: String,
+    },
+    /// Root keys and the keys of workspaces.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The catalogue of services.
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -93,6 +114,47 @@ enum MemberCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Say which keys there are, what each is needed for, and when it was last used.
+    Status,
+    /// Wrap the instance's keys under a new root key too; a server that starts with it makes it the active one.
+    Stage {
+        /// A file with the new root key: base64 of 32 bytes, mode 0600.
+        #[arg(long, group = "source", required_unless_present_any = ["env", "command"])]
+        file: Option<PathBuf>,
+        /// The name of an environment variable that holds it.
+        #[arg(long, group = "source")]
+        env: Option<String>,
+        /// A command that prints it, as CREDENZA_ROOT_KEY_COMMAND takes it.
+        #[arg(long, group = "source")]
+        command: Option<String>,
+    },
+    /// Erase what a root key that is no longer needed opens; refused while it is needed.
+    Retire {
+        /// Its label, as “keys status” tells it.
+        label: String,
+        /// Although a server ran with it less than seven days ago.
+        #[arg(long)]
+        at_once: bool,
+    },
+    /// Make a new key for each workspace, seal everything anew under it, and erase the old one.
+    Rotate {
+        /// Only this workspace, by its slug.
+        #[arg(long)]
+        workspace: Option<String>,
+        /// Only keys that have sealed for at least so many days.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(0..))]
+        older_than: Option<i64>,
+        /// Only make the new keys, and leave the rest to the running server.
+        #[arg(long)]
+        background: bool,
+        /// Instead, make a new instance root, which wraps the keys of workspaces from the next start on.
+        #[arg(long, conflicts_with_all = ["workspace", "older_than", "background"])]
+        instance_root: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Prove every chain; exit 1 and the first bad number if one is broken.
     Verify,
@@ -116,7 +178,8 @@ enum ConfigCommand {
 pub fn run(cli: Cli) -> Exit {
     // Before any file is made: each of these commands may be the one that makes the database.
     let ungranted = crate::harden::harden();
-    let done = Work::command().enter(|| obey(cli.command.unwrap_or(Command::Serve), &ungranted));
+    let command = cli.command.unwrap_or(Command::Serve { accept_rollback: false });
+    let done = Work::command().enter(|| obey(command, &ungranted));
     done.unwrap_or_else(|failure| {
         log::last_words(&failure.text);
         failure.exit
@@ -125,7 +188,7 @@ pub fn run(cli: Cli) -> Exit {
 
 fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
     match command {
-        Command::Serve => serve::serve(ungranted),
+        Command::Serve { accept_rollback } => serve::serve(ungranted, accept_rollback),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),
@@ -133,6 +196,9 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
             people::add_member(&workspace, &email, &role, password_file.as_deref())
         }
         Command::Audit(AuditCommand::Verify) => audit::verify(),
+        Command::Backup { file } => backup::backup(&file),
+        Command::Drill { from } => drill::drill(&from),
+        Command::Keys(command) => keys::run(command),
         Command::Catalog(CatalogCommand::List) => catalog::list(),
         Command::Catalog(CatalogCommand::Lint) => catalog::lint(),
         Command::Config(ConfigCommand::Explain) => config::explain(),

@@ -2,16 +2,19 @@
 
 use super::exit::Failure;
 use super::log;
+use crate::anchor::Anchor;
 use crate::app::{App, Assets};
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
 use crate::config::{Config, Database, RootKeySource};
 use crate::crypto::hasher::{Hasher, Settings};
+use crate::crypto::keyring::Keyring;
 use crate::crypto::random::Random;
 use crate::crypto::root_key::{RootKey, create_key_file};
+use crate::crypto::root_key_command::{self, PATIENCE};
 use crate::crypto::token::SetupToken;
-use crate::db::{DatabaseUrl, Db};
+use crate::db::{self, DatabaseUrl, Db, MigrateError, Schema};
 use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::egress::dial::Dialer;
@@ -19,6 +22,7 @@ use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::instance::{self, Opened};
 use crate::model::listed::Lists;
+use crate::model::rollback::{self, Gap};
 use crate::model::user::User;
 use crate::secret::Secret;
 use std::fs::DirBuilder;
@@ -47,6 +51,42 @@ pub struct Vault {
     pub db: Db,
     /// Keys and time.
     pub means: Means,
+    /// The root key that opened it.
+    pub root_key: Arc<RootKey>,
+    /// Anchors what the command has written down, when it ends.
+    _anchored: Anchored,
+}
+
+/// On its end, the anchor is moved on to what this process has committed, but for chains that were behind it
+/// from the start.
+struct Anchored {
+    db: Db,
+    instance: String,
+    anchor: Anchor,
+    behind: Vec<Gap>,
+}
+
+impl Anchored {
+    async fn new(config: &Config, db: &Db, instance: &str) -> Result<Self, Failure> {
+        let anchor = Anchor::within(&config.data_dir);
+        let behind = match anchor.load() {
+            Ok(Some(known)) => db.read(move |conn| rollback::gaps(conn, &known)).await?,
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        Ok(Self { db: db.clone(), instance: instance.to_owned(), anchor, behind })
+    }
+}
+
+impl Drop for Anchored {
+    fn drop(&mut self) {
+        let mut heads = self.db.committed().take();
+        heads.retain(|chain, _| self.behind.iter().all(|gap| gap.chain != *chain && !gap.chain.is_empty()));
+        if !heads.is_empty()
+            && let Err(error) = self.anchor.advance(&self.instance, &heads)
+        {
+            tracing::warn!("{error}");
+        }
+    }
 }
 
 /// Opens the database and the keys; a new database gets an instance, and a root key where none is given.
@@ -56,21 +96,65 @@ pub async fn vault(config: &Config) -> Result<Vault, Failure> {
     let random = Random::system();
     let is_new = is_new(&url)?;
     // The key is judged before the database is made, so that a refused key leaves nothing behind.
-    let root_key = root_key(config, &random, is_new)?;
-    let db = tokio::task::spawn_blocking(move || Db::open(&url))
-        .await
-        .map_err(Failure::refused)?
-        .map_err(Failure::refused)?;
+    let root_key = match given_key(config)? {
+        None if is_new => Some(create_key(config, &random)?),
+        given => given,
+    };
+    let db = opened(move || Db::open(&url)).await?;
     let clock = Clock::system();
-    let root_key = match root_key {
+    let root_key = Arc::new(match root_key {
         Some(key) => key,
         None => unmade_key(config, &random, &db).await?,
+    });
+    let (unit_key, unit_random, unit_clock) = (root_key.clone(), random.clone(), clock.clone());
+    let found = db.write(move |tx| instance::open(tx, &unit_key, &unit_random, &unit_clock)).await?;
+    with_keys(config, db, root_key, found).await
+}
+
+/// Opens a database that exists, its schema left as it is; nothing is made where there is none. `older`: whether
+/// that of an older version will do.
+pub async fn existing_vault(config: &Config, older: bool) -> Result<Vault, Failure> {
+    let url = database_url(config)?;
+    if is_new(&url)? {
+        return Err(Failure::refused(format!("There is no database at {url:?} yet.")));
+    }
+    let root_key = Arc::new(needed_key(config)?);
+    let db = opened(move || Db::attach(&url)).await?;
+    let found = match db.read(|conn| Ok(db::schema_of(conn))).await?.map_err(Failure::refused)? {
+        Schema::Foreign => None,
+        Schema::Newer(version) => return Err(Failure::refused(MigrateError::Newer(version))),
+        Schema::Older if !older => {
+            return Err(Failure::refused(
+                "The database is of an older version. Start the server once, which brings it up to date.",
+            ));
+        }
+        Schema::Current | Schema::Older => {
+            let unit_key = root_key.clone();
+            db.read(move |conn| instance::peek(conn, &unit_key, &Random::system())).await?
+        }
     };
-    let (unit_random, unit_clock) = (random.clone(), clock.clone());
-    let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await?;
-    match opened {
-        Opened::Ready(keyring) => Ok(Vault { db, means: Means { keyring: Arc::from(keyring), clock } }),
-        Opened::Refused(error) => Err(Failure::key(error)),
+    let found = found.ok_or_else(|| Failure::refused("The database holds no installation of Credenza."))?;
+    with_keys(config, db, root_key, found).await
+}
+
+async fn opened(open: impl FnOnce() -> Result<Db, MigrateError> + Send + 'static) -> Result<Db, Failure> {
+    tokio::task::spawn_blocking(open).await.map_err(Failure::refused)?.map_err(Failure::refused)
+}
+
+async fn with_keys(config: &Config, db: Db, root_key: Arc<RootKey>, found: Opened) -> Result<Vault, Failure> {
+    let keyring = match found {
+        Opened::Ready(keyring) => Arc::from(keyring),
+        Opened::Refused(error) => return Err(Failure::key(error)),
+    };
+    say_damaged(&keyring);
+    let _anchored = Anchored::new(config, &db, keyring.instance()).await?;
+    Ok(Vault { db, means: Means { keyring, clock: Clock::system() }, root_key, _anchored })
+}
+
+/// What an older instance root opened is unreadable then; everything else works.
+pub fn say_damaged(keyring: &Keyring) {
+    for version in keyring.damaged() {
+        tracing::error!(version, label = keyring.label(), "an older instance root is damaged and left out");
     }
 }
 
@@ -80,7 +164,7 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(refused)
 }
 
-/// Where the database is.
+/// The address of the database.
 pub fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
     match &config.database {
         Database::Sqlite(path) => Ok(DatabaseUrl::Sqlite(path.clone())),
@@ -89,7 +173,7 @@ pub fn database_url(config: &Config) -> Result<DatabaseUrl, Failure> {
 }
 
 /// Whether there is certainly no instance yet; of a PostgreSQL database only its tables can tell.
-fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
+pub fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
     match url {
         DatabaseUrl::Sqlite(path) => match path.metadata() {
             Ok(found) => Ok(found.len() == 0),
@@ -100,29 +184,48 @@ fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
     }
 }
 
-/// The given key, or the one in the data directory; `None` where the database must be asked first.
-pub fn root_key(config: &Config, random: &Random, is_new: bool) -> Result<Option<RootKey>, Failure> {
+/// The given key, or the one in the data directory; `None` if there is none there.
+pub fn given_key(config: &Config) -> Result<Option<RootKey>, Failure> {
     match &config.root_key {
         RootKeySource::File(path) => RootKey::from_file(path).map(Some).map_err(Failure::key),
         RootKeySource::Value(text) => RootKey::from_base64(text.expose()).map(Some).map_err(Failure::key),
+        RootKeySource::Command(argv) => from_command(argv).map(Some),
         RootKeySource::Created(path) if path.exists() => RootKey::from_file(path).map(Some).map_err(Failure::key),
-        RootKeySource::Created(path) if is_new => create_key_file(random, path).map(Some).map_err(Failure::key),
         RootKeySource::Created(_) => Ok(None),
     }
 }
 
+/// The key that a command prints; while it fails it is tried again for a minute.
+pub fn from_command(argv: &[String]) -> Result<RootKey, Failure> {
+    root_key_command::root_key(argv, PATIENCE, |error, pause| {
+        eprintln!("credenza: {error}; trying again in {} s", pause.as_secs());
+    })
+    .map_err(Failure::key)
+}
+
+/// The given key, for a command that makes none.
+pub fn needed_key(config: &Config) -> Result<RootKey, Failure> {
+    given_key(config)?.ok_or_else(|| missing_key(config))
+}
+
+fn create_key(config: &Config, random: &Random) -> Result<RootKey, Failure> {
+    match &config.root_key {
+        RootKeySource::Created(path) => create_key_file(random, path).map_err(Failure::key),
+        _ => Err(Failure::key("there is no root key")),
+    }
+}
+
+fn missing_key(config: &Config) -> Failure {
+    let path = config.data_dir.join("root.key");
+    Failure::key(format!(
+        "This database has secrets, and its root key is missing: {} is not there. Put it back, or name it in CREDENZA_ROOT_KEY_FILE.",
+        path.display()
+    ))
+}
+
 /// No key was found beside a database that exists: made only if no instance was ever sealed under one.
 async fn unmade_key(config: &Config, random: &Random, db: &Db) -> Result<RootKey, Failure> {
-    let RootKeySource::Created(path) = &config.root_key else {
-        return Err(Failure::key("there is no root key"));
-    };
-    if db.read(instance::exists).await? {
-        return Err(Failure::key(format!(
-            "This database has secrets, and its root key is missing: {} is not there. Put it back, or name it in CREDENZA_ROOT_KEY_FILE.",
-            path.display()
-        )));
-    }
-    create_key_file(random, path).map_err(Failure::key)
+    if db.read(instance::exists).await? { Err(missing_key(config)) } else { create_key(config, random) }
 }
 
 /// The catalogue, the operator's own files included.
@@ -145,7 +248,7 @@ pub async fn app(
     egress: Egress,
     assets: Assets,
 ) -> Result<(App, Option<Secret>), Failure> {
-    let Vault { db, means } = vault;
+    let Vault { db, means, .. } = vault;
     let random = means.keyring.random().clone();
     let hasher = Hasher::start(Settings::for_machine(), means.keyring.peppers(), random.clone())?;
     let setup = match db.read(User::any).await? {

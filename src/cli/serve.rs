@@ -1,7 +1,7 @@
 //! `credenza serve`.
 
 use super::exit::{Exit, Failure};
-use super::open;
+use super::{open, start};
 use crate::config::{Config, RootKeySource};
 use crate::measure;
 use crate::model::audit;
@@ -12,8 +12,8 @@ use actix_web::web;
 use std::net::{SocketAddr, TcpListener};
 
 /// Opens everything, prints where it is, serves until told to stop. `ungranted` are the protections of the
-/// process that the system refused.
-pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
+/// process that the system refused; `accepts_rollback`: although the database is older than it was.
+pub fn serve(ungranted: &[String], accepts_rollback: bool) -> Result<Exit, Failure> {
     let mut config = open::config()?;
     for sentence in ungranted {
         tracing::warn!("{sentence}");
@@ -25,7 +25,10 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
         if metrics.is_some() {
             measure::start().map_err(Failure::refused)?;
         }
-        let vault = open::vault(&config).await?;
+        start::refuse_lost(&config, accepts_rollback)?;
+        let mut vault = open::vault(&config).await?;
+        start::judge_rollback(&vault, &config, accepts_rollback).await?;
+        start::promote(&mut vault).await?;
         let listener = listen(config.listen)?;
         config.listening_on(listener.local_addr().map_err(Failure::refused)?);
         let egress = open::egress(&config)?;
@@ -72,6 +75,7 @@ fn announce(config: &Config, metrics: Option<&TcpListener>, token: Option<&Secre
     match &config.root_key {
         RootKeySource::Created(path) | RootKeySource::File(path) => println!("Root key: {}", path.display()),
         RootKeySource::Value(_) => println!("Root key: from CREDENZA_ROOT_KEY"),
+        RootKeySource::Command(_) => println!("Root key: from CREDENZA_ROOT_KEY_COMMAND"),
     }
     if let Some(Ok(metrics)) = metrics.map(TcpListener::local_addr) {
         println!("Metrics:  http://{metrics}/metrics");

@@ -61,6 +61,29 @@ pub(super) fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text.to_owned()))
 }
 
+/// A program and its arguments: a JSON array of texts, or words with spaces between them. No shell reads it, so
+/// that in the second form whatever a shell would read in its own way is refused.
+pub(super) fn command(text: &str) -> Result<Vec<String>, String> {
+    const SHELL: &[char] =
+        &['"', '\'', '`', '$', '\\', ';', '&', '|', '<', '>', '(', ')', '{', '}', '[', ']', '*', '?', '~', '#', '!'];
+    let expected = || {
+        "must be a program and its arguments as a JSON array, such as [\"/usr/bin/key-helper\",\"credenza\"], or as \
+         plain words; no shell reads it"
+            .to_owned()
+    };
+    let argv: Vec<String> = match text.starts_with('[') {
+        true => serde_json::from_str(text).map_err(|_| expected())?,
+        false if text.contains(SHELL) => return Err(expected()),
+        false => text.split_whitespace().map(str::to_owned).collect(),
+    };
+    let program = argv.first().ok_or_else(expected)?;
+    let is_found = program.starts_with('/') || (!program.is_empty() && !program.contains('/'));
+    if !is_found || argv.iter().any(|word| word.contains('\0')) {
+        return Err("must name its program by an absolute path, or by a name in the system's directories".to_owned());
+    }
+    Ok(argv)
+}
+
 pub(super) fn database(text: &str) -> Result<Database, String> {
     if let Some(path) = text.strip_prefix("sqlite://") {
         if path.is_empty() || path.contains(['?', '#', '\0']) || path.starts_with(':') {

@@ -73,7 +73,7 @@ fn t176_empty_values_are_refused_where_a_value_is_needed() {
 
 #[test]
 fn settings_of_later_versions_are_refused_not_ignored() {
-    for name in ["CREDENZA_ROOT_KEY_COMMAND", "CREDENZA_MAIL_URL", "CREDENZA_MAIL_URL_FILE", "CREDENZA_MAIL_FROM"] {
+    for name in ["CREDENZA_MAIL_URL", "CREDENZA_MAIL_URL_FILE", "CREDENZA_MAIL_FROM"] {
         let (variable, text) = problem(&[(name, "x")]);
         assert_eq!(variable, name);
         assert!(text.contains("not in this version"), "{text}");
@@ -156,6 +156,45 @@ fn one_root_key_only() {
     assert!(matches!(value.root_key, RootKeySource::Value(_)));
     assert!(!format!("{value:?} {:?} {:?}", value.explain(), value.dangers()).contains("hunter2"));
     assert!(value.dangers()[0].starts_with("CREDENZA_ROOT_KEY:"));
+}
+
+#[test]
+fn t052_a_root_key_command_is_an_array_and_nothing_for_a_shell() {
+    let given = |text: &str| config(&[("CREDENZA_ROOT_KEY_COMMAND", text)]);
+    let argv = |text: &str| match given(text).unwrap().root_key {
+        RootKeySource::Command(argv) => argv,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(argv(r#"["/usr/bin/helper", "a b", "$(id)"]"#), ["/usr/bin/helper", "a b", "$(id)"]);
+    assert_eq!(argv("/usr/bin/helper  --key credenza"), ["/usr/bin/helper", "--key", "credenza"]);
+    assert_eq!(argv("helper"), ["helper"]);
+    for refused in [
+        "cat /key | head",
+        "cat $HOME/key",
+        "echo `id`",
+        "a; b",
+        "a 'b c'",
+        "./helper",
+        "bin/helper",
+        "[]",
+        "[1]",
+        r#"{"a":1}"#,
+        r#"["/a""#,
+        r#"[""]"#,
+        "a && b",
+        "a > b",
+        "cat ~/key",
+        r#"["/a", "\u0000"]"#,
+    ] {
+        let (variable, text) = problem(&[("CREDENZA_ROOT_KEY_COMMAND", refused)]);
+        assert_eq!(variable, "CREDENZA_ROOT_KEY_COMMAND");
+        assert!(text.contains("must"), "{refused}: {text}");
+    }
+    let both = [("CREDENZA_ROOT_KEY_COMMAND", "/a"), ("CREDENZA_ROOT_KEY_FILE", "/k")];
+    assert!(problem(&both).1.contains("keep one"));
+    let shown = given(r#"["/usr/bin/helper","--token=hunter2"]"#).unwrap();
+    assert!(!format!("{:?}", shown.explain()).contains("hunter2"));
+    assert!(shown.dangers().is_empty());
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) const VARIABLES: [Variable; 18] = [
     variable("DATABASE_URL", Kind::Secret, "Where the rows are: sqlite://path or postgres://user:password@host/database", "credenza.db in the data directory"),
     variable("CREDENZA_ROOT_KEY_FILE", Kind::Plain, "File with the root key, base64 of 32 bytes, mode 0600", "a key is made in the data directory, together with a new database"),
     variable("CREDENZA_ROOT_KEY", Kind::Secret, "The root key itself, base64 of 32 bytes", "see CREDENZA_ROOT_KEY_FILE"),
-    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Later, "A command that prints the root key", "none"),
+    variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Plain, "A command that prints the root key, as a JSON array of its words", "see CREDENZA_ROOT_KEY_FILE"),
     variable("CREDENZA_MAIL_URL", Kind::Later, "The mail server", "mails are kept in the data directory"),
     variable("CREDENZA_MAIL_FROM", Kind::Later, "The sender of mails", "none"),
     variable("CREDENZA_EGRESS_ALLOW", Kind::Optional, "Private targets that checks may reach, comma separated", "public addresses and usual ports only"),

@@ -4,32 +4,18 @@ use super::context::Context;
 use super::envelope::{self, Key, OpenError};
 use super::fingerprint::FingerprintKey;
 use super::mac::AuditKey;
+use super::opened::Opened;
 use super::password::Pepper;
 use super::random::Random;
 use super::root_key::RootKey;
 use super::subkeys::{InstanceRoot, Subkeys};
-use super::token;
+use super::wrapped_root::{unwrap_root, wrap_root};
 use crate::error::{Error, Result};
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
-/// How many opened workspace keys are kept at hand.
-const CACHED_KEYS: usize = 1024;
-
-/// An instance root as it is stored: wrapped under the root key of that label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrappedRoot {
-    /// The version of the instance root, from 1.
-    pub version: u32,
-    /// The label of the root key that wraps it.
-    pub label: String,
-    /// What the unwrapped root must answer to.
-    pub check: String,
-    /// The sealed bytes.
-    pub wrapped: Vec<u8>,
-}
+pub use super::wrapped_root::WrappedRoot;
 
 /// Why the key ring does not open. The text names labels, never a byte of a key; the exit code is 3.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +26,7 @@ pub enum KeyringError {
     /// No stored root is wrapped under the root key that was given.
     #[error(
         "the root key that was given has the label {given}, and this database was sealed under {}; \
-         give the key with that label in CREDENZA_ROOT_KEY_FILE or CREDENZA_ROOT_KEY",
+         give the key with that label in CREDENZA_ROOT_KEY_FILE, CREDENZA_ROOT_KEY or CREDENZA_ROOT_KEY_COMMAND",
         .known.join(" or ")
     )]
     WrongRootKey {
@@ -67,9 +53,11 @@ pub struct Keyring {
     instance: String,
     label: String,
     random: Random,
-    /// By version, the active one last; never empty.
-    older: Vec<Subkeys>,
+    /// Those that only open: older ones, and one that is staged.
+    others: Vec<Subkeys>,
     active: Subkeys,
+    /// The versions that should have opened and did not.
+    damaged: Vec<u32>,
     workspaces: RwLock<Opened>,
 }
 
@@ -82,37 +70,69 @@ impl Keyring {
         Ok((Self::assemble(random, instance, root_key, Vec::new(), active), stored))
     }
 
-    /// Opens every stored root that is wrapped under this root key; the highest version is the active one.
+    /// Opens every stored root that is wrapped under this root key; `active` is the version that seals.
     ///
-    /// Fails when none is, and when one that should open does not.
+    /// Fails when that one is not among them or does not open. Another one that does not open is left out:
+    /// what needs it is unreadable, and everything else works.
     pub fn open(
         random: Random,
         instance: &str,
         root_key: &RootKey,
         stored: &[WrappedRoot],
+        active: u32,
     ) -> Result<Self, KeyringError> {
-        let label = root_key.label().to_owned();
-        let mut older = Vec::new();
-        for wrapped in stored.iter().filter(|wrapped| wrapped.label == label) {
-            let root = unwrap_root(instance, root_key, wrapped)?;
-            older.push(Subkeys::new(root).map_err(KeyringError::Derive)?);
+        if stored.is_empty() {
+            return Err(KeyringError::Empty);
         }
-        older.sort_by_key(|subkeys| subkeys.root.version);
-        match older.pop() {
-            Some(active) => Ok(Self::assemble(random, instance, root_key, older, active)),
-            None if stored.is_empty() => Err(KeyringError::Empty),
+        let (mut others, mut damaged, mut sealing) = (Vec::new(), Vec::new(), None);
+        for wrapped in stored.iter().filter(|wrapped| wrapped.label == root_key.label()) {
+            match unwrap_root(instance, root_key, wrapped) {
+                Ok(root) => {
+                    let subkeys = Subkeys::new(root).map_err(KeyringError::Derive)?;
+                    if wrapped.version == active { sealing = Some(subkeys) } else { others.push(subkeys) }
+                }
+                Err(error) if wrapped.version == active => return Err(error),
+                Err(_) => damaged.push(wrapped.version),
+            }
+        }
+        others.sort_by_key(|subkeys| subkeys.root.version);
+        match sealing {
+            Some(active) => Ok(Self { damaged, ..Self::assemble(random, instance, root_key, others, active) }),
             None => {
-                let mut known: Vec<String> = stored.iter().map(|wrapped| wrapped.label.clone()).collect();
+                let of_active = stored.iter().filter(|wrapped| wrapped.version == active);
+                let mut known: Vec<String> = of_active.map(|wrapped| wrapped.label.clone()).collect();
                 known.sort();
                 known.dedup();
-                Err(KeyringError::WrongRootKey { given: label, known })
+                Err(KeyringError::WrongRootKey { given: root_key.label().to_owned(), known })
             }
         }
     }
 
-    fn assemble(random: Random, instance: &str, root_key: &RootKey, older: Vec<Subkeys>, active: Subkeys) -> Self {
+    fn assemble(random: Random, instance: &str, root_key: &RootKey, others: Vec<Subkeys>, active: Subkeys) -> Self {
         let (instance, label) = (instance.to_owned(), root_key.label().to_owned());
-        Self { instance, label, random, older, active, workspaces: RwLock::default() }
+        Self { instance, label, random, others, active, damaged: Vec::new(), workspaces: RwLock::default() }
+    }
+
+    /// Makes the next instance root, wrapped under the root key that this ring was opened with.
+    pub fn next_root(&self, root_key: &RootKey) -> Result<WrappedRoot> {
+        let version = self.versions().map(|subkeys| subkeys.root.version).max().unwrap_or_default() + 1;
+        let root = InstanceRoot::new(version, self.random.key_bytes()?);
+        wrap_root(&self.random, &self.instance, root_key, &root)
+    }
+
+    /// The versions of the instance root that are stored under this root key and do not open.
+    pub fn damaged(&self) -> &[u32] {
+        &self.damaged
+    }
+
+    /// Whether this ring has that version of the instance root.
+    pub fn has_root(&self, version: u32) -> bool {
+        self.versions().any(|subkeys| subkeys.root.version == version)
+    }
+
+    /// The version of the instance root that seals.
+    pub fn root_version(&self) -> u32 {
+        self.active.root.version
     }
 
     /// The instance roots wrapped once more, under another root key: what a change of root key stores.
@@ -160,9 +180,14 @@ impl Keyring {
         self.versions().map(|s| &s.mfa).find(|key| key.id() == id)
     }
 
-    /// The key that seals backups.
+    /// The key that seals the mark of a backup.
     pub fn backup(&self) -> &Key {
         &self.active.backup
+    }
+
+    /// The key that opens the mark of a backup, by the id in it.
+    pub fn backup_key(&self, id: u32) -> Option<&Key> {
+        self.versions().map(|s| &s.backup).find(|key| key.id() == id)
     }
 
     /// Sixty-four bytes for signed and private cookies.
@@ -194,13 +219,31 @@ impl Keyring {
             return Ok(key);
         }
         drop(read);
-        let find = |id| self.versions().map(|s| &s.wrap).find(|key| key.id() == id);
-        let bytes = envelope::open(find, &self.workspace_context(workspace, version), wrapped)?;
-        let bytes = <&[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| OpenError::BadFormat)?;
-        let key = Arc::new(Key::new(version, bytes));
+        let bytes = self.unwrap_workspace_key(workspace, version, wrapped)?;
+        let key = Arc::new(Key::new(version, &bytes));
         let mut write = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
         write.put(workspace, version, wrapped, &key);
         Ok(key)
+    }
+
+    /// A workspace key wrapped once more, under the active instance root; `None` if it is under that one already.
+    pub fn rewrap_workspace_key(&self, workspace: &str, version: u32, wrapped: &[u8]) -> Result<Option<Vec<u8>>> {
+        if envelope::key_id(wrapped)? == self.active.wrap.id() {
+            return Ok(None);
+        }
+        let bytes = self.unwrap_workspace_key(workspace, version, wrapped)?;
+        self.seal(&self.active.wrap, &self.workspace_context(workspace, version), bytes.as_slice()).map(Some)
+    }
+
+    fn unwrap_workspace_key(
+        &self,
+        workspace: &str,
+        version: u32,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+        let find = |id| self.versions().map(|s| &s.wrap).find(|key| key.id() == id);
+        let bytes = envelope::open(find, &self.workspace_context(workspace, version), wrapped)?;
+        <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| OpenError::BadFormat)
     }
 
     /// Forgets the opened keys of a workspace, for when it is deleted.
@@ -214,7 +257,7 @@ impl Keyring {
     }
 
     fn versions(&self) -> impl Iterator<Item = &Subkeys> {
-        self.older.iter().chain([&self.active])
+        self.others.iter().chain([&self.active])
     }
 
     fn workspace_context(&self, workspace: &str, version: u32) -> Context {
@@ -225,64 +268,6 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring({}, {})", self.instance, self.label)
-    }
-}
-
-fn root_context(instance: &str, version: u32) -> Context {
-    Context::new("cc/instance-root/v1").text(instance).number(version.into())
-}
-
-fn wrap_root(random: &Random, instance: &str, root_key: &RootKey, root: &InstanceRoot) -> Result<WrappedRoot> {
-    let context = root_context(instance, root.version);
-    Ok(WrappedRoot {
-        version: root.version,
-        label: root_key.label().to_owned(),
-        check: root.check_value()?,
-        wrapped: envelope::seal_with(random, root_key.wrapping_key(), &context, root.bytes())?,
-    })
-}
-
-fn unwrap_root(instance: &str, root_key: &RootKey, stored: &WrappedRoot) -> Result<InstanceRoot, KeyringError> {
-    let damaged = || KeyringError::Damaged { version: stored.version, label: stored.label.clone() };
-    let key = root_key.wrapping_key();
-    let context = root_context(instance, stored.version);
-    let bytes = envelope::open(|id| (id == key.id()).then_some(key), &context, &stored.wrapped);
-    let bytes = bytes.map_err(|_| damaged())?;
-    let bytes = <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| damaged())?;
-    let root = InstanceRoot::new(stored.version, bytes);
-    let check = root.check_value().map_err(KeyringError::Derive)?;
-    if token::same(check.as_bytes(), stored.check.as_bytes()) { Ok(root) } else { Err(damaged()) }
-}
-
-/// Opened workspace keys, the oldest dropped first.
-#[derive(Default)]
-struct Opened {
-    keys: HashMap<(String, u32), (Vec<u8>, Arc<Key>)>,
-    order: VecDeque<(String, u32)>,
-}
-
-impl Opened {
-    /// A key opened from other bytes than the stored ones is not the answer.
-    fn get(&self, workspace: &str, version: u32, wrapped: &[u8]) -> Option<Arc<Key>> {
-        let (from, key) = self.keys.get(&(workspace.to_owned(), version))?;
-        (from == wrapped).then(|| Arc::clone(key))
-    }
-
-    fn put(&mut self, workspace: &str, version: u32, wrapped: &[u8], key: &Arc<Key>) {
-        let place = (workspace.to_owned(), version);
-        if self.keys.insert(place.clone(), (wrapped.to_vec(), Arc::clone(key))).is_none() {
-            self.order.push_back(place);
-        }
-        while self.order.len() > CACHED_KEYS {
-            if let Some(oldest) = self.order.pop_front() {
-                self.keys.remove(&oldest);
-            }
-        }
-    }
-
-    fn forget(&mut self, workspace: &str) {
-        self.keys.retain(|(owner, _), _| owner != workspace);
-        self.order.retain(|(owner, _)| owner != workspace);
     }
 }
 

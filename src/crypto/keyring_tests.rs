@@ -1,5 +1,6 @@
 use super::*;
 use crate::crypto::hex;
+use crate::crypto::opened::CACHED_KEYS;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,8 @@ fn ring() -> (RootKey, Keyring, WrappedRoot) {
 }
 
 fn reopen(key: &RootKey, stored: &[WrappedRoot]) -> Result<Keyring, KeyringError> {
-    Keyring::open(Random::system(), "instance-1", key, stored)
+    let newest = stored.iter().map(|wrapped| wrapped.version).max().unwrap_or(1);
+    Keyring::open(Random::system(), "instance-1", key, stored, newest)
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn t117_a_swapped_label_or_check_value_is_noticed() {
     assert!(matches!(reopen(&key, &[other_check]), Err(KeyringError::Damaged { .. })));
     let other_version = WrappedRoot { version: 2, ..stored.clone() };
     assert!(matches!(reopen(&key, &[other_version]), Err(KeyringError::Damaged { .. })));
-    let elsewhere = Keyring::open(Random::system(), "instance-2", &key, &[stored]);
+    let elsewhere = Keyring::open(Random::system(), "instance-2", &key, &[stored], 1);
     assert!(matches!(elsewhere, Err(KeyringError::Damaged { .. })));
 }
 
@@ -93,6 +95,51 @@ fn an_older_root_still_opens_what_it_wrapped() {
     assert!(ring.audit_key(3).is_none());
     assert!(ring.workspace_key("w", 1, &wrapped).is_ok());
     assert_eq!(envelope::key_id(&ring.create_workspace_key("w", 2).unwrap()).unwrap(), 2);
+}
+
+#[test]
+fn a_staged_root_opens_and_does_not_seal() {
+    let (key, first, stored) = ring();
+    let wrapped = first.create_workspace_key("w", 1).unwrap();
+    let next = first.next_root(&key).unwrap();
+    assert_eq!((next.version, next.label.as_str()), (2, key.label()));
+    let both = [stored, next];
+    let before = Keyring::open(Random::system(), "instance-1", &key, &both, 1).unwrap();
+    assert_eq!((before.root_version(), before.has_root(2)), (1, true));
+    assert_eq!(before.rewrap_workspace_key("w", 1, &wrapped).unwrap(), None);
+    let after = reopen(&key, &both).unwrap();
+    let again = after.rewrap_workspace_key("w", 1, &wrapped).unwrap().unwrap();
+    assert_eq!((after.root_version(), envelope::key_id(&again).unwrap()), (2, 2));
+    // It is the same key: what one seals the other opens.
+    let blob = after.seal(&before.workspace_key("w", 1, &wrapped).unwrap(), &Context::new("t"), b"x").unwrap();
+    let opened = before.workspace_key("w", 1, &again).unwrap();
+    assert_eq!(*envelope::open(|_| Some(&*opened), &Context::new("t"), &blob).unwrap(), b"x");
+    assert_ne!(before.cookie_key(), after.cookie_key());
+}
+
+#[test]
+fn a_damaged_root_that_does_not_seal_is_left_out() {
+    let (key, first, mut stored) = ring();
+    let wrapped = first.create_workspace_key("w", 1).unwrap();
+    let next = first.next_root(&key).unwrap();
+    stored.wrapped[30] ^= 1;
+    let ring = reopen(&key, &[stored.clone(), next.clone()]).unwrap();
+    assert_eq!((ring.damaged(), ring.has_root(1)), ([1].as_slice(), false));
+    assert_eq!(ring.workspace_key("w", 1, &wrapped).unwrap_err(), OpenError::UnknownKey { key_id: 1 });
+    let error = Keyring::open(Random::system(), "instance-1", &key, &[stored, next], 1).unwrap_err();
+    assert!(matches!(error, KeyringError::Damaged { version: 1, .. }));
+}
+
+#[test]
+fn a_label_without_the_root_that_seals_is_refused() {
+    let (old, first, stored) = ring();
+    let new = root_key();
+    let next = first.next_root(&new).unwrap();
+    let error = reopen(&old, &[stored, next]).unwrap_err();
+    assert!(
+        matches!(&error, KeyringError::WrongRootKey { known, .. } if known == &[new.label().to_owned()]),
+        "{error}"
+    );
 }
 
 #[test]

@@ -7,12 +7,15 @@ pub mod fingerprint;
 pub mod hasher;
 pub mod keyring;
 pub mod mac;
+mod opened;
 pub mod password;
 pub mod password_rules;
 pub mod random;
 pub mod root_key;
+pub mod root_key_command;
 mod subkeys;
 pub mod token;
+mod wrapped_root;
 
 /// Lower-case hexadecimal digits of some bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -131,6 +131,17 @@ impl DatabaseUrl {
         }
     }
 
+    /// Opens a connection that sees one state of a PostgreSQL database and cannot change it. A SQLite file is
+    /// opened by [`super::file::open_still`].
+    pub fn connect_for_looking(&self) -> Result<AnyConnection, ConnectionError> {
+        let mut conn = self.connect_for_reading()?;
+        if let AnyConnection::Postgres(conn) = &mut conn {
+            conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(conn)
+    }
+
     /// Opens a connection for reading units: on SQLite it cannot write.
     pub fn connect_for_reading(&self) -> Result<AnyConnection, ConnectionError> {
         let mut conn = self.connect()?;

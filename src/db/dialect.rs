@@ -1,7 +1,7 @@
 //! The only place that asks which database it is.
 
 use super::{AnyConnection, Conn};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 
@@ -43,6 +43,33 @@ pub fn durability(conn: &mut Conn) -> Result<(String, i32)> {
             Ok((mode.journal_mode, sync.synchronous))
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Checkpointed {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+/// How often a fold of the log that readers stand in the way of is tried again.
+const FOLDS: u32 = 20;
+
+/// Writes the SQLite file anew and empties its log, so that nothing of what was erased is left in either. Not
+/// inside a transaction. Nothing to do on PostgreSQL.
+///
+/// Fails as unavailable when readers do not let go of the log.
+#[expect(clippy::disallowed_methods, reason = "PRAGMAs have no typed form")]
+pub fn compact(conn: &mut Conn) -> Result<()> {
+    use diesel::connection::SimpleConnection;
+    let AnyConnection::Sqlite(conn) = conn else { return Ok(()) };
+    conn.batch_execute("VACUUM")?;
+    for _ in 0..FOLDS {
+        let folded: Checkpointed = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
+        if folded.busy == 0 {
+            return Ok(());
+        }
+    }
+    Err(Error::unavailable("the write-ahead log could not be emptied: readers hold it"))
 }
 
 /// Moves what the write-ahead log holds into the SQLite file; nothing to do on PostgreSQL.

@@ -4,8 +4,10 @@
 //! A unit of work commits on `Ok` and rolls back on `Err`. A refusal that must leave a trace is a value.
 
 mod any;
+mod committed;
 mod connect;
 pub mod dialect;
+pub mod file;
 pub mod inspect;
 mod migrate;
 mod pool;
@@ -14,9 +16,11 @@ pub mod types;
 mod writer;
 
 pub use any::{AnyConnection, MultiBackend};
+pub use committed::Committed;
 pub use connect::{DatabaseUrl, UrlError};
-pub use migrate::MigrateError;
+pub use migrate::{MigrateError, Schema, schema_of};
 
+use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};
 use crate::measure;
 use crate::work;
@@ -31,13 +35,34 @@ pub type Conn = AnyConnection;
 /// A write transaction: model functions that change something demand one.
 pub struct Tx<'a> {
     conn: &'a mut Conn,
-    /// Audit lines written so far, which count once they are committed.
-    audited: u64,
+    written: Written,
+}
+
+/// What a unit has written into audit chains, which counts once it is committed.
+#[derive(Debug, Default)]
+struct Written {
+    /// The heads that it leaves.
+    heads: Heads,
+    /// So many lines.
+    lines: u64,
 }
 
 impl<'a> Tx<'a> {
-    fn on(conn: &'a mut Conn) -> Self {
-        Self { conn, audited: 0 }
+    fn new(conn: &'a mut Conn) -> Self {
+        Self { conn, written: Written::default() }
+    }
+
+    /// Runs a unit; with its result comes what it has written into audit chains.
+    fn run<T>(conn: &'a mut Conn, unit: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<(T, Written)> {
+        let mut tx = Tx::new(conn);
+        let done = unit(&mut tx)?;
+        Ok((done, tx.written))
+    }
+
+    /// Notes the new head of an audit chain, to be told to [`Db::committed`] when this is committed.
+    pub fn head(&mut self, chain: &str, head: Head) {
+        self.written.heads.insert(chain.to_owned(), head);
+        self.written.lines += 1;
     }
 
     /// The connection, for queries inside this transaction.
@@ -51,20 +76,10 @@ impl<'a> Tx<'a> {
     /// transaction otherwise.
     pub fn savepoint<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         use diesel::Connection;
-        let mut audited = 0;
-        let done = self.conn.transaction(|conn| {
-            let mut tx = Tx::on(conn);
-            let done = f(&mut tx);
-            audited = tx.audited;
-            done
-        })?;
-        self.audited += audited;
+        let (done, written) = self.conn.transaction(|conn| Tx::run(conn, f))?;
+        self.written.heads.extend(written.heads);
+        self.written.lines += written.lines;
         Ok(done)
-    }
-
-    /// Notes that a line of an audit chain was written, for the metrics.
-    pub fn audited(&mut self) {
-        self.audited += 1;
     }
 }
 
@@ -87,6 +102,7 @@ struct Inner {
     pool: Pool,
     /// SQLite has one writer; PostgreSQL writes through the pool.
     writer: Option<Writer>,
+    committed: Arc<Committed>,
 }
 
 impl Db {
@@ -96,12 +112,28 @@ impl Db {
     /// newer than this program, or when a migration fails.
     pub fn open(url: &DatabaseUrl) -> Result<Self, MigrateError> {
         migrate::run(url)?;
-        let pool = Pool::open(url)?;
+        Self::attach(url)
+    }
+
+    /// Brings the schema of a database up to date and lets go of it.
+    pub fn bring_up(url: &DatabaseUrl) -> Result<(), MigrateError> {
+        migrate::run(url)
+    }
+
+    /// As [`Db::open`], with the schema left as it is: for commands that must work on one of an older version.
+    pub fn attach(url: &DatabaseUrl) -> Result<Self, MigrateError> {
+        let committed = Arc::new(Committed::default());
+        let pool = Pool::open(url, committed.clone())?;
         let writer = match url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone())?),
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone(), committed.clone())?),
             DatabaseUrl::Postgres(_) => None,
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, writer }) })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, writer, committed }) })
+    }
+
+    /// The heads of the audit chains that this process has moved on.
+    pub fn committed(&self) -> &Committed {
+        &self.inner.committed
     }
 
     /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
@@ -140,6 +172,15 @@ impl Db {
         })
         .await
         .map_err(Error::internal)?
+    }
+
+    /// Writes the SQLite file anew, so that nothing of what was erased is left in it or in its log; units that
+    /// are asked to write meanwhile wait. Needs room for a second copy. Nothing to do on PostgreSQL.
+    pub async fn compact(&self) -> Result<()> {
+        match &self.inner.writer {
+            Some(writer) => writer.alone(|conn| dialect::compact(conn)).await.map_err(judged),
+            None => Ok(()),
+        }
     }
 
     /// Settings of every pooled SQLite connection that durability rests on, for tests: `(journal_mode, synchronous)`.

@@ -1,8 +1,8 @@
 //! Connections for reading units, and for PostgreSQL's writing units.
 
 use super::{
-    AnyConnection, Conn, DatabaseUrl, MigrateError, Tx, caught, dialect, is_lost, is_storage_fault, judged,
-    measure_audit, wants_retry,
+    AnyConnection, Committed, Conn, DatabaseUrl, MigrateError, Tx, Written, caught, dialect, is_lost, is_storage_fault,
+    judged, measure_audit, wants_retry,
 };
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised, Spread};
@@ -48,10 +48,11 @@ pub(super) struct Pool {
     /// Waiting happens here, not on a blocking thread each.
     slots: Arc<Semaphore>,
     size: u32,
+    committed: Arc<Committed>,
 }
 
 impl Pool {
-    pub(super) fn open(url: &DatabaseUrl) -> Result<Self, MigrateError> {
+    pub(super) fn open(url: &DatabaseUrl, committed: Arc<Committed>) -> Result<Self, MigrateError> {
         let size = match url {
             DatabaseUrl::Sqlite(_) => READERS,
             DatabaseUrl::Postgres(_) => SERVER_CONNECTIONS,
@@ -64,7 +65,7 @@ impl Pool {
             .build(Manager(url.clone()))
             .map_err(|e| MigrateError::Failed(e.to_string()))?;
         measure::CONNECTIONS.set(f64::from(size));
-        Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size })
+        Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size, committed })
     }
 
     /// Waits for a connection to come free; the wait is told to `spread`.
@@ -100,7 +101,7 @@ impl Pool {
     {
         let asked = Instant::now();
         let slot = self.slot(&measure::WRITE_WAIT).await?;
-        let (pool, attempts) = (self.pool.clone(), self.size + 1);
+        let (pool, attempts, committed) = (self.pool.clone(), self.size + 1, self.committed.clone());
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
             let mut tries = 0;
@@ -110,7 +111,11 @@ impl Pool {
                         tries += 1;
                         pause(tries);
                     }
-                    done => return done.map_err(judged),
+                    done => {
+                        let (done, written) = done.map_err(judged)?;
+                        committed.tell(written.heads);
+                        return Ok(done);
+                    }
                 }
             }
         })
@@ -139,7 +144,7 @@ fn write_once<T>(
     attempts: u32,
     asked: Instant,
     unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
-) -> Result<T> {
+) -> Result<(T, Written)> {
     use diesel::connection::SimpleConnection;
     let mut begun = false;
     for _ in 0..attempts {
@@ -149,19 +154,16 @@ fn write_once<T>(
             tracing::debug!(%error, "a pooled connection was dead");
             continue;
         }
-        let (timer, mut audited) = (measure::COMMIT_TIME.timer(), 0);
+        let timer = measure::COMMIT_TIME.timer();
         let done = held.conn.transaction(|conn| {
             begun = true;
-            let mut tx = Tx::on(conn);
-            let done = caught(|| unit(&mut tx));
-            audited = tx.audited;
-            done
+            caught(|| Tx::run(conn, &mut *unit))
         });
         match &done {
-            Ok(_) => {
+            Ok((_, written)) => {
                 timer.stop();
                 measure::COMMIT_UNITS.record(1.0);
-                measure_audit(audited, asked);
+                measure_audit(written.lines, asked);
             }
             Err(error) => {
                 held.lost = is_lost(error);

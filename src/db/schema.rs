@@ -6,6 +6,8 @@ diesel::table! {
     instance (id) {
         id -> Text,
         created_at -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
+        compacted_at -> Nullable<Timestamp>,
     }
 }
 
@@ -17,6 +19,8 @@ diesel::table! {
         wrapped -> Binary,
         state -> Text,
         created_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+        retired_at -> Nullable<Timestamp>,
     }
 }
 
@@ -37,6 +41,7 @@ diesel::table! {
         wrapped -> Binary,
         state -> Text,
         created_at -> Timestamp,
+        retired_at -> Nullable<Timestamp>,
     }
 }
 

@@ -3,11 +3,14 @@
 //! Each unit runs in a savepoint of its own, so that its refusal undoes only itself; each caller is
 //! answered after the commit that holds its work. A storage fault gives up the whole batch.
 
-use super::{AnyConnection, DatabaseUrl, MigrateError, Tx, caught, is_storage_fault, measure_audit};
+use super::{
+    AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, caught, is_storage_fault, measure_audit,
+};
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised};
 use diesel::Connection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -30,9 +33,18 @@ struct Pending<T, F> {
     queued: Instant,
     /// Counts the unit as waiting until it runs or is given up.
     waiting: Option<Raised>,
-    audited: u64,
     result: Option<Result<T>>,
+    written: Written,
+    committed: Arc<Committed>,
     reply: oneshot::Sender<Result<T>>,
+}
+
+/// What the thread is asked for.
+enum Job {
+    /// A unit, to be committed together with others.
+    Unit(Box<dyn Unit>),
+    /// Something that no transaction may be open for.
+    Alone(Box<dyn FnOnce(&mut AnyConnection) + Send>),
 }
 
 impl<T, F> Unit for Pending<T, F>
@@ -43,15 +55,13 @@ where
     fn run(&mut self, conn: &mut AnyConnection) -> bool {
         self.waiting = None;
         measure::WRITE_WAIT.took(self.queued.elapsed());
-        let (unit, audited) = (&mut self.unit, &mut self.audited);
-        let result = conn.transaction(|conn| {
-            let mut tx = Tx::on(conn);
-            let done = caught(|| unit(&mut tx));
-            *audited = tx.audited;
-            done
-        });
+        let unit = &mut self.unit;
+        let result = conn.transaction(|conn| caught(|| Tx::run(conn, unit)));
         let sound = !matches!(&result, Err(error) if is_storage_fault(error));
-        self.result = Some(result);
+        self.result = Some(result.map(|(value, written)| {
+            self.written = written;
+            value
+        }));
         sound
     }
 
@@ -59,7 +69,8 @@ where
         let result = match self.result {
             Some(Err(error)) if !is_storage_fault(&error) => Err(error),
             Some(Ok(value)) if committed => {
-                measure_audit(self.audited, self.queued);
+                measure_audit(self.written.lines, self.queued);
+                self.committed.tell(self.written.heads);
                 Ok(value)
             }
             Some(Err(error)) => Err(super::judged(error)),
@@ -71,18 +82,19 @@ where
 }
 
 pub(super) struct Writer {
-    queue: SyncSender<Box<dyn Unit>>,
+    queue: SyncSender<Job>,
+    committed: Arc<Committed>,
 }
 
 impl Writer {
-    pub(super) fn start(url: DatabaseUrl) -> Result<Self, MigrateError> {
+    pub(super) fn start(url: DatabaseUrl, committed: Arc<Committed>) -> Result<Self, MigrateError> {
         let conn = url.connect()?;
-        let (queue, units) = sync_channel(QUEUE);
+        let (queue, jobs) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || serve(&url, Some(conn), &units))
+            .spawn(move || serve(&url, Some(conn), &jobs))
             .map_err(MigrateError::Lock)?;
-        Ok(Self { queue })
+        Ok(Self { queue, committed })
     }
 
     pub(super) async fn write<T, F>(&self, unit: F) -> Result<T>
@@ -91,37 +103,70 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let waiting = Some(measure::WRITER_QUEUE.raise());
-        let pending = Pending { unit, queued: Instant::now(), waiting, audited: 0, result: None, reply };
-        self.queue.try_send(Box::new(pending)).map_err(|error| match error {
+        let pending = Pending {
+            unit,
+            queued: Instant::now(),
+            waiting: Some(measure::WRITER_QUEUE.raise()),
+            result: None,
+            written: Written::default(),
+            committed: self.committed.clone(),
+            reply,
+        };
+        self.send(Job::Unit(Box::new(pending)))?;
+        answer.await.map_err(Error::unavailable)?
+    }
+
+    /// Runs `act` between two groups, outside any transaction; what is queued meanwhile waits.
+    pub(super) async fn alone<T, F>(&self, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut AnyConnection) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Alone(Box::new(move |conn| drop(reply.send(caught(|| act(conn)))))))?;
+        answer.await.map_err(|_| Error::unavailable("the database cannot be opened for writing"))?
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => {
                 measure::DATABASE_REFUSALS.add(1);
                 Error::unavailable("the queue of writes is full")
             }
             TrySendError::Disconnected(_) => Error::unavailable("the writer has stopped"),
-        })?;
-        answer.await.map_err(Error::unavailable)?
+        })
     }
 }
 
-fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, units: &Receiver<Box<dyn Unit>>) {
-    while let Ok(first) = units.recv() {
-        let mut batch = vec![first];
-        let timer = measure::COMMIT_TIME.timer();
-        let committed = match open(url, &mut conn) {
-            Some(open) => commit(open, &mut batch, units),
-            None => false,
-        };
-        if committed {
-            timer.stop();
-            measure::COMMIT_UNITS.record(batch.len() as f64);
-        } else {
-            measure::COMMITS_FAILED.add(1);
-            conn = None;
+fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, jobs: &Receiver<Job>) {
+    let mut next = jobs.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Job::Alone(act) => {
+                if let Some(open) = open(url, &mut conn) {
+                    act(open);
+                }
+            }
+            Job::Unit(first) => {
+                let mut batch = vec![first];
+                let timer = measure::COMMIT_TIME.timer();
+                let committed = match open(url, &mut conn) {
+                    Some(open) => commit(open, &mut batch, jobs, &mut next),
+                    None => false,
+                };
+                if committed {
+                    timer.stop();
+                    measure::COMMIT_UNITS.record(batch.len() as f64);
+                } else {
+                    measure::COMMITS_FAILED.add(1);
+                    conn = None;
+                }
+                for unit in batch {
+                    unit.answer(committed);
+                }
+            }
         }
-        for unit in batch {
-            unit.answer(committed);
-        }
+        next = next.or_else(|| jobs.recv().ok());
     }
 }
 
@@ -136,8 +181,14 @@ fn open<'a>(url: &DatabaseUrl, conn: &'a mut Option<AnyConnection>) -> Option<&'
     conn.as_mut()
 }
 
-/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept.
-fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, units: &Receiver<Box<dyn Unit>>) -> bool {
+/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept. A job that must be
+/// alone ends the batch and is left in `after`.
+fn commit(
+    conn: &mut AnyConnection,
+    batch: &mut Vec<Box<dyn Unit>>,
+    jobs: &Receiver<Job>,
+    after: &mut Option<Job>,
+) -> bool {
     if let AnyConnection::Sqlite(sqlite) = conn
         && let Err(error) = AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
     {
@@ -153,8 +204,12 @@ fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, units: &Rece
             return false;
         }
         next += 1;
-        if next == batch.len() && next < BATCH {
-            batch.extend(units.try_recv().ok());
+        if next == batch.len() && next < BATCH && after.is_none() {
+            match jobs.try_recv() {
+                Ok(Job::Unit(unit)) => batch.push(unit),
+                Ok(alone) => *after = Some(alone),
+                Err(_) => {}
+            }
         }
     }
     match Manager::commit_transaction(conn) {

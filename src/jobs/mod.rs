@@ -1,5 +1,9 @@
 //! Due work that nobody asks for: statuses age, deleted credentials go, ended sessions are swept.
 
+pub mod anchor;
+pub mod keys;
+pub mod rotation;
+
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Result;

@@ -7,6 +7,7 @@ use super::Means;
 use super::permission::{Actor, Allowed, Permission};
 use super::user::User;
 use super::workspace::Workspace;
+use crate::anchor::Head;
 use crate::clock::At;
 use crate::crypto::mac;
 use crate::db::schema::{audit_events, audit_heads};
@@ -253,7 +254,7 @@ pub fn record(tx: &mut Tx<'_>, means: &Means, chain: &str, actor: &Actor, entry:
         .set(audit_heads::hash.eq(&event.hash))
         .execute(tx.conn())?;
     insert(tx, &event)?;
-    tx.audited();
+    tx.head(chain, Head { seq, hash });
     Ok(seq)
 }
 

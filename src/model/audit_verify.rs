@@ -3,7 +3,7 @@
 
 mod stored;
 
-pub use stored::{WRITES_VERSION, stored};
+pub use stored::{RESEALS, WRITES_VERSION, stored};
 
 use super::audit::Event;
 use crate::crypto::keyring::Keyring;

@@ -63,7 +63,7 @@ pub struct Credential {
     pub badge: Badge,
     /// Its state.
     pub status: Status,
-    /// What the last check came to; empty before the first.
+    /// What the last check came to; empty before the first. Of an unreadable one, the key that it needs.
     pub outcome: String,
     /// The code of the last hint.
     pub code: String,

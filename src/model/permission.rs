@@ -38,18 +38,18 @@ pub trait Permission: 'static {
 }
 
 macro_rules! permissions {
-    ($($(#[$meta:meta])* $name:ident = $text:literal: $($role:ident)+;)+) => {
+    ($($(#[$meta:meta])* $name:ident = $text:literal: $($role:ident)*;)+) => {
         $($(#[$meta])*
         #[derive(Debug)]
         pub enum $name {}
 
         impl Permission for $name {
             const NAME: &'static str = $text;
-            const ROLES: &'static [Role] = &[$(Role::$role),+];
+            const ROLES: &'static [Role] = &[$(Role::$role),*];
         })+
 
         /// Every permission with the roles that have it.
-        pub const ALL: &[(&str, &[Role])] = &[$(($text, &[$(Role::$role),+])),+];
+        pub const ALL: &[(&str, &[Role])] = &[$(($text, &[$(Role::$role),*])),+];
     };
 }
 
@@ -74,6 +74,8 @@ permissions! {
     RestoreCredential = "credentials.restore": Admin;
     /// Let statuses age and deleted credentials go; only the program itself does this.
     KeepHouse = "credentials.housekeeping": Admin;
+    /// Rotate and retire the keys of a workspace: no role, only the shell and the program itself.
+    ManageKeys = "keys.manage":;
     /// Add people to a workspace.
     ManageMembers = "members.manage": Admin;
 }

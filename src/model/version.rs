@@ -2,12 +2,13 @@
 
 use super::audit::Entry;
 use super::credential::Credential;
+use super::sealed::Opening;
 use super::workspace::Workspace;
 use super::{Means, workspace_key};
 use crate::catalog::form::Values;
 use crate::clock::At;
 use crate::crypto::context::{Context, SecretPlace};
-use crate::crypto::envelope::{self, OpenError};
+use crate::crypto::envelope::OpenError;
 use crate::crypto::hex;
 use crate::crypto::mac::AuditKey;
 use crate::db::schema::credential_versions as versions;
@@ -20,6 +21,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use zeroize::Zeroizing;
 
 text_enum! {
@@ -48,6 +50,8 @@ pub struct Version {
     pub destination: String,
     /// The sealed values, unless they were erased.
     pub sealed: Option<Vec<u8>>,
+    /// The workspace key that seals them.
+    pub key_version: i32,
     /// What it is for.
     pub state: VersionState,
     /// When it was entered.
@@ -70,7 +74,7 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn context(&self, means: &Means, version: i64, destination: &str) -> Result<Context> {
+    pub(super) fn context(&self, means: &Means, version: i64, destination: &str) -> Result<Context> {
         let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
         Ok(Context::secret(SecretPlace {
             instance: means.keyring.instance(),
@@ -124,34 +128,77 @@ impl Version {
         means: &Means,
         place: Place<'_>,
     ) -> Result<BTreeMap<String, Secret>, Unreadable> {
-        let Some(blob) = &self.sealed else { return Ok(BTreeMap::new()) };
-        let fault = |cause: String| Unreadable { label: means.keyring.label().to_owned(), cause };
-        let key_id = envelope::key_id(blob).map_err(|e| fault(e.to_string()))?;
-        let wrapped = i32::try_from(key_id)
-            .ok()
-            .and_then(|id| workspace_key::numbered(conn, place.workspace, id).transpose())
-            .transpose()
-            .map_err(|e| fault(e.to_string()))?
-            .ok_or_else(|| fault(OpenError::UnknownKey { key_id }.to_string()))?;
-        let key = means
-            .keyring
-            .workspace_key(place.workspace.as_str(), key_id, &wrapped.wrapped)
-            .map_err(|e| fault(e.to_string()))?;
-        let context = place.context(means, self.version, &self.destination).map_err(|e| fault(e.to_string()))?;
-        let plain = envelope::open(|_| Some(key), &context, blob).map_err(|e| fault(e.to_string()))?;
-        let texts: BTreeMap<String, String> =
-            serde_json::from_slice(&plain).map_err(|_| fault("not what was sealed".into()))?;
-        Ok(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
+        match Opening::of(conn, means, place.workspace) {
+            Ok(keys) => self.open_with(&keys, means, place),
+            Err(error) => Err(self.unreadable(means, error)),
+        }
     }
+
+    /// As [`Version::open`], with the keys of the workspace at hand.
+    pub fn open_with(
+        &self,
+        keys: &Opening,
+        means: &Means,
+        place: Place<'_>,
+    ) -> Result<BTreeMap<String, Secret>, Unreadable> {
+        let Some(blob) = &self.sealed else { return Ok(BTreeMap::new()) };
+        let context = place.context(means, self.version, &self.destination);
+        let context = context.map_err(|error| self.unreadable(means, error))?;
+        let plain = keys.open(&context, blob).map_err(|cause| Unreadable {
+            key_lost: matches!(cause, OpenError::UnknownKey { .. }),
+            ..self.unreadable(means, cause)
+        })?;
+        secrets(&plain).ok_or_else(|| self.unreadable(means, "not what was sealed"))
+    }
+
+    fn unreadable(&self, means: &Means, cause: impl Display) -> Unreadable {
+        let label = workspace_key::label(means, self.key_version);
+        Unreadable { label, cause: cause.to_string(), key_lost: false }
+    }
+
+    /// As [`Version::open`]; if that fails, again with what is stored by then: a rotation of keys may have sealed
+    /// it anew, and erased the old key, since this was read.
+    ///
+    /// [`Error::Conflict`] if the secrets were replaced meanwhile.
+    pub fn open_current(
+        mut self,
+        conn: &mut Conn,
+        means: &Means,
+        place: Place<'_>,
+    ) -> Result<Result<BTreeMap<String, Secret>, Unreadable>> {
+        loop {
+            let keys = Opening::of(conn, means, place.workspace)?;
+            let fault = match self.open_with(&keys, means, place) {
+                Ok(values) => return Ok(Ok(values)),
+                Err(fault) => fault,
+            };
+            let stored = Self::get(conn, place.workspace, place.credential, self.version)?;
+            if stored.sealed.is_none() {
+                return Err(Error::Conflict("Somebody changed this credential meanwhile. Open it again.".into()));
+            }
+            if stored.sealed == self.sealed {
+                return Ok(Err(fault));
+            }
+            self = stored;
+        }
+    }
+}
+
+/// Reads what is in a seal.
+pub(super) fn secrets(plain: &[u8]) -> Option<BTreeMap<String, Secret>> {
+    let texts: BTreeMap<String, String> = serde_json::from_slice(plain).ok()?;
+    Some(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
 }
 
 /// A stored value that cannot be decrypted, and under which key label.
 #[derive(Debug, Clone)]
 pub struct Unreadable {
-    /// The label of the root key in use.
+    /// The key that it needs, as people read it.
     pub label: String,
     /// Why, for the log.
     pub cause: String,
+    /// Whether it is the key that is missing or damaged, and not the value.
+    pub key_lost: bool,
 }
 
 impl From<Unreadable> for Error {
@@ -192,9 +239,7 @@ pub(super) fn put_live(
     )
     .set((versions::state.eq(VersionState::Previous), versions::sealed.eq(None::<Vec<u8>>)))
     .execute(tx.conn())?;
-    let wrapped = workspace_key::active(tx.conn(), place.workspace)?;
-    let key_version = u32::try_from(wrapped.version).map_err(Error::internal)?;
-    let key = means.keyring.workspace_key(place.workspace.as_str(), key_version, &wrapped.wrapped)?;
+    let (key_version, key) = workspace_key::sealing(tx, means, place.workspace)?;
     let context = place.context(means, version, destination)?;
     let texts: BTreeMap<&str, &str> = values.secret.iter().map(|(name, s)| (name.as_str(), s.expose())).collect();
     let plain = Zeroizing::new(serde_json::to_vec(&texts).map_err(|_| Error::internal("secrets do not serialise"))?);
@@ -202,7 +247,7 @@ pub(super) fn put_live(
     let names: Vec<String> = values.secret.keys().cloned().collect();
     let written = Written {
         version,
-        blob: hex(&Sha256::digest(&blob)),
+        blob: digest(&blob),
         plain: plain_code(means.keyring.audit(), place, destination, &values.plain, &names)?,
     };
     diesel::insert_into(versions::table)
@@ -214,13 +259,18 @@ pub(super) fn put_live(
             versions::secret_names.eq(Json(names)),
             versions::destination.eq(destination),
             versions::sealed.eq(Some(blob)),
-            versions::key_version.eq(wrapped.version),
+            versions::key_version.eq(key_version),
             versions::state.eq(VersionState::Live),
             versions::created_at.eq(means.now()),
             versions::created_by.eq(by),
         ))
         .execute(tx.conn())?;
     Ok(written)
+}
+
+/// How the audit names a blob: its SHA-256, in hexadecimal.
+pub(super) fn digest(blob: &[u8]) -> String {
+    hex(&Sha256::digest(blob))
 }
 
 /// What of a version lies in clear, and what it is of.

@@ -12,6 +12,7 @@ mod entry;
 mod faults;
 mod harness;
 mod headers;
+mod keys;
 mod layers;
 mod lint;
 mod matrix;

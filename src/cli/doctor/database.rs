@@ -124,13 +124,13 @@ fn judge(schema: &Schema, found: &mut Findings) -> bool {
 fn contents(config: &Config, conn: &mut Conn, found: &mut Findings) -> Result<()> {
     let random = Random::system();
     // A key that cannot be read was told already.
-    if let Ok(key) = open::root_key(config, &random, false) {
+    if let Ok(key) = open::given_key(config) {
         match key {
             None if instance::exists(conn)? => {
                 found.fail("root key", "is missing, and this database has secrets sealed under it; put it back");
             }
             None => {}
-            Some(key) => match instance::look(conn, &key, &random)? {
+            Some(key) => match instance::peek(conn, &key, &random)? {
                 Some(Opened::Ready(_)) => found.ok("root key", "opens this database"),
                 Some(Opened::Refused(error)) => found.fail("root key", error.to_string()),
                 None => found.warn("root key", "has nothing to open yet; the first start seals the instance under it"),

@@ -2,7 +2,6 @@
 
 use super::Findings;
 use crate::config::{Config, Database, RootKeySource};
-use crate::crypto::random::Random;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -69,7 +68,7 @@ fn owned(about: &'static str, path: &Path, metadata: &Metadata, closing: &str, f
 
 /// Whether the root key can be read and is kept well. Whether it fits is asked of the database.
 pub(super) fn key(config: &Config, found: &mut Findings) {
-    match super::open::root_key(config, &Random::system(), false) {
+    match super::open::given_key(config) {
         Ok(Some(key)) => found.ok("root key", format!("can be read; its label is {}", key.label())),
         Ok(None) => found.warn("root key", "is not there yet; the first start makes one together with the database"),
         Err(failure) => found.fail("root key", failure.text),

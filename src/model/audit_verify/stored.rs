@@ -5,15 +5,14 @@
 
 use super::{Fault, is_unreadable};
 use crate::crypto::keyring::Keyring;
-use crate::crypto::{hex, token};
+use crate::crypto::token;
 use crate::db::Conn;
 use crate::db::schema::{audit_events as events, credential_versions as versions, credentials};
 use crate::error::Result;
 use crate::model::audit::{self, Event, Outcome};
 use crate::model::credential::Credential;
-use crate::model::version::{Version, VersionState};
+use crate::model::version::{Version, VersionState, digest};
 use diesel::prelude::*;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 const BATCH: i64 = 500;
@@ -22,6 +21,9 @@ const MOST: usize = 100;
 
 /// Acts that write a version of a credential: each line tells what a row is held against.
 pub const WRITES_VERSION: [&str; 3] = ["credential.created", "credential.edited", "credential.rotated"];
+/// Seals a version anew under another key: its line tells the hash of the new blob, and nothing of what lies in
+/// clear, which is still held against the line that wrote the version.
+pub const RESEALS: &str = "credential.resealed";
 /// Acts that make a credential come and go.
 const MOVES: [&str; 3] = ["credential.deleted", "credential.restored", "credential.purged"];
 
@@ -61,7 +63,7 @@ fn lines(conn: &mut Conn, chain: &str, after: &(String, i64)) -> Result<Vec<Even
     Ok(events::table
         .filter(events::chain.eq(chain).and(events::target_kind.eq("credential")))
         .filter(events::target_id.gt(&after.0).or(events::target_id.eq(&after.0).and(events::seq.gt(after.1))))
-        .filter(events::action.eq_any(WRITES_VERSION.into_iter().chain(MOVES)))
+        .filter(events::action.eq_any(WRITES_VERSION.into_iter().chain([RESEALS]).chain(MOVES)))
         .filter(events::outcome.eq(Outcome::Allow))
         .order((events::target_id, events::seq))
         .limit(BATCH)
@@ -74,6 +76,8 @@ struct Told {
     credential: String,
     /// The line that wrote the version in use.
     written: Option<Event>,
+    /// The line that sealed that version anew last, if one did.
+    resealed: Option<Event>,
     /// What became of it last, and by which line.
     state: State,
     seq: i64,
@@ -90,7 +94,7 @@ enum State {
 fn take_in(told: &mut Vec<Told>, event: &Event) {
     if told.last().is_none_or(|one| one.credential != event.target_id) {
         let credential = event.target_id.clone();
-        told.push(Told { credential, written: None, state: State::Here, seq: event.seq, handle: None });
+        told.push(Told { credential, written: None, resealed: None, state: State::Here, seq: event.seq, handle: None });
     }
     let Some(one) = told.last_mut() else { return };
     match event.action.as_str() {
@@ -102,9 +106,14 @@ fn take_in(told: &mut Vec<Told>, event: &Event) {
     if let Some(handle) = event.detail("handle") {
         one.handle = handle.as_str().map(str::to_owned);
     }
-    // A change of details alone writes no version.
-    if event.detail("version").is_some() {
-        one.written = Some(event.clone());
+    let number = event.detail("version");
+    if event.action == RESEALS {
+        if one.written.as_ref().is_some_and(|line| line.detail("version") == number) {
+            one.resealed = Some(event.clone());
+        }
+    } else if number.is_some() {
+        // A change of details alone writes no version.
+        (one.written, one.resealed) = (Some(event.clone()), None);
     }
 }
 
@@ -186,9 +195,10 @@ fn contradiction(keyring: &Keyring, told: &Told, found: Option<Option<Row>>) -> 
     if line.detail("version").and_then(|value| value.as_i64()) != Some(version.version) {
         return fault("the version in use is not the one that was written down last");
     }
-    let blob = version.sealed.as_ref().map(|blob| hex(&Sha256::digest(blob)));
-    if text("blob") != blob {
-        return fault("the sealed values are not the ones that were written down");
+    let sealing = told.resealed.as_ref().unwrap_or(line);
+    let blob = sealing.detail("blob").and_then(|value| value.as_str().map(str::to_owned));
+    if blob != version.sealed.as_deref().map(digest) {
+        return Some((sealing.seq, "the sealed values are not the ones that were written down"));
     }
     let key = u32::try_from(line.mac_key).ok().and_then(|id| keyring.audit_key(id));
     let code = key.and_then(|key| version.plain_code(key, row.seal_place()).ok());

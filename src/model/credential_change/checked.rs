@@ -11,7 +11,8 @@ use crate::model::check_record::{self, Cause};
 use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, Permission, VerifyCredential};
 use crate::model::status::{self, Status};
-use crate::model::{Means, audit, count};
+use crate::model::version::Unreadable;
+use crate::model::{Means, audit, count, lost_key};
 use crate::report::{Outcome, Report};
 use diesel::prelude::*;
 
@@ -68,29 +69,40 @@ pub fn refused<P: Permission>(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-/// Notes that the stored value cannot be decrypted.
+/// Notes that the stored value cannot be decrypted, and which key it needs.
 pub fn unreadable<P: Permission>(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<P>,
     id: &Id<Credential>,
-    label: &str,
+    fault: &Unreadable,
 ) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let Some(before) = Credential::find(tx.conn(), allowed.workspace(), id)? else { return Ok(()) };
+    let code = if fault.key_lost { lost_key::CODE } else { "unreadable" };
+    let label = &fault.label;
+    let hint = match fault.key_lost {
+        true => format!(
+            "The stored value needs {label}, which is missing or damaged. Enter the values again, or have the operator put that key back."
+        ),
+        false => format!(
+            "The stored value was changed in the database or belongs somewhere else, so that {label} does not open it. Enter the values again."
+        ),
+    };
     diesel::update(one(allowed.workspace(), id))
         .set((
             credentials::status.eq(Status::Unreadable),
-            credentials::code.eq("unreadable"),
-            credentials::hint.eq(format!(
-                "The stored value cannot be decrypted with the root key {label}. Enter the values again, or start with the key they were sealed under."
-            )),
+            credentials::outcome.eq(label),
+            credentials::code.eq(code),
+            credentials::hint.eq(hint),
             credentials::checked_at.eq(Some(now)),
         ))
         .execute(tx.conn())?;
     count::shift(tx, allowed.workspace(), Some(before.status), Some(Status::Unreadable))?;
-    let entry = audit::Entry::allow("credential.unreadable", audit::Target::credential(id.as_str())).code("unreadable");
+    let entry = audit::Entry::allow("credential.unreadable", audit::Target::credential(id.as_str()))
+        .code(code)
+        .detail("key", label.as_str());
     audit::record_allowed(tx, means, allowed, entry)
 }
 

@@ -21,7 +21,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
         Err(fault) => {
             tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");
             let (means, allowed, marked) = (app.means.clone(), can.allowed.clone(), id.clone());
-            app.db.write(move |tx| credential_change::unreadable(tx, &means, &allowed, &marked, &fault.label)).await?;
+            app.db.write(move |tx| credential_change::unreadable(tx, &means, &allowed, &marked, &fault)).await?;
             return row::answer(&can, &req, &app, &id, "").await;
         }
     };

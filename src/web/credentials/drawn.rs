@@ -102,7 +102,11 @@ impl Judged<'_> {
             (Status::Expiring, Some(end)) => format!("Expires {}", until(end, now)).into(),
             _ => kind.word().into(),
         };
-        StatusView { kind, word, line: self.line().into(), when: self.stamp(now) }
+        let line = match (self.status, self.outcome) {
+            (Status::Unreadable, key) if key.starts_with("key ") => format!("needs {key}").into(),
+            _ => self.line().into(),
+        };
+        StatusView { kind, word, line, when: self.stamp(now) }
     }
 
     fn line(&self) -> &'static str {

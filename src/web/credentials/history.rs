@@ -42,6 +42,8 @@ fn sentence(event: &Event) -> String {
         "credential.checked" => format!("verified it: {}", outcome(&event.code)),
         "credential.aged" => format!("found it {} by now", text("to")),
         "credential.unreadable" => "could not decrypt the stored value".into(),
+        "credential.readable" => "could decrypt the stored value again".into(),
+        "credential.resealed" => "sealed it again under a new key".into(),
         "credential.deleted" => "deleted it".into(),
         "credential.restored" => "restored it".into(),
         action => action.to_owned(),

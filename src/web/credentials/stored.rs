@@ -10,6 +10,7 @@ use crate::model::credential::Credential;
 use crate::model::permission::Permission;
 use crate::model::version::{Unreadable, Version};
 use crate::model::workspace::Workspace;
+use crate::model::workspace_key;
 use crate::secret::Secret;
 use crate::web::guard::Can;
 use std::collections::BTreeMap;
@@ -53,10 +54,11 @@ impl Kept {
     ) -> Result<std::result::Result<BTreeMap<String, Secret>, Unreadable>> {
         if !self.leads_where_it_was_sealed(method) {
             let cause = "its values lead elsewhere than it was sealed for".to_owned();
-            return Ok(Err(Unreadable { label: app.means.keyring.label().to_owned(), cause }));
+            let label = workspace_key::label(&app.means, self.version.key_version);
+            return Ok(Err(Unreadable { label, cause, key_lost: false }));
         }
         let (means, row, version) = (app.means.clone(), self.row.clone(), self.version.clone());
-        app.db.read(move |conn| Ok(version.open(conn, &means, row.seal_place()))).await
+        app.db.read(move |conn| version.clone().open_current(conn, &means, row.seal_place())).await
     }
 
     /// All values, for a check of what is stored.

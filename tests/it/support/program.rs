@@ -1,6 +1,7 @@
 //! The real program as a process of its own, with a data directory that is gone afterwards.
 
-use credenza::db::DatabaseUrl;
+use super::database::Database;
+use credenza::db::{AnyConnection, DatabaseUrl};
 use reqwest::header::{LOCATION, ORIGIN};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub const PASSWORD: &str = "a rather long sentence about tides";
 /// A data directory, set up with the workspace `acme` and one admin.
 pub struct Home {
     dir: tempfile::TempDir,
+    /// The database, where it is not the file in the data directory.
+    elsewhere: Option<Database>,
 }
 
 impl Home {
@@ -28,7 +31,18 @@ impl Home {
     /// The same below `parent`.
     pub fn set_up_in(parent: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("credenza-home").tempdir_in(parent).expect("a directory");
-        let home = Self { dir };
+        Self { dir, elsewhere: None }.settled()
+    }
+
+    /// The same with whichever database the tests run on.
+    pub fn set_up_on_any() -> Self {
+        let dir = tempfile::Builder::new().prefix("credenza-home").tempdir().expect("a directory");
+        let elsewhere = super::database::is_postgres().then(|| Database::empty(dir.path()));
+        Self { dir, elsewhere }.settled()
+    }
+
+    fn settled(self) -> Self {
+        let home = self;
         let mut child = home
             .command()
             .args(["setup", "--workspace", "Acme", "--email", EMAIL, "--password-file", "-"])
@@ -56,8 +70,17 @@ impl Home {
 
     /// The texts of the column `line` of a query, past the program.
     pub fn rows(&self, query: &str) -> Vec<String> {
-        let mut conn = DatabaseUrl::Sqlite(self.database()).connect().expect("the database");
-        super::dump::lines(&mut conn, query)
+        super::dump::lines(&mut self.connect(), query)
+    }
+
+    /// The address of the database.
+    pub fn url(&self) -> DatabaseUrl {
+        self.elsewhere.as_ref().map_or_else(|| DatabaseUrl::Sqlite(self.database()), Database::parsed)
+    }
+
+    /// A connection past the program.
+    pub fn connect(&self) -> AnyConnection {
+        self.url().connect().expect("a connection")
     }
 
     /// The program with this home and nothing else in its environment.
@@ -83,6 +106,9 @@ impl Home {
             .env("CREDENZA_LISTEN", "127.0.0.1:0")
             .env("CREDENZA_LOG", "error")
             .current_dir(self.dir.path());
+        if let Some(database) = &self.elsewhere {
+            command.env("DATABASE_URL", &database.url);
+        }
     }
 
     /// Runs a command to its end.
@@ -90,10 +116,22 @@ impl Home {
         self.command().args(args).stdin(Stdio::null()).output().expect("the program")
     }
 
+    /// Runs a command and returns its exit code and all it printed, standard output first.
+    pub fn said(&self, args: &[&str]) -> (Option<i32>, String) {
+        told(self.command().args(args))
+    }
+
     /// Starts serving and waits until it says where.
     pub fn serve(&self) -> Serving {
         Serving::start(self.command())
     }
+}
+
+/// Runs a prepared command to its end: its exit code and all it printed, standard output first.
+pub fn told(command: &mut Command) -> (Option<i32>, String) {
+    let done = command.stdin(Stdio::null()).output().expect("the program");
+    let text = [done.stdout.as_slice(), &done.stderr].concat();
+    (done.status.code(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// A serving process; it is killed when dropped.
