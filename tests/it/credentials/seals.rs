@@ -290,7 +290,8 @@ async fn t116_a_retired_key_neither_opens_nor_seals() {
     let set = async |state: &'static str| {
         use credenza::db::schema::workspace_keys;
         let keys = move |tx: &mut credenza::db::Tx<'_>| {
-            Ok(diesel::update(workspace_keys::table).set(workspace_keys::state.eq(state)).execute(tx.conn())?)
+            let first = workspace_keys::table.filter(workspace_keys::version.eq(1));
+            Ok(diesel::update(first).set(workspace_keys::state.eq(state)).execute(tx.conn())?)
         };
         app.write(keys).await
     };
@@ -298,19 +299,22 @@ async fn t116_a_retired_key_neither_opens_nor_seals() {
     assert!(app.opens(version.clone(), row.clone()).await, "one that is kept still opens");
     set("retired").await;
     assert!(!app.opens(version.clone(), row.clone()).await);
-    let before = app.kept();
-    let form =
-        [("integration", "website"), ("method", "webhook"), ("name", "New"), ("f.url", "https://www.example.com/")];
-    let form = form.into_iter().chain([("f.signing_secret", "a signing secret of another")]).collect::<Vec<_>>();
-    admin.post("/w/acme/credentials", &form).await.expect(503);
+    // What is stored now is sealed under a key that is made for it, as is what is entered again.
+    let other = app.website(&admin, "New", "a signing secret of another").await;
+    let under = |id: String| {
+        let live = versions::table.filter(versions::credential_id.eq(id).and(versions::sealed.is_not_null()));
+        live.select(versions::key_version).load::<i32>(&mut app.database.connect()).expect("versions")
+    };
+    assert_eq!((under(other.clone()), under(id.clone())), (vec![2], vec![1]));
     admin
         .post(&format!("/w/acme/credentials/{id}/rotation"), &[("f.signing_secret", "a new signing secret")])
         .await
-        .expect(503);
-    app.assert_kept(&before);
-    set("active").await;
-    assert!(app.opens(version, row).await);
-    admin.post("/w/acme/credentials", &form).await.expect(303);
+        .expect(303);
+    assert_eq!(under(id), [2]);
+    let row = app.row(&other).await;
+    let sealed = app.version(&row).await;
+    assert!(app.opens(sealed, row).await);
+    app.prove_audit().await;
 }
 
 #[tokio::test]
