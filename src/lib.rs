@@ -38,6 +38,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod demo;
 pub mod egress;
 pub mod error;
 pub mod fold;

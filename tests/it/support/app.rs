@@ -1,7 +1,6 @@
 //! The whole program in this process: a free port, a database of its own, everybody that a test needs, and
 //! a service on loopback that every call outward is led to.
 
-use super::authority::{Authority, Health};
 use super::database::Database;
 use super::http_server::HttpServer;
 use super::person::{PASSWORD, Person};
@@ -18,6 +17,7 @@ use credenza::crypto::random::Random;
 use credenza::crypto::root_key::RootKey;
 use credenza::crypto::token::SetupToken;
 use credenza::db::{Conn, Db, Tx};
+use credenza::demo::authority::{Authority, Health};
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
@@ -107,8 +107,9 @@ impl Builder {
     pub async fn start(self) -> TestApp {
         let dir = tempfile::tempdir().expect("a directory");
         let database = Database::migrated(dir.path());
-        let authority = Arc::new(Authority::new());
-        let service = HttpServer::start(Some(authority.server(Health::Good)), Vec::new()).await;
+        let authority = Arc::new(Authority::new().expect("an authority"));
+        let tls = authority.server(Health::Good).expect("TLS");
+        let service = HttpServer::start(Some(tls.clone()), Vec::new()).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let own = listener.local_addr().expect("an address");
         let base = format!("http://{own}");
@@ -117,7 +118,7 @@ impl Builder {
         let mut lead = Lead::to(service.addr);
         let mut mail = None;
         if let Some(mailbox) = self.mail {
-            let server = SmtpServer::start(mailbox(authority.server(Health::Good))).await;
+            let server = SmtpServer::start(mailbox(tls)).await;
             lead = lead.port(465, server.addr);
             mail = Some(server);
         }

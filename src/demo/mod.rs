@@ -1,0 +1,10 @@
+//! A throw-away workspace to look at, and services on loopback that are imitated from their catalogue files.
+
+pub mod answers;
+pub mod authority;
+pub mod calls;
+pub mod deeds;
+pub mod mail_server;
+pub mod stand_in;
+pub mod web_server;
+pub mod words;

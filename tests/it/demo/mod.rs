@@ -1,0 +1,5 @@
+//! The demo: its imitated services, and the command with what it shows.
+
+#![cfg(test)]
+
+mod services;
