@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod demo;
 mod exit;
 mod open;
 mod people;
@@ -25,6 +26,8 @@ pub struct Cli {
 enum Command {
     /// Serve the console until told to stop (the default).
     Serve,
+    /// Serve a throw-away workspace to look at: its data vanish at the end, its services are imitated.
+    Demo,
     /// Make the first workspace and its admin without a browser; prints the workspace's slug.
     Setup {
         /// The workspace's name.
@@ -102,6 +105,7 @@ pub fn run(cli: Cli) -> Exit {
     let ungranted = crate::harden::harden();
     let done = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(&ungranted),
+        Command::Demo => demo::demo(&ungranted),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),

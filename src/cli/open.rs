@@ -5,7 +5,7 @@ use crate::app::{App, Assets};
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
-use crate::config::{Config, Database, LogFormat, RootKeySource};
+use crate::config::{Config, ConfigError, Database, LogFormat, RootKeySource};
 use crate::crypto::hasher::{Hasher, Settings};
 use crate::crypto::random::Random;
 use crate::crypto::root_key::{RootKey, create_key_file};
@@ -29,7 +29,16 @@ use tracing_subscriber::EnvFilter;
 
 /// The settings, with logging switched on as they say.
 pub fn config() -> Result<Config, Failure> {
-    let config = Config::from_env().map_err(Failure::refused)?;
+    logging(Config::from_env())
+}
+
+/// The same from these variables in place of the environment's.
+pub fn config_of(vars: Vec<(String, String)>) -> Result<Config, Failure> {
+    logging(Config::from(vars))
+}
+
+fn logging(config: Result<Config, ConfigError>) -> Result<Config, Failure> {
+    let config = config.map_err(Failure::refused)?;
     start_log(&config)?;
     Ok(config)
 }
@@ -150,7 +159,7 @@ pub fn egress(config: &Config) -> Result<Egress, Failure> {
 pub async fn app(
     config: Config,
     vault: Vault,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     egress: Egress,
     assets: Assets,
 ) -> Result<(App, Option<Secret>), Failure> {
@@ -167,7 +176,7 @@ pub async fn app(
         config,
         db,
         means,
-        catalog: Arc::new(catalog),
+        catalog,
         egress,
         check_limits,
         hasher,
@@ -176,6 +185,7 @@ pub async fn app(
         denials: AtomicU64::new(0),
         lists: Lists::default(),
         assets,
+        demo: false,
     };
     Ok((app, token))
 }

@@ -5,6 +5,8 @@ pub mod authority;
 pub mod calls;
 pub mod deeds;
 pub mod mail_server;
+pub mod scene;
+pub mod seed;
 pub mod stand_in;
 pub mod web_server;
 pub mod words;

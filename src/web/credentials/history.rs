@@ -42,6 +42,7 @@ fn sentence(event: &Event) -> String {
         "credential.checked" => format!("verified it: {}", outcome(&event.code)),
         "credential.aged" => format!("found it {} by now", text("to")),
         "credential.unreadable" => "could not decrypt the stored value".into(),
+        "credential.suspended" => "suspended it".into(),
         "credential.deleted" => "deleted it".into(),
         "credential.restored" => "restored it".into(),
         action => action.to_owned(),

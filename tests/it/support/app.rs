@@ -377,6 +377,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         denials: 0.into(),
         lists: Lists::default(),
         assets: assets(),
+        demo: false,
     }
 }
 
