@@ -40,7 +40,9 @@ mod tests {
     #[test]
     fn the_earliest_end_counts() {
         let mut values = Values::default();
-        for (name, claims) in [("a", r#"{"exp":1900000000}"#), ("b", r#"{"exp":1800000000.5}"#), ("c", r#"{"iss":"x"}"#)] {
+        for (name, claims) in
+            [("a", r#"{"exp":1900000000}"#), ("b", r#"{"exp":1800000000.5}"#), ("c", r#"{"iss":"x"}"#)]
+        {
             values.secret.insert(name.to_owned(), jwt(claims));
         }
         values.secret.insert("d".to_owned(), Secret::new("sk_live_0123456789".to_owned()));

@@ -35,33 +35,35 @@ const HEARD: [&str; 8] = [
 
 /// Makes everything anew, prints where it is and how to sign in, serves until told to stop, and leaves nothing.
 pub fn demo(ungranted: &[String]) -> std::result::Result<Exit, Failure> {
-    let home = tempfile::Builder::new().prefix("credenza-demo-").tempdir().map_err(Failure::refused)?;
-    let (config, unheard) = settings(home.path())?;
+    actix_web::rt::System::new().block_on(async {
+        // Heard before there is anything to remove.
+        let mut stops = stops().map_err(Failure::refused)?;
+        let home = tempfile::Builder::new().prefix("credenza-demo-").tempdir().map_err(Failure::refused)?;
+        let ended = run(home.path(), &mut stops, ungranted).await;
+        remove(home)?;
+        ended.map(|()| Exit::Fine)
+    })
+}
+
+async fn run(home: &Path, stops: &mut Stops, ungranted: &[String]) -> std::result::Result<(), Failure> {
+    let (config, unheard) = settings(home)?;
     for sentence in ungranted {
         tracing::warn!("{sentence}");
     }
     for name in unheard {
         println!("{name} is set, and the demo does not use it.");
     }
-    let ended = actix_web::rt::System::new().block_on(async {
-        let mut stops = stops().map_err(Failure::refused)?;
-        let ready = tokio::select! {
-            ready = prepare(config) => ready?,
-            () = stopped(&mut stops) => return Ok(Exit::Fine),
-        };
-        announce(&ready, home.path());
-        let Ready { app, listener, services, .. } = ready;
-        // The server hears the other signals itself; this one is a terminal that was closed.
-        let hung_up = async { stops[2].recv().await };
-        tokio::select! {
-            done = server::serve(app, listener) => done.map_err(Failure::refused)?,
-            _ = hung_up => {}
-        }
-        drop(services);
-        Ok(Exit::Fine)
-    });
-    remove(home)?;
-    ended
+    let ready = tokio::select! {
+        ready = prepare(config) => ready?,
+        () = stops.any() => return Ok(()),
+    };
+    announce(&ready, home);
+    let Ready { app, listener, services: _services, .. } = ready;
+    // At once: there is nothing to keep, and nobody to keep it for.
+    tokio::select! {
+        done = server::serve(app, listener) => done.map_err(Failure::refused),
+        () = stops.any() => Ok(()),
+    }
 }
 
 /// The settings for a demo in this directory, and the names of the variables that do not count.
@@ -107,22 +109,36 @@ async fn prepare(mut config: Config) -> std::result::Result<Ready, Failure> {
 fn password(random: &Random) -> Result<Secret> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let bytes = random.key_bytes()?;
-    let groups = bytes.chunks(4).take(4).map(|group| {
-        group.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect::<String>()
-    });
+    let groups = bytes
+        .chunks(4)
+        .take(4)
+        .map(|group| group.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect::<String>());
     Ok(Secret::new(groups.collect::<Vec<_>>().join("-")))
 }
 
-/// SIGTERM, SIGINT and SIGHUP, heard from now on: without this they would end the process before it has cleaned up.
-fn stops() -> std::io::Result<[Signal; 3]> {
-    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?])
+/// What tells the demo to stop. Where nobody listens, it would end the process before that has cleaned up.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+    /// The terminal was closed.
+    hang_up: Signal,
 }
 
-async fn stopped([terminate, interrupt, hang_up]: &mut [Signal; 3]) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
+fn stops() -> std::io::Result<Stops> {
+    Ok(Stops {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hang_up: signal(SignalKind::hangup())?,
+    })
+}
+
+impl Stops {
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
     }
 }
 
@@ -134,7 +150,8 @@ fn announce(ready: &Ready, home: &Path) {
     println!();
     println!("Sign in with the password  {}  as", ready.password.expose());
     for person in &ready.people {
-        let roles: Vec<String> = person.roles.iter().map(|(workspace, role)| format!("{role} of {workspace}")).collect();
+        let roles: Vec<String> =
+            person.roles.iter().map(|(workspace, role)| format!("{role} of {workspace}")).collect();
         println!("  {:<20}  {}", person.email, roles.join(", "));
     }
     println!();

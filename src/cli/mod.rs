@@ -27,6 +27,9 @@ enum Command {
     /// Serve the console until told to stop (the default).
     Serve,
     /// Serve a throw-away workspace to look at: its data vanish at the end, its services are imitated.
+    ///
+    /// It uses no database, data directory or key that is configured. Of the environment count only the
+    /// variables on listening, the public address, proxies, the log, the support contact and the catalogue's folder.
     Demo,
     /// Make the first workspace and its admin without a browser; prints the workspace's slug.
     Setup {

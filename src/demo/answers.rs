@@ -11,9 +11,17 @@ use crate::catalog::schema::{
 };
 use serde_json::Value;
 
-/// The answer of a service in this mood. `account` is any number that stays the same for one account: other
-/// accounts have other names.
-pub fn of(call: &Call<'_>, mood: Mood, defaults: &[Rule], account: u64) -> Answer {
+/// Whose account a call is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'r> {
+    /// Any number that stays the same for one account: other accounts have other names.
+    pub number: u64,
+    /// The host that was called: where each account has a host of its own, it is called like it.
+    pub host: &'r str,
+}
+
+/// The answer of a service in this mood.
+pub fn of(call: &Call<'_>, mood: Mood, defaults: &[Rule], account: Account<'_>) -> Answer {
     match mood {
         Mood::Fine => good(call, account),
         Mood::Slow => Answer::Silence,
@@ -24,12 +32,12 @@ pub fn of(call: &Call<'_>, mood: Mood, defaults: &[Rule], account: u64) -> Answe
 /// A good answer in the making.
 struct Good<'c> {
     method: &'c Method,
-    account: u64,
+    account: Account<'c>,
     body: Value,
     headers: Vec<(String, String)>,
 }
 
-fn good(call: &Call<'_>, account: u64) -> Answer {
+fn good<'c>(call: &Call<'c>, account: Account<'c>) -> Answer {
     let mut good = Good { method: call.method, account, body: Value::Null, headers: Vec::new() };
     let status = match call.role {
         Role::Token(oauth) => good.token(oauth),
@@ -116,7 +124,7 @@ impl Good<'_> {
     }
 
     fn opaque(&self, name: &str) -> String {
-        format!("{name}-{:016x}", self.account)
+        format!("{name}-{:016x}", self.account.number)
     }
 
     fn secret(&self) -> Value {
@@ -133,22 +141,30 @@ impl Good<'_> {
             ["Acme Store", "Acme Wholesale", "Acme Support", "Acme Outlet", "Acme Marketing", "Acme Logistics"];
         let key = path.rsplit('.').find(|part| part.parse::<usize>().is_err()).unwrap_or_default().to_ascii_lowercase();
         let has = |word: &str| key.contains(word);
-        let pick = (self.account % NAMES.len() as u64) as usize;
-        let digits = 10_000_000 + self.account % 89_999_999;
+        let number = self.account.number;
+        let own = self.own_name().unwrap_or_else(|| NAMES[(number % NAMES.len() as u64) as usize].to_owned());
         if has("mail") {
             "bots@acme.example".into()
         } else if has("phone") {
             // From the numbers kept for fiction.
-            format!("+1 202-555-{:04}", 100 + self.account % 100).into()
+            format!("+1 202-555-{:04}", 100 + number % 100).into()
         } else if has("url") || has("domain") || has("host") || has("link") {
             "https://acme.example".into()
         } else if has("user") || has("login") || has("slug") {
-            NAMES[pick].to_lowercase().replace(' ', "-").into()
+            own.to_lowercase().replace(' ', "-").into()
         } else if key.ends_with("id") || key == "sid" || has("number") || has("cnpj") {
-            digits.into()
+            (10_000_000 + number % 89_999_999).into()
         } else {
-            NAMES[pick].into()
+            own.into()
         }
+    }
+
+    /// `acme-principal.example.com` is the account of Acme Principal, where the service has a host for each.
+    fn own_name(&self) -> Option<String> {
+        let wild = self.method.egress.hosts.iter().find_map(|host| host.strip_prefix("*."))?;
+        let label = self.account.host.strip_suffix(wild)?.split('.').next().filter(|label| label.contains('-'))?;
+        let capital = |word: &str| word.get(..1).map(|first| format!("{}{}", first.to_uppercase(), &word[1..]));
+        Some(label.split('-').filter_map(capital).collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -175,7 +175,7 @@ fn pattern(text: &str) -> Result<Regex> {
 }
 
 /// The host that a request is for, without its port.
-fn host(request: &Recorded) -> &str {
+pub(super) fn host(request: &Recorded) -> &str {
     let header = || request.header("host").unwrap_or_default();
     let named = request.server_name.as_deref().unwrap_or_else(header);
     named.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(named, |(host, _)| host)

@@ -290,7 +290,7 @@ fn made(text: &str, now: At) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Act, Scene, TimeDelta, Then, read};
+    use super::{Act, Scene, Then, TimeDelta, read};
 
     #[test]
     fn steps_are_read() {

@@ -16,6 +16,7 @@ use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::Means;
 use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{self as change, Content, Details, Kind, NewCredential, Rotated, Saved};
 use crate::model::membership::{self, Standing};
@@ -23,7 +24,6 @@ use crate::model::permission::{Actor, Allowed, EditCredential, Permission, Role,
 use crate::model::status::{Saving, saving};
 use crate::model::user::{Theme, User};
 use crate::model::workspace::Workspace;
-use crate::model::Means;
 use crate::report::Report;
 use crate::secret::Secret;
 use chrono::TimeDelta;
@@ -313,11 +313,7 @@ impl Told<'_> {
 
     fn kind(&self) -> Result<Kind> {
         let (integration, method) = self.play.cast.kind(self.plan).ok_or_else(|| self.fault("no such method"))?;
-        Ok(Kind {
-            integration: integration.id.clone(),
-            service: integration.name.clone(),
-            method: method.id.clone(),
-        })
+        Ok(Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() })
     }
 
     fn details(&self) -> Result<Details> {

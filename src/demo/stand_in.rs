@@ -1,8 +1,8 @@
 //! Services on loopback in place of the real ones, and a dialer that leads every call to them.
 
-use super::answers;
+use super::answers::{self, Account};
 use super::authority::{Authority, Health};
-use super::calls::Calls;
+use super::calls::{Calls, host};
 use super::mail_server::{MailServer, Mailbox, Verdict, welcome};
 use super::web_server::{Answer, Recorded, WebServer};
 use super::words::Mood;
@@ -63,12 +63,12 @@ impl StandIn {
 
 fn answer(calls: &Calls, request: &Recorded, mood: Option<Mood>) -> Answer {
     let mood = mood.unwrap_or_else(|| Mood::asked_by(request));
-    let account = account(request);
+    let account = Account { number: account(request), host: host(request) };
     let answer = match calls.find(request) {
         Some(call) => answers::of(&call, mood, calls.catalog().defaults(), account),
         None => Answer::json(404, &json!({ "error": "the catalogue has no such call" })),
     };
-    Answer::Late(pause(account), Box::new(answer))
+    Answer::Late(pause(account.number), Box::new(answer))
 }
 
 /// A number that stays the same for one account: whoever signs in alike is the same.

@@ -12,7 +12,12 @@ use crate::model::{Means, audit, count};
 use diesel::prelude::*;
 
 /// Switches a credential off; its values stay, and checks no longer move its status.
-pub fn suspend(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<SuspendCredential>, id: &Id<Credential>) -> Result<()> {
+pub fn suspend(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<SuspendCredential>,
+    id: &Id<Credential>,
+) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();

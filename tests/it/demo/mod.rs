@@ -2,4 +2,6 @@
 
 #![cfg(test)]
 
+mod banner;
+mod command;
 mod services;

@@ -70,6 +70,7 @@ pub struct Builder {
     routes: fn(&mut web::ServiceConfig),
     mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
     random: Random,
+    demo: bool,
 }
 
 impl Builder {
@@ -88,6 +89,12 @@ impl Builder {
     /// Registers further routes inside the same layers.
     pub fn routes(mut self, routes: fn(&mut web::ServiceConfig)) -> Self {
         self.routes = routes;
+        self
+    }
+
+    /// Makes it say that it is a demo.
+    pub fn demo(mut self) -> Self {
+        self.demo = true;
         self
     }
 
@@ -124,7 +131,7 @@ impl Builder {
         }
         let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
-        let state = state(config, &database, egress, self.random).await;
+        let state = App { demo: self.demo, ..state(config, &database, egress, self.random).await };
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
         made.mail = mail;
         if self.people {
@@ -155,7 +162,8 @@ impl TestApp {
 
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
-        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None, random: Random::system() }
+        let random = Random::system();
+        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None, random, demo: false }
     }
 
     fn run(
