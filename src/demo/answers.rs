@@ -148,8 +148,12 @@ impl Good<'_> {
         } else if has("phone") {
             // From the numbers kept for fiction.
             format!("+1 202-555-{:04}", 100 + number % 100).into()
-        } else if has("url") || has("domain") || has("host") || has("link") {
+        } else if has("url") || has("link") {
             "https://acme.example".into()
+        } else if has("domain") || has("host") {
+            "acme.example".into()
+        } else if has("type") || has("plan") {
+            "standard".into()
         } else if has("user") || has("login") || has("slug") {
             own.to_lowercase().replace(' ', "-").into()
         } else if key.ends_with("id") || key == "sid" || has("number") || has("cnpj") {

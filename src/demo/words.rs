@@ -37,7 +37,7 @@ pub const WORDS: [(&str, Mood, &str); 7] = [
 ];
 
 /// Headers that hold nothing of a credential.
-const USUAL: [&str; 5] = ["host", "user-agent", "accept", "content-type", "content-length"];
+pub(super) const USUAL: [&str; 5] = ["host", "user-agent", "accept", "content-type", "content-length"];
 /// Shorter texts are not looked at as base64.
 const SHORTEST: usize = 8;
 

@@ -13,7 +13,7 @@ use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::secret::Secret;
 
-type Typed = Vec<(&'static str, String)>;
+type Typed = Vec<(String, String)>;
 
 /// The console's way outward in the demo.
 struct Stage {
@@ -36,7 +36,7 @@ impl Stage {
 }
 
 fn values(integration: &Integration, method: &Method, typed: &Typed) -> Option<Values> {
-    let fields = typed.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect();
+    let fields = typed.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
     let input = Input { fields, ..Input::default() };
     form::parse(integration, method, Mode::Create, input).ok().map(|parsed| parsed.values)
 }
@@ -44,12 +44,15 @@ fn values(integration: &Integration, method: &Method, typed: &Typed) -> Option<V
 /// What is typed, with a word in one of the values, in every way that the form takes.
 fn with_word(play: &Play, integration: &Integration, method: &Method, words: &[&str]) -> Vec<Values> {
     let mut all = Vec::new();
-    let secret = |name: &str| method.field(name).is_some_and(|field| field.kind.is_secret());
-    let (mut secrets, others): (Vec<_>, Vec<_>) = (0..play.typed.len()).partition(|at| secret(play.typed[*at].0));
+    // As the form keeps them: what a service writes around its secret would cover the word.
+    let kept = values(integration, method, &typed(play)).expect("values");
+    let secret = kept.secret.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    let typed: Typed = secret.chain(kept.plain.clone()).collect();
+    let (mut secrets, others): (Vec<_>, Vec<_>) = (0..typed.len()).partition(|at| *at < kept.secret.len());
     secrets.extend(others);
     for at in secrets {
         for word in words {
-            let value = &play.typed[at].1;
+            let value = &typed[at].1;
             let kept = value.len().saturating_sub(word.len() + 1);
             let (name, host) = value.split_once('@').unwrap_or((value, ""));
             let tries = [
@@ -58,13 +61,18 @@ fn with_word(play: &Play, integration: &Integration, method: &Method, words: &[&
                 value.contains("bots@").then(|| value.replace("bots@", &format!("{word}@"))),
             ];
             for tried in tries.into_iter().flatten() {
-                let mut typed = play.typed.clone();
-                typed[at].1 = tried;
-                all.extend(values(integration, method, &typed));
+                let mut other = typed.clone();
+                other[at].1 = tried;
+                all.extend(values(integration, method, &other));
             }
         }
     }
     all
+}
+
+/// What a play types.
+fn typed(play: &Play) -> Typed {
+    play.typed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
 fn found(play: &Play) -> (&'static Integration, &'static Method) {
@@ -77,7 +85,8 @@ async fn a_good_value_of_every_method_works_and_says_whose_it_is() {
     for play in plays::all() {
         let (integration, method) = found(&play);
         let place = play.name();
-        let report = stage.check(integration, method, &values(integration, method, &play.typed).expect("values")).await;
+        let report =
+            stage.check(integration, method, &values(integration, method, &typed(&play)).expect("values")).await;
         let wanted = if method.has_live_test() { Outcome::Ok } else { Outcome::Untested };
         assert_eq!(report.outcome, wanted, "{place}: {report:?}");
         let names_somebody = method.check.identity.is_some();
@@ -118,7 +127,7 @@ async fn services_that_are_busy_or_down_say_nothing_of_the_value() {
         for play in plays::all() {
             let (integration, method) = found(&play);
             if method.has_live_test() {
-                let values = values(integration, method, &play.typed).expect("values");
+                let values = values(integration, method, &typed(&play)).expect("values");
                 let report = stage.check(integration, method, &values).await;
                 let mail = method.check.kind == CheckKind::Smtp;
                 assert_eq!(report.outcome, outcomes[usize::from(mail)], "{}: {report:?}", play.name());
@@ -142,7 +151,7 @@ async fn the_other_words_are_heard_where_the_service_tells_them_apart() {
         let mut play = play.expect("a play");
         play.typed.iter_mut().filter(|(name, _)| *name == field).for_each(|typed| typed.1 = value.to_owned());
         let (integration, method) = found(&play);
-        let values = values(integration, method, &play.typed).expect("values");
+        let values = values(integration, method, &typed(&play)).expect("values");
         let report = stage.check(integration, method, &values).await;
         assert_eq!(report.outcome, outcome, "{value}: {report:?}");
     }
@@ -155,7 +164,7 @@ async fn a_slow_service_is_given_up_in_time() {
     let (integration, method) = found(&play);
     let mut method = method.clone();
     method.check.timeout_ms = Some(500);
-    let typed = vec![("secret_key", "rk_test_slow00000000".to_owned())];
+    let typed = vec![("secret_key".to_owned(), "rk_test_slow00000000".to_owned())];
     let values = values(integration, &method, &typed).expect("values");
     let report = stage.check(integration, &method, &values).await;
     assert_eq!((report.outcome, report.code.as_str()), (Outcome::Unavailable, "timeout"), "{report:?}");
@@ -171,6 +180,7 @@ async fn names_that_cannot_exist_do_not_and_nobody_else_is_reached() {
     {
         let mut typed = play.typed.clone();
         typed.iter_mut().filter(|(name, _)| *name == "host").for_each(|typed| typed.1 = host.to_owned());
+        let typed = typed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let values = values(integration, method, &typed).expect("values");
         let report = stage.check(integration, method, &values).await;
         assert_eq!(report.code, code, "{host}: {report:?}");
