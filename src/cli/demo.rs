@@ -5,7 +5,8 @@ use super::open;
 use crate::config::Config;
 use crate::crypto::random::Random;
 use crate::crypto::root_key::create_key_file;
-use crate::demo::seed::{SignIn, seed};
+use crate::demo::scene::Scene;
+use crate::demo::seed::seed;
 use crate::demo::stand_in::StandIn;
 use crate::demo::words::WORDS;
 use crate::egress::Egress;
@@ -84,7 +85,7 @@ struct Ready {
     app: web::Data<crate::app::App>,
     listener: TcpListener,
     services: StandIn,
-    people: Vec<SignIn>,
+    scene: Arc<Scene>,
     password: Secret,
 }
 
@@ -97,12 +98,12 @@ async fn prepare(mut config: Config) -> std::result::Result<Ready, Failure> {
     let services = StandIn::start(&catalog, None).await?;
     let password = password(vault.means.keyring.random())?;
     let hasher = open::hasher(&vault.means)?;
-    let people = seed(&catalog, &services, &vault.db, &vault.means, (&hasher, &password)).await?;
+    let scene = seed(&catalog, &services, &vault.db, &vault.means, (&hasher, &password)).await?;
     let egress = Egress::new(services.dialer()?, Allow::default()).keeping_from(config.listen.port());
     let assets = static_files::write_out(&config.data_dir, &catalog).map_err(Failure::refused)?;
     let (mut app, _) = open::app(config, vault, catalog, egress, assets).await?;
     app.demo = true;
-    Ok(Ready { app: web::Data::new(app), listener, services, people, password })
+    Ok(Ready { app: web::Data::new(app), listener, services, scene, password })
 }
 
 /// Sixteen characters that are easy to tell apart and to type: 80 random bits.
@@ -149,7 +150,7 @@ fn announce(ready: &Ready, home: &Path) {
     println!("Services are imitated: nothing leaves this machine.");
     println!();
     println!("Sign in with the password  {}  as", ready.password.expose());
-    for person in &ready.people {
+    for person in &ready.scene.people {
         let roles: Vec<String> =
             person.roles.iter().map(|(workspace, role)| format!("{role} of {workspace}")).collect();
         println!("  {:<20}  {}", person.email, roles.join(", "));

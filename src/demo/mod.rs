@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod authority;
 pub mod calls;
+mod cast;
 pub mod deeds;
 pub mod mail_server;
 pub mod scene;

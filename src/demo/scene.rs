@@ -3,6 +3,7 @@
 use crate::clock::At;
 use crate::error::{Error, Result};
 use crate::model::credential::Environment;
+use crate::model::permission::Role;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,11 +53,9 @@ pub struct PersonPlan {
     pub name: String,
     /// Their address.
     pub email: String,
-    /// Whether the command says how to sign in as them.
-    #[serde(default)]
-    pub open: bool,
     /// Their role in each workspace, by its name.
-    pub roles: BTreeMap<String, String>,
+    #[serde(deserialize_with = "roles")]
+    pub roles: BTreeMap<String, Role>,
 }
 
 /// One credential.
@@ -264,6 +263,12 @@ fn delta(text: &str) -> Option<TimeDelta> {
 fn age<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<TimeDelta, D::Error> {
     let text = String::deserialize(deserializer)?;
     delta(&text).ok_or_else(|| de::Error::custom("expected an age such as 40d, 5h or 20m"))
+}
+
+fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, Role>, D::Error> {
+    let written = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let role = |word: &str| Role::parse(word).ok_or_else(|| de::Error::custom(format!("{word} is no role")));
+    written.into_iter().map(|(workspace, word)| Ok((workspace, role(&word)?))).collect()
 }
 
 fn made(text: &str, now: At) -> Result<String> {

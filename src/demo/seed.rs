@@ -1,51 +1,32 @@
-//! Plays the scene: checks run against imitated services of then and now, and the model writes down what
-//! they came to, with a clock that stands where the story is.
+//! Plays the scene: the model writes down what its checks came to, with a clock that stands where the story is.
 
-use super::scene::{Act, CredentialPlan, Scene, Step, Then, Which};
+use super::cast::{Cast, Moment, Reports};
+use super::scene::{Act, CredentialPlan, Scene};
 use super::stand_in::StandIn;
-use super::words::Mood;
 use crate::catalog::destination;
-use crate::catalog::form::{self, Input, Parsed};
 use crate::catalog::load::Catalog;
-use crate::catalog::schema::{Env, Integration, Method};
-use crate::check::{self, Context, Options, Trigger};
-use crate::clock::{At, Clock};
+use crate::catalog::schema::Env;
+use crate::clock::Clock;
 use crate::crypto::hasher::Hasher;
 use crate::db::{Db, Tx};
-use crate::egress::Egress;
-use crate::egress::allow::Allow;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::Means;
 use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{self as change, Content, Details, Kind, NewCredential, Rotated, Saved};
 use crate::model::membership::{self, Standing};
-use crate::model::permission::{Actor, Allowed, EditCredential, Permission, Role, VerifyCredential};
+use crate::model::permission::{Actor, Allowed, EditCredential, Permission, VerifyCredential};
 use crate::model::status::{Saving, saving};
 use crate::model::user::{Theme, User};
 use crate::model::workspace::Workspace;
 use crate::report::Report;
 use crate::secret::Secret;
 use chrono::TimeDelta;
-use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Checks at once.
-const AT_ONCE: usize = 32;
-
-/// How somebody of the scene signs in.
-#[derive(Debug)]
-pub struct SignIn {
-    /// Their address.
-    pub email: String,
-    /// Each workspace with their role in it.
-    pub roles: Vec<(String, Role)>,
-}
-
-/// Puts the scene into an empty database. Gives the people who are meant to be signed in as; all of them have
-/// this password.
+/// Puts the scene into an empty database and gives it; all people in it have this password.
 ///
 /// # Errors
 /// When the database, the keys or the imitated services fail.
@@ -55,7 +36,7 @@ pub async fn seed(
     db: &Db,
     means: &Means,
     (hasher, password): (&Hasher, &Secret),
-) -> Result<Vec<SignIn>> {
+) -> Result<Arc<Scene>> {
     let scene = Arc::new(Scene::read()?);
     let now = means.now();
     let cast = Cast { catalog: catalog.clone(), scene: scene.clone(), now };
@@ -66,107 +47,7 @@ pub async fn seed(
     let means = Means { keyring: means.keyring.clone(), clock };
     let play = Play { cast, moments, hashes, reports, means };
     db.write(move |tx| play.run(tx)).await?;
-    let open = scene.people.iter().filter(|person| person.open);
-    open.map(|person| Ok(SignIn { email: person.email.clone(), roles: roles(&person.roles)? })).collect()
-}
-
-fn roles(written: &BTreeMap<String, String>) -> Result<Vec<(String, Role)>> {
-    let role = |word: &String| Role::parse(word).ok_or_else(|| Error::internal(format!("scene: role {word}")));
-    written.iter().map(|(workspace, word)| Ok((workspace.clone(), role(word)?))).collect()
-}
-
-/// The scene with the catalogue that it is played from.
-struct Cast {
-    catalog: Arc<Catalog>,
-    scene: Arc<Scene>,
-    now: At,
-}
-
-/// One step of one credential, with the values that it is about.
-struct Moment {
-    /// Its place in the scene.
-    plan: usize,
-    step: Step,
-    which: Which,
-}
-
-impl Moment {
-    /// How the service was, where it was asked.
-    fn asked(&self) -> Option<Then> {
-        match self.step.act {
-            Act::Made(then) | Act::Checked(then) => Some(then),
-            Act::Rotated => Some(Then::Fine),
-            Act::Refused => Some(Then::Today),
-            Act::Renamed | Act::Suspended | Act::Unreadable | Act::Deleted => None,
-        }
-    }
-}
-
-type Reports = HashMap<(usize, Which, Then), Report>;
-
-impl Cast {
-    /// Every step of every credential whose service the catalogue has, the oldest first.
-    fn moments(&self) -> Result<Vec<Moment>> {
-        let mut moments = Vec::new();
-        for (at, plan) in self.scene.credentials.iter().enumerate() {
-            if self.kind(plan).is_none() {
-                continue;
-            }
-            let mut which = if plan.first.is_empty() { Which::Last } else { Which::First };
-            for step in plan.steps()? {
-                if step.act == Act::Rotated {
-                    which = Which::Last;
-                }
-                let which = if step.act == Act::Refused { Which::Attempt } else { which };
-                moments.push(Moment { plan: at, step, which });
-            }
-        }
-        moments.sort_by_key(|moment| std::cmp::Reverse(moment.step.ago));
-        Ok(moments)
-    }
-
-    fn plan(&self, at: usize) -> Result<&CredentialPlan> {
-        self.scene.credentials.get(at).ok_or_else(|| Error::internal("scene: no such credential"))
-    }
-
-    fn kind(&self, plan: &CredentialPlan) -> Option<(&Integration, &Method)> {
-        let (integration, method) = plan.kind();
-        self.catalog.method(integration, method)
-    }
-
-    /// What the form makes of the values of a credential.
-    fn parsed(&self, at: usize, which: Which) -> Result<(&Integration, &Method, Parsed)> {
-        let plan = self.plan(at)?;
-        let (integration, method) = self.kind(plan).ok_or_else(|| Error::internal("scene: no such method"))?;
-        let input = Input { fields: plan.typed(which, self.now)?, ..Input::default() };
-        let parsed = form::parse(integration, method, form::Mode::Create, input);
-        let parsed = parsed.map_err(|remarks| Error::internal(format!("scene: {}: {remarks:?}", plan.name)))?;
-        Ok((integration, method, parsed))
-    }
-
-    /// Asks the imitated services, once for each set of values and each state that they were in.
-    async fn reports(&self, moments: &[Moment], today: &StandIn) -> Result<Reports> {
-        let egress = |services: &StandIn| Ok::<_, Error>(Egress::new(services.dialer()?, Allow::default()));
-        let of = async |mood| StandIn::start(&self.catalog, Some(mood)).await;
-        let (fine, down, busy) = futures_util::try_join!(of(Mood::Fine), of(Mood::Down), of(Mood::Busy))?;
-        let (fine, down, busy, today) = (egress(&fine)?, egress(&down)?, egress(&busy)?, egress(today)?);
-        let wanted: HashSet<_> = moments.iter().filter_map(|m| m.asked().map(|then| (m.plan, m.which, then))).collect();
-        let checks = wanted.into_iter().map(async |(plan, which, then)| {
-            let egress = match then {
-                Then::Fine => &fine,
-                Then::Down => &down,
-                Then::Busy => &busy,
-                Then::Today => &today,
-            };
-            let (integration, method, parsed) = self.parsed(plan, which)?;
-            let context = Context { egress, defaults: self.catalog.defaults(), clock: &Clock::system() };
-            let options = Options::new(Trigger::Later);
-            let report = check::run(&context, integration, method, &parsed.values, options).await;
-            Ok(((plan, which, then), report))
-        });
-        let done: Vec<Result<_>> = futures_util::stream::iter(checks).buffer_unordered(AT_ONCE).collect().await;
-        done.into_iter().collect()
-    }
+    Ok(scene)
 }
 
 /// Everything that one write unit needs.
@@ -210,8 +91,7 @@ impl Play {
             let workspace = Workspace::create(tx, &self.means, &plan.name, &Actor::operator())?;
             let allowed = Allowed::operator(workspace.id);
             for (person, hash) in scene.people.iter().zip(&self.hashes) {
-                let roles = roles(&person.roles)?;
-                let Some((_, role)) = roles.iter().find(|(name, _)| *name == plan.name) else { continue };
+                let Some(role) = person.roles.get(&plan.name) else { continue };
                 let user = match people.get(&person.name) {
                     Some(user) => Id::clone(user),
                     None => {
