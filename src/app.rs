@@ -40,6 +40,8 @@ pub struct App {
     pub lists: Lists,
     /// The static files as they were written out.
     pub assets: Assets,
+    /// Whether this is the demo: its data vanish, and pages say so.
+    pub demo: bool,
 }
 
 /// Where static files lie and what they are called in addresses.

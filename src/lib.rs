@@ -8,6 +8,7 @@
 //!                          web, jobs -> check -> egress -> leaf
 //!                          check, model -> catalog, crypto -> leaf
 //!         cli, server, web, jobs -> app -> config, check, model -> leaf
+//! cli -> demo -> check, model
 //! cli -> harden
 //! ```
 //!
@@ -24,6 +25,7 @@
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
+//! | [`demo`] | a throw-away workspace, and services imitated from their catalogue files |
 //! | [`cli`] | the command line |
 
 /// A page is thousands of small texts that live for a moment; the system's allocator spends a fifth of its time on them.
@@ -39,6 +41,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod demo;
 pub mod egress;
 pub mod error;
 pub mod fold;

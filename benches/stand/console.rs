@@ -159,6 +159,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
         denials: AtomicU64::new(0),
         lists: Lists::default(),
         assets,
+        demo: false,
     })
 }
 

@@ -83,6 +83,11 @@ impl UrlTemplate {
         &self.origin
     }
 
+    /// Its path, without that of a base address.
+    pub fn path(&self) -> &Template {
+        &self.path
+    }
+
     /// Every template in it: host, port, path, query.
     pub fn parts(&self) -> impl Iterator<Item = &Template> {
         let (host, port) = match &self.origin {

@@ -7,7 +7,7 @@
 //! | templates | `template`, `filter`, `place`, `address`, `body`, `header` |
 //! | forms | `form`, `reading`, `drawing`, `condition`, `value`, `secret_value`, `host` |
 //! | where a credential goes | `destination`, `host_pattern` |
-//! | what was pasted | `recognise` |
+//! | what was pasted | `recognise`, `ending` |
 //! | upkeep | `lint` |
 
 pub mod address;
@@ -16,6 +16,7 @@ pub mod call;
 mod condition;
 pub mod destination;
 mod drawing;
+mod ending;
 pub mod fault;
 pub mod field;
 mod file;

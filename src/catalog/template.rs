@@ -152,6 +152,14 @@ impl Template {
         Some(out)
     }
 
+    /// Its pieces in order: a text as written, `None` for a `{…}`.
+    pub fn pieces(&self) -> impl Iterator<Item = Option<&str>> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => Some(text.as_str()),
+            Piece::Slot(_) => None,
+        })
+    }
+
     /// What stands behind the last `{…}`; the whole text when there is none.
     pub fn literal_tail(&self) -> &str {
         match self.pieces.last() {

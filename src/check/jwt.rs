@@ -102,7 +102,7 @@ mod tests {
     use rustls::pki_types::pem::PemObject;
     use serde_json::{Value, json};
 
-    const RSA: &str = include_str!("../../tests/it/catalog/fixtures/rsa.pem");
+    const RSA: &str = include_str!("../demo/sample-key.pem");
 
     /// Signs with a key and gives the signed text and the signature.
     fn signed(alg: &str, key: &str) -> Option<(String, Vec<u8>)> {

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod catalog;
 mod config;
+mod demo;
 mod doctor;
 mod drill;
 mod exit;
@@ -38,6 +39,11 @@ enum Command {
         #[arg(long)]
         accept_rollback: bool,
     },
+    /// Serve a throw-away workspace to look at: its data vanish at the end, its services are imitated.
+    ///
+    /// It uses no database, data directory or key that is configured. Of the environment count only the
+    /// variables on listening, the public address, proxies, the log, the support contact and the catalogue's folder.
+    Demo,
     /// Make the first workspace and its admin without a browser; prints the workspace's slug.
     Setup {
         /// The workspace's name.
@@ -189,6 +195,7 @@ pub fn run(cli: Cli) -> Exit {
 fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
     match command {
         Command::Serve { accept_rollback } => serve::serve(ungranted, accept_rollback),
+        Command::Demo => demo::demo(ungranted),
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),

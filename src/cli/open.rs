@@ -7,7 +7,7 @@ use crate::app::{App, Assets};
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
-use crate::config::{Config, Database, RootKeySource};
+use crate::config::{Config, ConfigError, Database, RootKeySource};
 use crate::crypto::hasher::{Hasher, Settings};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::random::Random;
@@ -33,7 +33,16 @@ use std::sync::atomic::AtomicU64;
 
 /// The settings, with logging switched on as they say.
 pub fn config() -> Result<Config, Failure> {
-    let config = Config::from_env().map_err(Failure::refused)?;
+    logging(Config::from_env())
+}
+
+/// The same from these variables in place of the environment's.
+pub fn config_of(vars: Vec<(String, String)>) -> Result<Config, Failure> {
+    logging(Config::from(vars))
+}
+
+fn logging(config: Result<Config, ConfigError>) -> Result<Config, Failure> {
+    let config = config.map_err(Failure::refused)?;
     log::start(&config)?;
     Ok(config)
 }
@@ -244,7 +253,7 @@ pub fn egress(config: &Config) -> Result<Egress, Failure> {
 pub async fn app(
     config: Config,
     vault: Vault,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     egress: Egress,
     assets: Assets,
 ) -> Result<(App, Option<Secret>), Failure> {
@@ -261,7 +270,7 @@ pub async fn app(
         config,
         db,
         means,
-        catalog: Arc::new(catalog),
+        catalog,
         egress,
         check_limits,
         hasher,
@@ -270,6 +279,7 @@ pub async fn app(
         denials: AtomicU64::new(0),
         lists: Lists::default(),
         assets,
+        demo: false,
     };
     Ok((app, token))
 }

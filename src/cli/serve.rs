@@ -10,6 +10,7 @@ use crate::secret::Secret;
 use crate::{server, web::static_files};
 use actix_web::web;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 /// Opens everything, prints where it is, serves until told to stop. `ungranted` are the protections of the
 /// process that the system refused; `accepts_rollback`: although the database is older than it was.
@@ -35,7 +36,7 @@ pub fn serve(ungranted: &[String], accepts_rollback: bool) -> Result<Exit, Failu
         let assets = static_files::write_out(&config.data_dir, &catalog).map_err(|error| {
             Failure::refused(format!("The static files cannot be written to {}: {error}", config.data_dir.display()))
         })?;
-        let (app, token) = open::app(config, vault, catalog, egress, assets).await?;
+        let (app, token) = open::app(config, vault, Arc::new(catalog), egress, assets).await?;
         let app = web::Data::new(app);
         warn_of_dangers(&app).await?;
         announce(&app.config, metrics.as_ref(), token.as_ref());

@@ -178,7 +178,7 @@ impl Db {
     /// are asked to write meanwhile wait. Needs room for a second copy. Nothing to do on PostgreSQL.
     pub async fn compact(&self) -> Result<()> {
         match &self.inner.writer {
-            Some(writer) => writer.alone(|conn| dialect::compact(conn)).await.map_err(judged),
+            Some(writer) => writer.alone(dialect::compact).await.map_err(judged),
             None => Ok(()),
         }
     }

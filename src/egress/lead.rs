@@ -72,6 +72,8 @@ impl Lead {
     pub(super) fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Network> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match names.get_mut(name) {
+            // RFC 6761 §6.4: no name server has such a name.
+            None if name.ends_with(".invalid") => return Err(Network::Dns),
             None => return Ok(vec![SOMEWHERE]),
             Some(answers) if answers.len() > 1 => answers.pop_front(),
             Some(answers) => answers.front().cloned(),

@@ -39,10 +39,12 @@ impl Listed {
 }
 
 type Key = (Id<Workspace>, Role, Query);
+/// A page, and the head of the chain under which it was read.
+type Kept = (Vec<u8>, Arc<Listed>);
 
 /// The pages that were read last.
 pub struct Lists {
-    kept: Mutex<LruCache<Key, (Vec<u8>, Arc<Listed>)>>,
+    kept: Mutex<LruCache<Key, Kept>>,
 }
 
 impl Default for Lists {

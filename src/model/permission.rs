@@ -68,6 +68,8 @@ permissions! {
     RotateCredential = "credentials.rotate": Admin;
     /// Run the live check of a stored credential.
     VerifyCredential = "credentials.verify": Admin;
+    /// Switch a credential off.
+    SuspendCredential = "credentials.suspend": Admin;
     /// Delete a credential, and see and purge what was deleted.
     DeleteCredential = "credentials.delete": Admin;
     /// Bring a deleted credential back.

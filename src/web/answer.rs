@@ -232,6 +232,7 @@ impl Asked {
         Shell {
             theme: self.theme,
             assets: shell::assets(&self.app),
+            demo: self.app.demo,
             support_contact: self.app.config.support_contact.clone(),
             ..Shell::default()
         }

@@ -67,6 +67,7 @@ pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
         title: title.to_owned(),
         theme: req.cookie(THEME_COOKIE).map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
         assets: assets(app),
+        demo: app.demo,
         support_contact: app.config.support_contact.clone(),
         ..Shell::default()
     }
@@ -99,6 +100,7 @@ pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result
         assets: assets(app),
         counts: place.as_ref().and_then(|(_, total)| u64::try_from(*total).ok()),
         workspace: place.map(|(standing, _)| workspace_view(&standing)),
+        demo: app.demo,
         support_contact: app.config.support_contact.clone(),
         ..Shell::default()
     }))
@@ -142,6 +144,7 @@ pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav)
         assets: assets(app),
         toast: can.said.clone(),
         counts: u64::try_from(can.total).ok(),
+        demo: app.demo,
         support_contact: app.config.support_contact.clone(),
     }
 }

@@ -7,6 +7,7 @@ mod canary;
 mod catalog;
 mod cli;
 mod credentials;
+mod demo;
 mod durability;
 mod entry;
 mod faults;

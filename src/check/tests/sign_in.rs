@@ -13,7 +13,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 
-const KEY: &str = include_str!("../../../tests/it/catalog/fixtures/rsa.pem");
+const KEY: &str = include_str!("../../demo/sample-key.pem");
 
 fn body(request: &str) -> &str {
     request.split_once("\r\n\r\n").unwrap().1

@@ -130,8 +130,8 @@ pub(super) struct CheckedColumns {
 }
 
 impl Checked {
-    pub(super) fn saved(report: &Report, now: At) -> Result<Self> {
-        Self::of(report, status::when_saved(report.outcome, now, None), now)
+    pub(super) fn saved(report: &Report, now: At, expires_at: Option<At>) -> Result<Self> {
+        Self::of(report, status::when_saved(report.outcome, now, expires_at), now)
     }
 
     fn again(before: &Credential, report: &Report, now: At) -> Result<Self> {

@@ -49,7 +49,8 @@ pub fn create(
         return Ok(Saved::NameTaken(holder));
     }
     let handle = free_handle(tx.conn(), workspace, &details.name, &kind.integration)?;
-    let state = Checked::saved(report, now)?;
+    let expires_at = content.values.ends_at();
+    let state = Checked::saved(report, now, expires_at)?;
     diesel::insert_into(credentials::table)
         .values((
             (
@@ -74,6 +75,7 @@ pub fn create(
                 credentials::identity.eq(state.identity.clone().unwrap_or_default()),
                 credentials::checked_at.eq(Some(now)),
                 credentials::good_at.eq(state.good_at),
+                credentials::expires_at.eq(expires_at),
             ),
             (
                 credentials::live_version.eq(1),

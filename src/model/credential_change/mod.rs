@@ -5,12 +5,14 @@ mod creation;
 mod deletion;
 mod edit;
 mod rotation;
+mod suspension;
 
 pub use checked::{checked, refused, unreadable};
 pub use creation::{NewCredential, create};
 pub use deletion::{delete, purge, restore};
 pub use edit::{Edited, edit, rename};
 pub use rotation::{Rotated, rotate};
+pub use suspension::suspend;
 
 use super::credential::{Badge, Credential, Environment};
 use super::word;

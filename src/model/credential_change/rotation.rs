@@ -76,11 +76,15 @@ pub(super) fn replace_content<P: Permission>(
         &content.destination,
         &allowed.actor().id,
     )?;
-    let state = Checked::saved(report, now)?;
+    // Another secret has another end; while the secrets stay, so does what is known of their end.
+    let replaced = content.changed.iter().any(|name| !content.values.plain.contains_key(name));
+    let expires_at = if replaced { content.values.ends_at() } else { before.expires_at };
+    let state = Checked::saved(report, now, expires_at)?;
     diesel::update(one(workspace, id))
         .set((
             state.columns(),
             credentials::live_version.eq(version),
+            credentials::expires_at.eq(expires_at),
             credentials::place.eq(&content.place),
             credentials::badge.eq(content.badge),
         ))

@@ -177,6 +177,9 @@ pub(super) fn badge(env: Option<Env>) -> Badge {
     }
 }
 
+/// So many services that were used lately stand above all the others.
+const LATELY: usize = 8;
+
 async fn gallery(can: &Allowed, app: &App, find: &str) -> Answer {
     let workspace = can.workspace().clone();
     let recent = app.db.read(move |conn| credential_list::recent_integrations(conn, &workspace)).await?;
@@ -187,7 +190,7 @@ async fn gallery(can: &Allowed, app: &App, find: &str) -> Answer {
         href: format!("{base}/new?integration={}", integration.id),
     };
     let recents = match find {
-        "" => recent.iter().filter_map(|id| app.catalog.get(id)).map(link).collect(),
+        "" => recent.iter().filter_map(|id| app.catalog.get(id)).take(LATELY).map(link).collect(),
         _ => Vec::new(),
     };
     page(&Gallery {

@@ -44,6 +44,7 @@ fn sentence(event: &Event) -> String {
         "credential.unreadable" => "could not decrypt the stored value".into(),
         "credential.readable" => "could decrypt the stored value again".into(),
         "credential.resealed" => "sealed it again under a new key".into(),
+        "credential.suspended" => "suspended it".into(),
         "credential.deleted" => "deleted it".into(),
         "credential.restored" => "restored it".into(),
         action => action.to_owned(),

@@ -23,6 +23,8 @@ pub struct Shell {
     pub toast: Option<Toast>,
     /// How many credentials the workspace has, beside the entry in the side bar.
     pub counts: Option<u64>,
+    /// Whether the data vanish and the services are imitated, which every page then says.
+    pub demo: bool,
     /// Whom to ask for help, from `CREDENZA_SUPPORT_CONTACT`.
     pub support_contact: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! Answers whose status alone says something else than they mean, service by service.
 
-use super::cases::Deed;
 use super::plays::{self, Play};
 use super::shipped;
 use super::stage::Stage;
 use credenza::check::report::Outcome;
+use credenza::demo::deeds::Deed;
 use serde_json::{Value, json};
 
 /// Integration, method, what the service does, and what it means. In the order of the integrations.

@@ -1,13 +1,12 @@
 //! The shipped catalogue: every file, method and rule, played through with servers of our own.
 #![cfg(test)]
 
-mod cases;
 mod databases;
 mod destinations;
 mod files;
 mod misread;
 mod mixups;
-mod plays;
+pub mod plays;
 mod playthrough;
 mod real_mariadb;
 mod real_postgresql;
@@ -18,7 +17,7 @@ use credenza::catalog::load::Catalog;
 use std::sync::LazyLock;
 
 /// The shipped catalogue, loaded once.
-fn shipped() -> &'static Catalog {
+pub fn shipped() -> &'static Catalog {
     static SHIPPED: LazyLock<Catalog> = LazyLock::new(|| Catalog::load(None).expect("a good catalogue"));
     &SHIPPED
 }

@@ -1,13 +1,13 @@
 //! Plays every method of every shipped file through: a good check, and an answer for each of its rules
 //! and of the defaults, made from the rule itself.
 
-use super::cases::{Deed, deeds, speaks_of};
 use super::plays::{self, Play};
 use super::stage::{self, Seen, Stage};
 use super::{shipped, wire};
 use credenza::catalog::destination;
 use credenza::catalog::schema::{self, CheckKind, Integration, Method, NetworkFault, PrivateNetworks, Rule};
 use credenza::check::report::{Outcome, Report, StepResult};
+use credenza::demo::deeds::{Deed, deeds, speaks_of};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 

@@ -2,9 +2,9 @@
 
 use super::shipped;
 use super::stage::check;
-use crate::support::authority::Authority;
 use crate::support::daemon::{Daemon, Ground, program};
 use credenza::check::report::{Outcome, Report, StepResult};
+use credenza::demo::authority::Authority;
 use credenza::egress::lead::Lead;
 use rustix::process::Signal;
 use std::io::Read;
@@ -45,12 +45,12 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let (ground, authority) = (Ground::new(), Arc::new(Authority::new()));
+        let (ground, authority) = (Ground::new(), Arc::new(Authority::new().expect("an authority")));
         let mut init = ground.command(&program("mariadb-install-db", "mariadb-server-core"));
         let data = format!("--datadir={}", ground.path().join("data").display());
         init.args(["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"]);
         ground.run(init);
-        let (certificate, key) = authority.pem(HOST);
+        let (certificate, key) = authority.pem(HOST).expect("a certificate");
         ground.write("server.crt", &certificate);
         ground.write("server.key", &key);
         ground.write("users.sql", &users());
@@ -77,7 +77,7 @@ impl Server {
             ("password", case.password),
         ]
         .map(|(name, value)| (name, value.to_owned()));
-        let authority = if case.stranger { &Authority::new() } else { self.authority.as_ref() };
+        let authority = if case.stranger { &Authority::new().expect("an authority") } else { self.authority.as_ref() };
         let lead = Lead::to(self.daemon.addr);
         let (report, dialled) = check(integration, method, &typed, (lead, case.allow), authority).await;
         assert_eq!(dialled, 1, "one try and no second: {report:?}");

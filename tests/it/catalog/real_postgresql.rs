@@ -2,10 +2,10 @@
 
 use super::shipped;
 use super::stage::check;
-use crate::support::authority::Authority;
 use crate::support::daemon::{Daemon, Ground, program};
 use credenza::check::report::{Outcome, Report, StepResult};
 use credenza::db::{AnyConnection, DatabaseUrl};
+use credenza::demo::authority::Authority;
 use credenza::egress::lead::Lead;
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
@@ -63,8 +63,8 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let (ground, authority) = (Ground::new(), Arc::new(Authority::new()));
-        let (certificate, key) = authority.pem(HOST);
+        let (ground, authority) = (Ground::new(), Arc::new(Authority::new().expect("an authority")));
+        let (certificate, key) = authority.pem(HOST).expect("a certificate");
         let der = rustls::pki_types::pem::PemObject::from_pem_slice(certificate.as_bytes());
         let der: rustls::pki_types::CertificateDer<'_> = der.expect("a certificate");
         let fingerprint = Sha256::digest(&der).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -112,7 +112,7 @@ impl Server {
             ("cert_sha256", case.pin),
         ]
         .map(|(name, value)| (name, value.to_owned()));
-        let authority = if case.stranger { &Authority::new() } else { self.authority.as_ref() };
+        let authority = if case.stranger { &Authority::new().expect("an authority") } else { self.authority.as_ref() };
         let (report, dialled) = check(integration, method, &typed, (Lead::to(addr), case.allow), authority).await;
         assert_eq!(dialled, 1, "one try and no second: {report:?}");
         let text = format!("{report:?}");
@@ -240,8 +240,8 @@ async fn encrypts(server: &Server) {
 /// Somebody in between who has a certificate that everybody trusts: the sign-in is tied to the server's own,
 /// so that passing it on comes to nothing.
 async fn is_bound_to_the_certificate(server: &Server) {
-    use crate::support::authority::Health;
-    let (own, theirs) = (server.authority.server(Health::Good), server.daemon.addr);
+    use credenza::demo::authority::Health;
+    let (own, theirs) = (server.authority.server(Health::Good).expect("TLS"), server.daemon.addr);
     let mut roots = RootCertStore::empty();
     roots.add(server.authority.root()).expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,17 +1,17 @@
 //! Runs a method's check against a server of ours that behaves well or spoils one thing.
 
-use super::cases::{Deed, Lie};
 use super::plays::Play;
 use super::shipped;
-use crate::support::authority::{Authority, Health};
 use crate::support::http_server::{Answer, HttpServer, Recorded};
-use crate::support::smtp_server::{Line, Mailbox, SmtpServer};
+use crate::support::smtp_server::{self, Line, Mailbox, SmtpServer, always};
 use crate::support::sql_server::{Behaviour, Engine, Heard, SqlServer, Verdict};
 use credenza::catalog::form::{self, Input, Mode};
 use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, SqlEngine, TlsFault};
 use credenza::check::report::Report;
 use credenza::check::{self, Context, Options, Trigger};
 use credenza::clock::Clock;
+use credenza::demo::authority::{Authority, Health};
+use credenza::demo::deeds::{Deed, Lie};
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
@@ -57,7 +57,8 @@ struct Setting {
 impl Stage {
     /// With new authorities.
     pub fn new() -> Self {
-        Self { trusted: Arc::new(Authority::new()), stranger: Arc::new(Authority::new()) }
+        let made = || Arc::new(Authority::new().expect("an authority"));
+        Self { trusted: made(), stranger: made() }
     }
 
     /// A check to which everybody answers well.
@@ -76,7 +77,7 @@ impl Stage {
             }
             Deed::Lie(Lie::Page) => setting.answers.push(Answer::html(200, "<!doctype html><title>Welcome</title>")),
             Deed::Lie(Lie::Empty) => setting.answers.push(Answer::json(200, &serde_json::json!({}))),
-            Deed::Smtp(line) => setting.mailbox.verdict.clone_from(line),
+            Deed::Smtp(line) => setting.mailbox.judge = always(smtp_server::Verdict::Say(line.clone())),
             Deed::Sql(number, state) => setting.database.verdict = Verdict::Refusal(*number, state.clone()),
             Deed::NoAuth => setting.mailbox.auth = false,
             Deed::OtherWay => setting.database.verdict = Verdict::OtherWay,
@@ -93,7 +94,7 @@ impl Stage {
     }
 
     fn setting(&self, integration: &Integration, play: &Play) -> Setting {
-        let tls = self.trusted.server(Health::Good);
+        let tls = server(&self.trusted, Health::Good);
         let method = integration.method(play.method).expect("a method").clone();
         let engine = match method.check.sql.as_ref().map(|sql| sql.engine) {
             Some(SqlEngine::Mysql) => Engine::Mysql,
@@ -116,9 +117,9 @@ impl Stage {
 
     fn spoil_tls(&self, setting: &mut Setting, fault: TlsFault) {
         let config = match fault {
-            TlsFault::Untrusted => self.stranger.server(Health::Good),
-            TlsFault::Expired => self.trusted.server(Health::Expired),
-            TlsFault::WrongHost => self.trusted.server(Health::WrongHost),
+            TlsFault::Untrusted => server(&self.stranger, Health::Good),
+            TlsFault::Expired => server(&self.trusted, Health::Expired),
+            TlsFault::WrongHost => server(&self.trusted, Health::WrongHost),
             TlsFault::WrongVersion => {
                 setting.tls = None;
                 setting.mailbox.tls = None;
@@ -140,7 +141,7 @@ impl Stage {
                 setting.typed.push(("cert_sha256", "00".repeat(32)));
                 return;
             }
-            TlsFault::Other => self.trusted.server(Health::Missing),
+            TlsFault::Other => server(&self.trusted, Health::Missing),
         };
         setting.mailbox.tls = Some(config.clone());
         setting.database.tls = Some(config.clone());
@@ -174,6 +175,10 @@ impl Stage {
             }
         }
     }
+}
+
+fn server(authority: &Arc<Authority>, health: Health) -> Arc<rustls::ServerConfig> {
+    authority.server(health).expect("TLS")
 }
 
 /// Parses what was typed as the form does, and checks it as a person who saves; also how many connections
@@ -213,7 +218,7 @@ fn spoil_network(setting: &mut Setting, fault: NetworkFault, host: &str) {
         NetworkFault::Refused => setting.lead = Some(Lead::nowhere()),
         NetworkFault::Reset => {
             setting.answers = vec![Answer::Cut];
-            setting.mailbox.verdict.clear();
+            setting.mailbox.judge = always(smtp_server::Verdict::Cut);
             setting.database.verdict = Verdict::Cut;
         }
         NetworkFault::Timeout => {

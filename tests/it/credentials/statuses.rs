@@ -3,8 +3,14 @@
 use crate::support::app::{SERVICE, TestApp, bearer_form};
 use crate::support::http_server::Answer;
 use crate::support::person::{Person, Reply};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use credenza::db::Tx;
 use credenza::db::schema::credential_versions as versions;
+use credenza::id::Id;
+use credenza::model::credential_change;
+use credenza::model::permission::Allowed;
 use diesel::prelude::*;
 use std::time::Duration;
 
@@ -112,6 +118,58 @@ async fn a_later_check_moves_the_status_by_the_table() {
         assert_eq!(row.good_at.expect("kept") > good, passed, "{reply:?}: the last good time");
         assert!(row.checked_at.expect("checked") > good);
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_names_its_end_expires() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let token = |days: i64| {
+        let part = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let ends = app.means.now().plus(TimeDelta::days(days)).micros() / 1_000_000;
+        format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#.into()), part(format!(r#"{{"exp":{ends}}}"#)), part("s".into()))
+    };
+    app.service.prepare(answer(200));
+    let id = app.bearer(&admin, "Service token", &token(40)).await;
+    assert_eq!(status(&admin, &id).await, "working");
+    app.means.clock.advance(TimeDelta::days(27));
+    credenza::jobs::keep_house(&app).await.expect("a round");
+    let admin = app.admin().await;
+    app.service.prepare(answer(200));
+    admin.post(&format!("/w/acme/credentials/{id}/checks"), &[]).await.expect(303);
+    assert_eq!(status(&admin, &id).await, "expiring");
+    let path = format!("/w/acme/credentials/{id}/rotation");
+    for (secret, wanted) in [(token(5), "expiring"), ("a token without an end".to_owned(), "working")] {
+        app.service.prepare(answer(200));
+        admin.post(&path, &[("f.token", &secret)]).await.expect(303);
+        assert_eq!(status(&admin, &id).await, wanted);
+    }
+    assert_eq!(app.row(&id).await.expires_at, None);
+}
+
+#[tokio::test]
+async fn a_suspended_one_stays_so_whatever_a_check_finds() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = working(&app, &admin, "Service token", "token-of-the-service").await;
+    let (means, wanted, allowed) = (app.means.clone(), id.clone(), Allowed::operator(app.workspace("acme").await));
+    for _ in 0..2 {
+        let (means, wanted, allowed) = (means.clone(), wanted.clone(), allowed.clone());
+        let suspend = move |tx: &mut Tx<'_>| {
+            credential_change::suspend(tx, &means, &allowed, &Id::parse(&wanted).expect("an id"))
+        };
+        app.write(suspend).await;
+    }
+    for reply in [answer(401), answer(200)] {
+        app.service.prepare(reply);
+        admin.post(&format!("/w/acme/credentials/{id}/checks"), &[]).await.expect(303);
+        assert_eq!(status(&admin, &id).await, "suspended");
+    }
+    let list = admin.get("/w/acme/credentials?status=suspended").await.expect(200);
+    assert_eq!(list.texts("tbody a.name"), ["Service token"]);
+    let lines = app.events("acme").await.into_iter().filter(|event| event.action == "credential.suspended");
+    assert_eq!(lines.count(), 1, "once is enough");
+    app.prove_audit().await;
 }
 
 #[tokio::test]

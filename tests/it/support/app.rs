@@ -1,7 +1,6 @@
 //! The whole program in this process: a free port, a database of its own, everybody that a test needs, and
 //! a service on loopback that every call outward is led to.
 
-use super::authority::{Authority, Health};
 use super::database::Database;
 use super::http_server::HttpServer;
 use super::person::{PASSWORD, Person};
@@ -19,6 +18,7 @@ use credenza::crypto::random::Random;
 use credenza::crypto::root_key::RootKey;
 use credenza::crypto::token::SetupToken;
 use credenza::db::{Conn, Db, Tx};
+use credenza::demo::authority::{Authority, Health};
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
@@ -74,6 +74,7 @@ pub struct Builder {
     mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
     sql: Option<(u16, SqlBehaviour)>,
     random: Random,
+    demo: bool,
 }
 
 type SqlBehaviour = Box<dyn FnOnce(Arc<ServerConfig>) -> Behaviour>;
@@ -94,6 +95,12 @@ impl Builder {
     /// Registers further routes inside the same layers.
     pub fn routes(mut self, routes: fn(&mut web::ServiceConfig)) -> Self {
         self.routes = routes;
+        self
+    }
+
+    /// Makes it say that it is a demo.
+    pub fn demo(mut self) -> Self {
+        self.demo = true;
         self
     }
 
@@ -119,8 +126,9 @@ impl Builder {
     pub async fn start(self) -> TestApp {
         let dir = tempfile::tempdir().expect("a directory");
         let database = Database::migrated(dir.path());
-        let authority = Arc::new(Authority::new());
-        let service = HttpServer::start(Some(authority.server(Health::Good)), Vec::new()).await;
+        let authority = Arc::new(Authority::new().expect("an authority"));
+        let tls = authority.server(Health::Good).expect("TLS");
+        let service = HttpServer::start(Some(tls.clone()), Vec::new()).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let own = listener.local_addr().expect("an address");
         let base = format!("http://{own}");
@@ -129,19 +137,19 @@ impl Builder {
         let mut lead = Lead::to(service.addr);
         let mut mail = None;
         if let Some(mailbox) = self.mail {
-            let server = SmtpServer::start(mailbox(authority.server(Health::Good))).await;
+            let server = SmtpServer::start(mailbox(tls)).await;
             lead = lead.port(465, server.addr);
             mail = Some(server);
         }
         let mut sql = None;
         if let Some((port, behaviour)) = self.sql {
-            let server = SqlServer::start(behaviour(authority.server(Health::Good))).await;
+            let server = SqlServer::start(behaviour(authority.server(Health::Good).expect("TLS"))).await;
             lead = lead.port(port, server.addr);
             sql = Some(server);
         }
         let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
-        let state = state(config, &database, egress, self.random).await;
+        let state = App { demo: self.demo, ..state(config, &database, egress, self.random).await };
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
         made.mail = mail;
         made.sql = sql;
@@ -174,7 +182,7 @@ impl TestApp {
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
         let (vars, random) = (Vec::new(), Random::system());
-        Builder { vars, people: true, routes: |_| {}, mail: None, sql: None, random }
+        Builder { vars, people: true, routes: |_| {}, mail: None, sql: None, random, demo: false }
     }
 
     fn run(
@@ -397,6 +405,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         denials: 0.into(),
         lists: Lists::default(),
         assets: assets(),
+        demo: false,
     }
 }
 

@@ -4,7 +4,6 @@
 
 pub mod app;
 pub mod audit;
-pub mod authority;
 pub mod daemon;
 pub mod database;
 pub mod dump;

@@ -62,7 +62,7 @@ pub enum Body {
 }
 
 /// The private key of the examples.
-pub const KEY: &str = include_str!("../fixtures/rsa.pem");
+pub use credenza::demo::scene::SAMPLE_KEY as KEY;
 
 /// Every method once, some with other values again; each family in a file of its own, named by category.
 pub fn all() -> Vec<Play> {

@@ -1,6 +1,6 @@
 //! From an outcome rule to the answers that it speaks of, made from the rule itself.
 
-use credenza::catalog::schema::{
+use crate::catalog::schema::{
     CheckKind, ExpectFailed, JsonMatch, Method, NetworkFault, PrivateNetworks, Rule, SmtpMatch, SqlEngine, SqlMatch,
     StatusRange, TlsFault,
 };
@@ -144,7 +144,7 @@ fn bodies(rule: &Rule) -> Vec<Value> {
 }
 
 /// Every value that the condition names, and both ends of its range.
-fn values(wanted: &JsonMatch) -> Vec<Value> {
+pub fn values(wanted: &JsonMatch) -> Vec<Value> {
     let mut out: Vec<Value> = wanted.equals.iter().chain(&wanted.one_of).cloned().collect();
     out.extend(wanted.or_range.iter().flatten().map(|end| json!(end)));
     out.extend(wanted.contains.iter().map(|text| json!(format!("… {text} …"))));
