@@ -5,6 +5,7 @@ use credenza::config::Config;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use yaml_rust2::YamlLoader;
 
 fn documents() -> Vec<PathBuf> {
     let mut all = files(&folder("docs"), "md");
@@ -59,6 +60,20 @@ fn every_metric_is_described_and_every_described_one_exists() {
         .collect();
     assert!(told.len() > 15, "{told:?}");
     assert_eq!(told, described);
+}
+
+#[test]
+fn the_alerts_can_be_read() {
+    let operations = read(&folder("docs/OPERATIONS.md"));
+    let rules = operations.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("rules");
+    let rules = &YamlLoader::load_from_str(rules).expect("YAML")[0];
+    let rules = rules["groups"][0]["rules"].as_vec().expect("a list");
+    assert!(rules.len() >= 10);
+    for rule in rules {
+        let expression = rule["expr"].as_str().expect("an expression");
+        let balanced = expression.matches('(').count() == expression.matches(')').count();
+        assert!(rule["alert"].as_str().is_some() && balanced && expression.contains(['<', '>', '=']), "{expression}");
+    }
 }
 
 #[test]
