@@ -39,7 +39,7 @@ enum Command {
         #[arg(long)]
         accept_rollback: bool,
     },
-    /// Serve a throw-away workspace to look at: its data vanish at the end, its services are imitated.
+    /// Serve a throw-away workspace to look at: its data vanish at the end, its services (databases aside) are imitated.
     ///
     /// It uses no database, data directory or key that is configured. Of the environment count only the
     /// variables on listening, the public address, proxies, the log, the support contact and the catalogue's folder.

@@ -118,7 +118,7 @@ async fn it_starts_shows_every_status_works_and_leaves_nothing() {
     let base = between(&printed, "Credenza is at ", "\n").to_owned();
     let home = PathBuf::from(between(&printed, "Its data are in ", " and vanish"));
     let password = between(&printed, "with the password  ", "  as").to_owned();
-    assert_eq!(demo.left(), [home.clone()]);
+    assert_eq!(demo.left(), std::slice::from_ref(&home));
     for (person, role) in [("ana", "admin"), ("rui", "admin"), ("bruno", "member"), ("sofia", "support")] {
         let line = printed.lines().find(|line| line.contains(&format!("{person}@acme.example"))).expect(person);
         assert!(line.contains(&format!("{role} of Acme Store")), "{line}");
