@@ -1,7 +1,7 @@
 //! What is counted and timed for an operator's monitoring. Rooms tell it what happened; `server` shows it.
 //!
 //! Until [`start`] was called nothing is kept, and telling costs one atomic load. Every metric is a row of
-//! [`table`]; its handle is made once, so that telling never allocates. No label holds the name of a workspace,
+//! `table`; its handle is made once, so that telling never allocates. No label holds the name of a workspace,
 //! a person or a credential.
 
 mod endpoint;
