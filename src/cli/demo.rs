@@ -36,14 +36,18 @@ const HEARD: [&str; 8] = [
 
 /// Makes everything anew, prints where it is and how to sign in, serves until told to stop, and leaves nothing.
 pub fn demo(ungranted: &[String]) -> std::result::Result<Exit, Failure> {
-    actix_web::rt::System::new().block_on(async {
+    let system = actix_web::rt::System::new();
+    let done = system.block_on(async {
         // Heard before there is anything to remove.
         let mut stops = stops().map_err(Failure::refused)?;
         let home = tempfile::Builder::new().prefix("credenza-demo-").tempdir().map_err(Failure::refused)?;
         let ended = run(home.path(), &mut stops, ungranted).await;
         remove(home)?;
         ended.map(|()| Exit::Fine)
-    })
+    });
+    // As after serving: what is still under way has nothing left to write to.
+    std::mem::forget(system);
+    done
 }
 
 async fn run(home: &Path, stops: &mut Stops, ungranted: &[String]) -> std::result::Result<(), Failure> {

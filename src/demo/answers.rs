@@ -52,42 +52,46 @@ fn good<'c>(call: &Call<'c>, account: Account<'c>) -> Answer {
 
 impl Good<'_> {
     fn token(&mut self, oauth: &OAuth) -> u16 {
-        oauth.ok.iter().for_each(|wanted| self.satisfy(wanted));
+        oauth.ok.iter().for_each(|wanted| self.say(wanted));
         self.put(oauth.token_path.as_deref().unwrap_or("access_token"), self.secret());
         self.put("token_type", "Bearer".into());
         self.life(oauth.lifetime.as_ref());
         self.put("expires_in", 3600.into());
         oauth.save.iter().for_each(|(name, from)| self.save(name, from));
+        oauth.ok.iter().for_each(|wanted| self.show(wanted));
         200
     }
 
     fn step(&mut self, step: &Step) -> u16 {
-        step.expect.json.iter().for_each(|wanted| self.satisfy(wanted));
+        step.expect.json.iter().for_each(|wanted| self.say(wanted));
         self.life(step.lifetime.as_ref());
         step.save.iter().for_each(|(name, from)| self.save(name, from));
+        step.expect.json.iter().for_each(|wanted| self.show(wanted));
         status(step.expect.status.as_ref())
     }
 
     fn sample(&mut self, expect: &Expect) -> u16 {
-        expect.json.iter().for_each(|wanted| self.satisfy(wanted));
+        expect.json.iter().for_each(|wanted| self.say(wanted));
         let shown: Vec<String> = self.method.check.identity.iter().flat_map(|identity| identity.paths()).collect();
         for path in shown.iter().filter_map(|path| path.strip_prefix("json.")) {
             self.put(path, self.name(path));
         }
+        expect.json.iter().for_each(|wanted| self.show(wanted));
         status(expect.status.as_ref())
     }
 
-    /// Says what is expected at a path.
-    fn satisfy(&mut self, wanted: &JsonMatch) {
-        if wanted.present == Some(false) {
-            return;
+    /// Says what is expected at a path, where the file names it.
+    fn say(&mut self, wanted: &JsonMatch) {
+        if let Some(value) = values(wanted).into_iter().next().filter(|_| names_value(wanted)) {
+            self.put(&wanted.path, value);
         }
-        let said = !wanted.one_of.is_empty()
-            || wanted.equals.is_some()
-            || wanted.or_range.is_some()
-            || wanted.contains.is_some();
-        let value = if said { values(wanted).into_iter().next() } else { None };
-        self.put(&wanted.path, value.unwrap_or_else(|| self.name(&wanted.path)));
+    }
+
+    /// Has anything at a path where something is expected; last, since what else is said may lie below it.
+    fn show(&mut self, wanted: &JsonMatch) {
+        if wanted.present != Some(false) && !names_value(wanted) {
+            self.put(&wanted.path, self.name(&wanted.path));
+        }
     }
 
     fn life(&mut self, lifetime: Option<&Lifetime>) {
@@ -170,6 +174,10 @@ impl Good<'_> {
         let capital = |word: &str| word.get(..1).map(|first| format!("{}{}", first.to_uppercase(), &word[1..]));
         Some(label.split('-').filter_map(capital).collect::<Vec<_>>().join(" "))
     }
+}
+
+fn names_value(wanted: &JsonMatch) -> bool {
+    !wanted.one_of.is_empty() || wanted.equals.is_some() || wanted.or_range.is_some() || wanted.contains.is_some()
 }
 
 /// An address on the hosts from which the service's answer is taken.
