@@ -24,7 +24,7 @@
 //! | [`db`] | the two doors to the database, both dialects, migrations |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
-//! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
+//! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor |
 //! | [`demo`] | a throw-away workspace, and services imitated from their catalogue files |
 //! | [`cli`] | the command line |
 

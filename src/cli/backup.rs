@@ -4,7 +4,7 @@ use super::exit::{Exit, Failure};
 use super::open;
 use crate::config::{Config, Database};
 use crate::crypto::hex;
-use crate::db::{DatabaseUrl, Schema, file, schema_of};
+use crate::db::{DatabaseUrl, file, inspect};
 use crate::model::audit_verify::{self, Verdict};
 use crate::model::backup;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -82,7 +82,7 @@ fn copied(source: &Path, target: &Path) -> Result<(), Failure> {
 fn faults(vault: &open::Vault, copy: &Path) -> Result<Vec<String>, Failure> {
     let mut conn = file::open_still(copy).map_err(Failure::refused)?;
     let mut faults = file::damages(&mut conn);
-    if schema_of(&mut conn).map_err(Failure::refused)? != Schema::Current {
+    if inspect::schema(&mut conn)?.pending > 0 {
         println!("The database is of an older version: its chains are proved by “credenza drill” after the upgrade.");
         return Ok(faults);
     }

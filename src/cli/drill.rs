@@ -7,7 +7,8 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::random::Random;
 use crate::crypto::root_key::RootKey;
 use crate::db::file::{self, FileError};
-use crate::db::{Conn, DatabaseUrl, Db, MigrateError, Schema, schema_of};
+use crate::db::inspect::{self, Schema};
+use crate::db::{Conn, DatabaseUrl, Db, MigrateError};
 use crate::model::Means;
 use crate::model::backup::{self, Mark};
 use crate::model::drill::{self, Counts, Fault};
@@ -34,15 +35,11 @@ fn of_server(address: &str, root_key: &RootKey) -> Result<Exit, Failure> {
         );
     }
     let url = DatabaseUrl::parse(address).map_err(Failure::refused)?;
-    let mut conn = url.connect_for_looking().map_err(|error| Failure::refused(MigrateError::Connect(error)))?;
-    match schema_of(&mut conn).map_err(Failure::refused)? {
-        Schema::Current => {}
-        Schema::Older => {
-            return Err(Failure::refused(
-                "This database is of an older version, and a drill changes nothing: restore it once more under another name and start this version on that one, or drill it with the version that made it.",
-            ));
-        }
-        other => return Err(refused(&other)),
+    let mut conn = url.connect_to_one_state().map_err(|error| Failure::refused(MigrateError::Connect(error)))?;
+    if judged(&inspect::schema(&mut conn)?)? == Age::Older {
+        return Err(Failure::refused(
+            "This database is of an older version, and a drill changes nothing: restore it once more under another name and start this version on that one, or drill it with the version that made it.",
+        ));
     }
     let keyring = keyring(&mut conn, root_key)?;
     Ok(told(go_through(&mut conn, keyring)?))
@@ -54,16 +51,20 @@ fn of_file(path: &Path, root_key: &RootKey) -> Result<Exit, Failure> {
     for damage in &damages {
         println!("FAULT the file: {}", damage.replace('\n', "; "));
     }
+    let age = match inspect::schema(&mut conn) {
+        Ok(schema) => judged(&schema),
+        Err(error) => Err(error.into()),
+    };
     let scratch;
-    match schema_of(&mut conn).map_err(Failure::refused)? {
-        Schema::Current => {}
-        Schema::Older => {
+    match age {
+        Ok(Age::Current) => {}
+        Ok(Age::Older) => {
             scratch = Scratch::of(path)?;
             println!("It was made by an older version: a copy is brought up to date and gone through.");
             conn = scratch.brought_up()?;
         }
-        _ if !damages.is_empty() => return Ok(Exit::Failed),
-        other => return Err(refused(&other)),
+        Err(_) if !damages.is_empty() => return Ok(Exit::Failed),
+        Err(failure) => return Err(failure),
     }
     let keyring = keyring(&mut conn, root_key)?;
     let mark =
@@ -79,10 +80,19 @@ fn of_file(path: &Path, root_key: &RootKey) -> Result<Exit, Failure> {
     Ok(if damages.is_empty() && mark != Mark::Broken { exit } else { Exit::Failed })
 }
 
-fn refused(schema: &Schema) -> Failure {
+/// How old a schema is that can be gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Current,
+    Older,
+}
+
+fn judged(schema: &Schema) -> Result<Age, Failure> {
     match schema {
-        Schema::Newer(version) => Failure::refused(MigrateError::Newer(version.clone())),
-        _ => Failure::refused("That is no database of Credenza."),
+        Schema { unknown: Some(version), .. } => Err(Failure::refused(MigrateError::Newer(version.clone()))),
+        Schema { newest: None, .. } => Err(Failure::refused("That is no database of Credenza.")),
+        Schema { pending: 0, .. } => Ok(Age::Current),
+        _ => Ok(Age::Older),
     }
 }
 

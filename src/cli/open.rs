@@ -14,7 +14,8 @@ use crate::crypto::random::Random;
 use crate::crypto::root_key::{RootKey, create_key_file};
 use crate::crypto::root_key_command::{self, PATIENCE};
 use crate::crypto::token::SetupToken;
-use crate::db::{self, DatabaseUrl, Db, MigrateError, Schema};
+use crate::db::inspect::{self, Schema};
+use crate::db::{DatabaseUrl, Db, MigrateError};
 use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::egress::dial::Dialer;
@@ -129,15 +130,15 @@ pub async fn existing_vault(config: &Config, older: bool) -> Result<Vault, Failu
     }
     let root_key = Arc::new(needed_key(config)?);
     let db = opened(move || Db::attach(&url)).await?;
-    let found = match db.read(|conn| Ok(db::schema_of(conn))).await?.map_err(Failure::refused)? {
-        Schema::Foreign => None,
-        Schema::Newer(version) => return Err(Failure::refused(MigrateError::Newer(version))),
-        Schema::Older if !older => {
+    let found = match db.read(inspect::schema).await? {
+        Schema { unknown: Some(version), .. } => return Err(Failure::refused(MigrateError::Newer(version))),
+        Schema { newest: None, .. } => None,
+        Schema { pending: 1.., .. } if !older => {
             return Err(Failure::refused(
                 "The database is of an older version. Start the server once, which brings it up to date.",
             ));
         }
-        Schema::Current | Schema::Older => {
+        _ => {
             let unit_key = root_key.clone();
             db.read(move |conn| instance::peek(conn, &unit_key, &Random::system())).await?
         }

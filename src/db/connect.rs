@@ -123,18 +123,17 @@ impl DatabaseUrl {
                 Ok(conn)
             }
             Self::Sqlite(path) => {
-                let path = utf8_percent_encode(text_of(path)?, IN_ADDRESS);
-                let mut conn = SqliteConnection::establish(&format!("file:{path}?mode=ro"))?;
+                let mut conn = SqliteConnection::establish(&address(text_of(path)?, "mode=ro"))?;
                 set(&mut conn, &SETTINGS)?;
                 Ok(AnyConnection::Sqlite(conn))
             }
         }
     }
 
-    /// Opens a connection that sees one state of a PostgreSQL database and cannot change it. A SQLite file is
-    /// opened by [`super::file::open_still`].
-    pub fn connect_for_looking(&self) -> Result<AnyConnection, ConnectionError> {
-        let mut conn = self.connect_for_reading()?;
+    /// As [`DatabaseUrl::connect_to_look`], at one state of a PostgreSQL database for as long as it is open. A
+    /// SQLite file is opened so by [`super::file::open_still`].
+    pub fn connect_to_one_state(&self) -> Result<AnyConnection, ConnectionError> {
+        let mut conn = self.connect_to_look()?;
         if let AnyConnection::Postgres(conn) = &mut conn {
             conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
@@ -159,6 +158,11 @@ fn escapes_are_sound(text: &str) -> bool {
         let digits = rest.as_bytes().get(..2);
         digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit) && two != b"00")
     })
+}
+
+/// A path with parameters, as SQLite reads an address: no character of the path is taken for one of them.
+pub(super) fn address(path: &str, parameters: &str) -> String {
+    format!("file:{}?{parameters}", utf8_percent_encode(path, IN_ADDRESS))
 }
 
 fn text_of(path: &Path) -> Result<&str, ConnectionError> {

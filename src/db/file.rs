@@ -1,6 +1,6 @@
 //! A SQLite file as a whole: a copy of it while others write, and a look at one that leaves no trace.
 
-use super::{AnyConnection, Conn};
+use super::{AnyConnection, Conn, connect};
 use crate::error::{Error, Result};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -55,7 +55,10 @@ pub fn open_still(path: &Path) -> Result<Conn, FileError> {
         return Err(FileError::InUse(path.to_owned()));
     }
     let unopened = |error: &dyn std::fmt::Display| FileError::Open(path.to_owned(), error.to_string());
-    let mut conn = SqliteConnection::establish(&still_address(&real)).map_err(|error| unopened(&error))?;
+    let named = real.to_str().ok_or_else(|| unopened(&"its path is not UTF-8"))?;
+    // Immutable: SQLite takes no lock, makes no file beside this one, and writes nothing.
+    let address = connect::address(named, "mode=ro&immutable=1");
+    let mut conn = SqliteConnection::establish(&address).map_err(|error| unopened(&error))?;
     for pragma in ["PRAGMA query_only = ON", "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON"] {
         conn.batch_execute(pragma).map_err(|error| unopened(&error))?;
     }
@@ -67,14 +70,6 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(tail);
     name.into()
-}
-
-/// `immutable` keeps SQLite from taking locks, from making files beside this one, and from writing.
-fn still_address(path: &Path) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-    use std::os::unix::ffi::OsStrExt;
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_');
-    format!("file:{}?mode=ro&immutable=1", percent_encode(path.as_os_str().as_bytes(), KEPT))
 }
 
 /// Writes a copy of the database of `conn` into `target`, an empty file: one state of it, while others write.
@@ -112,16 +107,4 @@ pub fn damages(conn: &mut Conn) -> Vec<String> {
     }
     found.truncate(TOLD);
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::still_address;
-    use std::path::Path;
-
-    #[test]
-    fn no_character_of_a_path_is_taken_for_a_parameter() {
-        let address = still_address(Path::new("/a b/x?mode=rwc&y#z%41é.db"));
-        assert_eq!(address, "file:/a%20b/x%3Fmode%3Drwc%26y%23z%2541%C3%A9.db?mode=ro&immutable=1");
-    }
 }

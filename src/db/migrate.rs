@@ -1,9 +1,8 @@
 //! Brings the schema up to date at start, under a lock, before any pool exists.
 
-use super::{AnyConnection, Conn, DatabaseUrl};
+use super::{AnyConnection, DatabaseUrl};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{MigrationSource, MigrationVersion};
-use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -31,41 +30,6 @@ pub enum MigrateError {
     /// The lock file beside the database cannot be used.
     #[error("The lock beside the database cannot be taken: {0}")]
     Lock(#[from] std::io::Error),
-}
-
-/// How the schema of a database stands to this program's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Schema {
-    /// They are the same.
-    Current,
-    /// It was made by an older version and can be brought up to date.
-    Older,
-    /// It was made by a newer version, which has this migration.
-    Newer(String),
-    /// It was not made by this program at all.
-    Foreign,
-}
-
-diesel::table! {
-    __diesel_schema_migrations (version) {
-        version -> Text,
-    }
-}
-
-/// Looks at the schema without changing anything.
-pub fn schema_of(conn: &mut Conn) -> Result<Schema, MigrateError> {
-    let known = match conn {
-        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE)?,
-        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES)?,
-    };
-    let applied = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load::<String>(conn);
-    let Ok(applied) = applied else { return Ok(Schema::Foreign) };
-    Ok(match applied.iter().find(|version| !known.contains(*version)) {
-        Some(newer) => Schema::Newer(newer.clone()),
-        None if applied.is_empty() => Schema::Foreign,
-        None if applied.len() < known.len() => Schema::Older,
-        None => Schema::Current,
-    })
 }
 
 pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {

@@ -18,7 +18,7 @@ mod writer;
 pub use any::{AnyConnection, MultiBackend};
 pub use committed::Committed;
 pub use connect::{DatabaseUrl, UrlError};
-pub use migrate::{MigrateError, Schema, schema_of};
+pub use migrate::MigrateError;
 
 use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};

@@ -3,7 +3,9 @@
 use crate::anchor::{Anchor, Heads};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::measure;
 use crate::model::rollback;
+use crate::work::Work;
 use actix_web::web;
 use std::time::Duration;
 
@@ -14,18 +16,27 @@ const RETRY: Duration = Duration::from_secs(10);
 
 /// Anchors every chain, then each as it moves on, for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
-    while let Err(error) = anchor_all(&app).await {
-        tracing::warn!(?error, "the anchor could not be written; a rollback would not be noticed");
+    while !round(anchor_all(&app)).await {
         tokio::time::sleep(RETRY).await;
     }
     loop {
         app.db.committed().news().await;
         tokio::time::sleep(GATHER).await;
-        if let Err(error) = anchor_news(&app).await {
-            tracing::warn!(?error, "the anchor could not be written; it is tried again");
+        if !round(anchor_news(&app)).await {
             tokio::time::sleep(RETRY).await;
         }
     }
+}
+
+/// One write, as a unit of work of its own; whether it was done.
+async fn round(write: impl Future<Output = Result<()>>) -> bool {
+    let work = Work::job("anchor");
+    let done = work.scope(write).await;
+    measure::job("anchor", done.is_ok());
+    if let Err(error) = &done {
+        work.enter(|| tracing::warn!(?error, "the anchor could not be written; it is tried again"));
+    }
+    done.is_ok()
 }
 
 /// Anchors every chain as the database has it.

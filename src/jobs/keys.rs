@@ -28,21 +28,18 @@ pub async fn run(app: web::Data<App>) {
     let (mut stuck, mut looked) = (Stuck::new(), None::<Instant>);
     loop {
         if looked.is_none_or(|at| at.elapsed() >= LOOK) {
-            match look(&app.db, &app.means).await {
-                Ok(()) => looked = Some(Instant::now()),
-                Err(error) => tracing::warn!(?error, "the keys could not be looked at; they will be shortly"),
-            }
+            let done = super::unit("key check", look(&app.db, &app.means)).await;
+            looked = done.is_ok().then(Instant::now);
         }
-        if let Err(error) = rotate(&app.db, &app.means, &mut stuck).await {
-            tracing::warn!(?error, "a rotation of keys did not finish; it goes on shortly");
-        }
+        drop(super::unit("key rotation", rotate(&app.db, &app.means, &mut stuck)).await);
         tokio::time::sleep(EVERY).await;
     }
 }
 
-/// Goes on with every rotation that was begun, and erases what was retired from the file.
-pub async fn rotate(db: &Db, means: &Means, stuck: &mut Stuck) -> Result<()> {
-    let mut after = String::new();
+/// Goes on with every rotation that was begun, and erases what was retired from the file. Returns how many
+/// workspaces had one.
+pub async fn rotate(db: &Db, means: &Means, stuck: &mut Stuck) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let from = after.clone();
         let page = db.read(move |conn| rotation::unfinished(conn, &from, PAGE)).await?;
@@ -52,6 +49,7 @@ pub async fn rotate(db: &Db, means: &Means, stuck: &mut Stuck) -> Result<()> {
             if stuck.get(&workspace).is_some_and(|at| at.elapsed() < LOOK) {
                 continue;
             }
+            count += 1;
             if go_on(db, means, &workspace).await? {
                 stuck.remove(&workspace);
             } else {
@@ -62,7 +60,7 @@ pub async fn rotate(db: &Db, means: &Means, stuck: &mut Stuck) -> Result<()> {
     if compact(db).await? {
         tracing::info!("the database file was written anew without the retired keys");
     }
-    Ok(())
+    Ok(count)
 }
 
 /// `false`: something is left that cannot be opened.
@@ -84,75 +82,77 @@ async fn go_on(db: &Db, means: &Means, workspace: &Id<Workspace>) -> Result<bool
 }
 
 /// Notes that the root key is in use, wraps what an older instance root wrapped, and marks what cannot be opened.
-pub async fn look(db: &Db, means: &Means) -> Result<()> {
+/// Returns how many keys and credentials were changed.
+pub async fn look(db: &Db, means: &Means) -> Result<usize> {
     let unit = means.clone();
     db.write(move |tx| root_key::note_use(tx, &unit)).await?;
-    rewrap_all(db, means).await?;
-    mark_lost(db, means).await?;
-    unmark_found(db, means).await
+    let wrapped = rewrap_all(db, means).await?;
+    let marked = mark_lost(db, means).await?;
+    Ok(wrapped + marked + unmark_found(db, means).await?)
 }
 
-async fn rewrap_all(db: &Db, means: &Means) -> Result<()> {
-    let mut after = (String::new(), 0);
+async fn rewrap_all(db: &Db, means: &Means) -> Result<usize> {
+    let (mut after, mut count) = ((String::new(), 0), 0);
     loop {
         let (unit, from) = (means.clone(), after.clone());
         let (page, _, next) = db.read(move |conn| rewrap::page(conn, &unit, &from)).await?;
         if !page.is_empty() {
             let unit = means.clone();
-            db.write(move |tx| rewrap::store(tx, &unit, &page)).await?;
+            count += db.write(move |tx| rewrap::store(tx, &unit, &page)).await?;
         }
-        let Some(next) = next else { return Ok(()) };
+        let Some(next) = next else { return Ok(count) };
         after = next;
     }
 }
 
-async fn mark_lost(db: &Db, means: &Means) -> Result<()> {
-    let mut after = String::new();
+async fn mark_lost(db: &Db, means: &Means) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let (unit, from) = (means.clone(), after.clone());
         let (lost, next) = db.read(move |conn| lost_key::page(conn, &unit, &from)).await?;
         for key in lost {
             tracing::error!(workspace = %key.0, key = key.1, "a workspace key is missing or damaged");
-            mark(db, means, key).await?;
+            count += mark(db, means, key).await?;
         }
-        let Some(next) = next else { return Ok(()) };
+        let Some(next) = next else { return Ok(count) };
         after = next;
     }
 }
 
-async fn mark(db: &Db, means: &Means, key: lost_key::Lost) -> Result<()> {
-    let mut after = String::new();
+async fn mark(db: &Db, means: &Means, key: lost_key::Lost) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let (wanted, from) = (key.clone(), after.clone());
         let ids = db.read(move |conn| lost_key::unmarked(conn, &wanted, &from)).await?;
-        let Some(last) = ids.last() else { return Ok(()) };
+        let Some(last) = ids.last() else { return Ok(count) };
         after = last.to_string();
+        count += ids.len();
         let (unit, allowed) = (means.clone(), Allowed::<KeepHouse>::job(key.0.clone(), "keys"));
         db.write(move |tx| lost_key::mark(tx, &unit, &allowed, &ids)).await?;
     }
 }
 
-async fn unmark_found(db: &Db, means: &Means) -> Result<()> {
-    let mut after = String::new();
+async fn unmark_found(db: &Db, means: &Means) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let from = after.clone();
         let page = db.read(move |conn| lost_key::with_unreadable(conn, &from)).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(count) };
         after = last.to_string();
         for workspace in page {
-            unmark(db, means, workspace).await?;
+            count += unmark(db, means, workspace).await?;
         }
     }
 }
 
-async fn unmark(db: &Db, means: &Means, workspace: Id<Workspace>) -> Result<()> {
-    let mut after = String::new();
+async fn unmark(db: &Db, means: &Means, workspace: Id<Workspace>) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let (wanted, from) = (workspace.clone(), after.clone());
         let ids = db.read(move |conn| lost_key::marked(conn, &wanted, &from)).await?;
-        let Some(last) = ids.last() else { return Ok(()) };
+        let Some(last) = ids.last() else { return Ok(count) };
         after = last.to_string();
         let (unit, allowed) = (means.clone(), Allowed::<KeepHouse>::job(workspace.clone(), "keys"));
-        db.write(move |tx| lost_key::unmark(tx, &unit, &allowed, &ids)).await?;
+        count += db.write(move |tx| lost_key::unmark(tx, &unit, &allowed, &ids)).await?;
     }
 }

@@ -4,6 +4,7 @@
 use crate::db::Db;
 use crate::error::Result;
 use crate::id::Id;
+use crate::measure;
 use crate::model::permission::{Allowed, ManageKeys};
 use crate::model::rotation::{self, Page, Progress};
 use crate::model::workspace::Workspace;
@@ -80,6 +81,7 @@ impl Rotation {
                 if stored > 0 {
                     done += stored;
                     left = left.saturating_sub_unsigned(stored).max(0);
+                    measure::UNDER_OLD_KEYS.set(left as f64);
                     told(Step::Sealed { done, left });
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -102,7 +104,7 @@ impl Rotation {
     async fn stored(&self, page: Page) -> Result<u64> {
         let (means, allowed) = (self.means.clone(), self.allowed.clone());
         let stored = self.db.write(move |tx| rotation::store(tx, &means, &allowed, &page)).await?;
-        rotation::count_resealed(stored);
+        measure::RESEALED.add(stored);
         Ok(stored)
     }
 

@@ -49,6 +49,9 @@ table! {
         "Attempts that a limiter refused.";
     Count CHECKS_LIMITED = "credenza_limiter_refusals_total" { limiter = "check" }:
         "Attempts that a limiter refused.";
+    Count RESEALED = "credenza_keys_resealed_total": "Sealed values that were sealed anew under another key.";
+    Level UNDER_OLD_KEYS = "credenza_keys_under_old":
+        "Sealed values that the rotation under way in this process has still to seal anew.";
     Level MEMORY = "process_resident_memory_bytes": "Memory of this process that is in RAM.";
     Level UPTIME = "credenza_uptime_seconds": "Time since this process began to measure, at its start.";
 }

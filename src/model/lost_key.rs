@@ -88,8 +88,10 @@ pub fn marked(conn: &mut Conn, workspace: &Id<Workspace>, after: &str) -> Result
         .load(conn)?)
 }
 
-/// Takes the mark from those of `ids` that can be opened again: nobody knows then whether they work.
-pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids: &[Id<Credential>]) -> Result<()> {
+/// Takes the mark from those of `ids` that can be opened again: nobody knows then whether they work. Returns how
+/// many they were.
+pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids: &[Id<Credential>]) -> Result<usize> {
+    let mut count = 0;
     allowed.begin(tx, means.now())?;
     let workspace = allowed.workspace();
     let keys = Opening::of(tx.conn(), means, workspace)?;
@@ -108,8 +110,9 @@ pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids:
         count::shift(tx, workspace, Some(row.status), Some(Status::Unverified))?;
         let entry = audit::Entry::allow("credential.readable", audit::Target::credential(row.id.as_str()));
         audit::record_allowed(tx, means, allowed, entry)?;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
 fn with_versions(

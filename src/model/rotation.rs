@@ -11,17 +11,9 @@ use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
 use diesel::prelude::*;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows that are sealed anew in one transaction.
 pub const BATCH: i64 = 100;
-
-static RESEALED: AtomicU64 = AtomicU64::new(0);
-
-/// How many rows this process has sealed anew so far, for the metrics.
-pub fn resealed() -> u64 {
-    RESEALED.load(Ordering::Relaxed)
-}
 
 /// How far the pages of one key have come: the kind of row, and the place in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,11 +122,6 @@ pub fn store(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageKeys>, page
         swapped += u64::from(kind.swap(tx, means, allowed, row, blob.clone(), page.key)?);
     }
     Ok(swapped)
-}
-
-/// Counts what a committed page has sealed anew.
-pub fn count_resealed(rows: u64) {
-    RESEALED.fetch_add(rows, Ordering::Relaxed);
 }
 
 /// How many rows of a workspace are still under keys that only open.

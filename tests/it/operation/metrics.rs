@@ -103,6 +103,36 @@ async fn t085_what_happens_is_counted_and_nobody_is_named() {
 }
 
 #[tokio::test]
+async fn a_rotation_of_keys_is_counted() {
+    let shell = set_up();
+    let serving = serve(&shell, &[]);
+    let admin = Browser::sign_in(&serving.base).await;
+    for name in ["One", "Another"] {
+        let form = webhook(name, "a signing secret to be sealed anew");
+        assert_eq!(admin.post("/w/acme/credentials", &form).await.expect("an answer").status, 303);
+    }
+    drop(serving);
+    shell.run(&["keys", "rotate", "--background"]).expect(0);
+    let serving = serve(&shell, &[("CREDENZA_METRICS_LISTEN", "127.0.0.1:0")]);
+    let metrics = serving.printed("Metrics:");
+    let began = Instant::now();
+    let text = loop {
+        let text = text(&metrics).await;
+        if text.contains("job=\"key rotation\"") || began.elapsed() > Duration::from_secs(20) {
+            break text;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let samples = samples(&text);
+    assert_eq!(samples.get("credenza_keys_resealed_total"), Some(&2.0), "{text}");
+    assert_eq!(samples.get("credenza_keys_under_old"), Some(&0.0), "{text}");
+    for job in ["key check", "key rotation", "anchor"] {
+        let done = format!("credenza_jobs_total{{job=\"{job}\",result=\"done\"}}");
+        assert!(samples.get(&done) >= Some(&1.0), "{job}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn metrics_have_one_address_of_their_own() {
     let shell = set_up();
     let serving = serve(&shell, &[("CREDENZA_METRICS_LISTEN", "127.0.0.1:0")]);
