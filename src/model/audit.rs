@@ -55,6 +55,11 @@ impl Target {
         Self { kind: "workspace", id: id.to_string() }
     }
 
+    /// The OAuth client of a workspace for a method of a service.
+    pub fn app(integration: &str, method: &str) -> Self {
+        Self { kind: "app", id: format!("{integration}/{method}") }
+    }
+
     /// An address of the console that was refused.
     pub fn route(pattern: &str) -> Self {
         Self { kind: "route", id: pattern.chars().take(200).collect() }

@@ -2,7 +2,7 @@
 //! versions that are the ones last written down.
 
 use super::audit::{self, Event};
-use super::version::hex;
+use super::sealed::hex;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::{mac, token};
 use crate::db::Conn;

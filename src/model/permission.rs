@@ -67,6 +67,12 @@ permissions! {
     RotateCredential = "credentials.rotate": Admin;
     /// Run the live check of a stored credential.
     VerifyCredential = "credentials.verify": Admin;
+    /// Connect a credential at its service, again too.
+    ConnectCredential = "credentials.connect": Admin;
+    /// Enter the OAuth clients of a workspace.
+    ManageApps = "apps.manage": Admin;
+    /// Renew tokens before they end; only the program itself does this.
+    RefreshCredential = "credentials.refresh": Admin;
     /// Delete a credential, and see and purge what was deleted.
     DeleteCredential = "credentials.delete": Admin;
     /// Bring a deleted credential back.

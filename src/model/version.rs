@@ -1,12 +1,12 @@
 //! Versions of a credential's values: what may be shown in clear, the secrets sealed.
 
 use super::credential::Credential;
+pub use super::sealed::Unreadable;
 use super::workspace::Workspace;
-use super::{Means, workspace_key};
+use super::{Means, sealed};
 use crate::catalog::form::Values;
 use crate::clock::At;
 use crate::crypto::context::{Context, SecretPlace};
-use crate::crypto::envelope::{self, OpenError};
 use crate::db::schema::credential_versions as versions;
 use crate::db::types::{Json, text_enum};
 use crate::db::{Conn, Tx};
@@ -16,7 +16,6 @@ use crate::secret::Secret;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 text_enum! {
     /// What a version is for.
@@ -68,15 +67,25 @@ pub struct Place<'a> {
 impl Place<'_> {
     fn context(&self, means: &Means, version: i64, destination: &str) -> Result<Context> {
         let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
-        Ok(Context::secret(SecretPlace {
+        Ok(Context::secret(self.sealed_for(means, version, &digest)?))
+    }
+
+    /// The place of its tokens of this serial number.
+    pub(super) fn grant_context(&self, means: &Means, serial: i64, destination: &str) -> Result<Context> {
+        let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
+        Ok(Context::grant(self.sealed_for(means, serial, &digest)?))
+    }
+
+    fn sealed_for<'p>(&'p self, means: &'p Means, number: i64, destination: &'p [u8; 32]) -> Result<SecretPlace<'p>> {
+        Ok(SecretPlace {
             instance: means.keyring.instance(),
             workspace: self.workspace.as_str(),
             credential: self.credential.as_str(),
             integration: self.integration,
             method: self.method,
-            version: u64::try_from(version).map_err(Error::internal)?,
-            destination: &digest,
-        }))
+            version: u64::try_from(number).map_err(Error::internal)?,
+            destination,
+        })
     }
 }
 
@@ -117,37 +126,10 @@ impl Version {
     ) -> Result<BTreeMap<String, Secret>, Unreadable> {
         let Some(blob) = &self.sealed else { return Ok(BTreeMap::new()) };
         let fault = |cause: String| Unreadable { label: means.keyring.label().to_owned(), cause };
-        let key_id = envelope::key_id(blob).map_err(|e| fault(e.to_string()))?;
-        let wrapped = i32::try_from(key_id)
-            .ok()
-            .and_then(|id| workspace_key::numbered(conn, place.workspace, id).transpose())
-            .transpose()
-            .map_err(|e| fault(e.to_string()))?
-            .ok_or_else(|| fault(OpenError::UnknownKey { key_id }.to_string()))?;
-        let key = means
-            .keyring
-            .workspace_key(place.workspace.as_str(), key_id, &wrapped.wrapped)
-            .map_err(|e| fault(e.to_string()))?;
         let context = place.context(means, self.version, &self.destination).map_err(|e| fault(e.to_string()))?;
-        let plain = envelope::open(|_| Some(key), &context, blob).map_err(|e| fault(e.to_string()))?;
-        let texts: BTreeMap<String, String> =
-            serde_json::from_slice(&plain).map_err(|_| fault("not what was sealed".into()))?;
-        Ok(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
-    }
-}
-
-/// A stored value that cannot be decrypted, and under which key label.
-#[derive(Debug, Clone)]
-pub struct Unreadable {
-    /// The label of the root key in use.
-    pub label: String,
-    /// Why, for the log.
-    pub cause: String,
-}
-
-impl From<Unreadable> for Error {
-    fn from(fault: Unreadable) -> Self {
-        Error::unavailable(format!("a stored value cannot be decrypted: {}", fault.cause))
+        let plain = sealed::open(conn, means, place.workspace, &context, blob)?;
+        let texts = serde_json::from_slice(&plain).map_err(|_| fault("not what was sealed".into()))?;
+        Ok(sealed::secrets(texts))
     }
 }
 
@@ -169,14 +151,10 @@ pub(super) fn put_live(
     )
     .set((versions::state.eq(VersionState::Previous), versions::sealed.eq(None::<Vec<u8>>)))
     .execute(tx.conn())?;
-    let wrapped = workspace_key::active(tx.conn(), place.workspace)?;
-    let key_version = u32::try_from(wrapped.version).map_err(Error::internal)?;
-    let key = means.keyring.workspace_key(place.workspace.as_str(), key_version, &wrapped.wrapped)?;
     let context = place.context(means, version, destination)?;
-    let texts: BTreeMap<&str, &str> = values.secret.iter().map(|(name, s)| (name.as_str(), s.expose())).collect();
-    let plain = Zeroizing::new(serde_json::to_vec(&texts).map_err(|_| Error::internal("secrets do not serialise"))?);
-    let blob = means.keyring.seal(&key, &context, &plain)?;
-    let digest = hex(&Sha256::digest(&blob));
+    let plain = sealed::json(&sealed::texts(&values.secret))?;
+    let sealed = sealed::seal(tx.conn(), means, place.workspace, &context, &plain)?;
+    let digest = sealed.digest();
     diesel::insert_into(versions::table)
         .values((
             versions::workspace_id.eq(place.workspace),
@@ -185,17 +163,12 @@ pub(super) fn put_live(
             versions::config.eq(Json(values.plain.clone())),
             versions::secret_names.eq(Json(values.secret.keys().cloned().collect::<Vec<_>>())),
             versions::destination.eq(destination),
-            versions::sealed.eq(Some(blob)),
-            versions::key_version.eq(wrapped.version),
+            versions::sealed.eq(Some(sealed.blob)),
+            versions::key_version.eq(sealed.key_version),
             versions::state.eq(VersionState::Live),
             versions::created_at.eq(means.now()),
             versions::created_by.eq(by),
         ))
         .execute(tx.conn())?;
     Ok(digest)
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

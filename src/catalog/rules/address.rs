@@ -76,6 +76,6 @@ fn whole_host(name: &str, method: &Method) -> Judged {
 
 /// A host that a person or the service supplies is the `host_field`, or it is held to `hosts`.
 fn user_host(name: &str, method: &Method) -> Judged {
-    let named = method.egress.host_field.as_deref() == Some(name) || !method.egress.hosts.is_empty();
+    let named = method.egress.host_names().any(|field| field == name) || !method.egress.hosts.is_empty();
     ensure(named, format!("egress.host_field is not `{name}`, and egress.hosts is empty"))
 }

@@ -1,6 +1,7 @@
 //! A new credential.
 
 use super::checked::Checked;
+use super::connection::Consent;
 use super::{Content, Details, Kind, Saved, index};
 use crate::clock::At;
 use crate::db::schema::credentials;
@@ -32,6 +33,8 @@ pub struct NewCredential {
     pub content: Content,
     /// What their check came to.
     pub report: Report,
+    /// What a person consented to at the service, for a method that asks for it.
+    pub consent: Option<Consent>,
 }
 
 /// Stores a new credential with what its check came to.
@@ -41,7 +44,7 @@ pub fn create(
     allowed: &Allowed<CreateCredential>,
     new: &NewCredential,
 ) -> Result<Saved> {
-    let NewCredential { id, kind, details, content, report } = new;
+    let NewCredential { id, kind, details, content, report, consent } = new;
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
@@ -92,7 +95,7 @@ pub fn create(
     fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
     count::shift(tx, workspace, None, Some(state.status))?;
     check_record::insert(tx, workspace, id, Cause::Save, report, now)?;
-    let entry = audit::Entry::allow("credential.created", audit::Target::credential(id.as_str()))
+    let mut entry = audit::Entry::allow("credential.created", audit::Target::credential(id.as_str()))
         .code(&state.outcome)
         .detail("name", details.name.as_str())
         .detail("integration", kind.integration.as_str())
@@ -100,6 +103,9 @@ pub fn create(
         .detail("version", 1)
         .detail("blob", blob)
         .detail("unverified", state.status == Status::Unverified);
+    if let Some(consent) = consent {
+        entry = consent.store(tx, means, row.seal_place(), &content.destination, &allowed.actor().id, entry)?;
+    }
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Saved::Done)
 }

@@ -1,14 +1,16 @@
 //! What changes a credential. Each change writes its audit line in the same transaction.
 
 mod checked;
+mod connection;
 mod creation;
 mod deletion;
 mod edit;
 mod rotation;
 
 pub use checked::{checked, refused, unreadable};
+pub use connection::{Connected, Consent, connect};
 pub use creation::{NewCredential, create};
-pub use deletion::{delete, purge, restore};
+pub use deletion::{delete, purge, restore, revoked};
 pub use edit::{Edited, edit, rename};
 pub use rotation::{Rotated, rotate};
 

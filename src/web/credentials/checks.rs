@@ -5,6 +5,7 @@ use super::stored::Kept;
 use super::verdict::verify;
 use crate::app::App;
 use crate::check::Trigger;
+use crate::model::check_record::Cause;
 use crate::model::credential_change;
 use crate::model::permission::VerifyCredential;
 use crate::web::answer::Answer;
@@ -30,7 +31,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let (checked, version) = (id.clone(), kept.row.live_version);
     let after = app
         .db
-        .write(move |tx| credential_change::checked(tx, &means, &allowed, &checked, version, &service, &report))
+        .write(move |tx| credential_change::checked(tx, &means, &allowed, &checked, version, &service, (Cause::Manual, &report)))
         .await?;
     row::answer(&can, &req, &app, &id, if after.is_some() { "checked" } else { "too-late" }).await
 }

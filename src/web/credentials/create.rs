@@ -116,7 +116,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let kind =
         Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
     let did = saved_as(&report, "created");
-    let new = NewCredential { id: id.clone(), kind, details, content, report };
+    let new = NewCredential { id: id.clone(), kind, details, content, report, consent: None };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
     match saved {
