@@ -9,6 +9,7 @@ pub mod identity;
 pub mod inject;
 pub mod jwt;
 pub mod limits;
+pub mod oauth;
 pub mod plan;
 pub mod policy;
 pub mod rules;

@@ -98,6 +98,21 @@ pub async fn run(
     }
 }
 
+/// The report of a conversation that stopped, judged by the rules of the method's check.
+pub(super) fn stopped(
+    context: &Context<'_>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    (limit, later): (Duration, bool),
+    stop: &Stop,
+    ended: Ended,
+) -> Report {
+    let facts = facts(context, integration, values, limit, stop);
+    let typed = !later && names_host(method, values);
+    bad(stop, judge(stop, &method.check.on, context.defaults, &facts), typed, ended)
+}
+
 fn untested(method: &Method) -> Report {
     let why = method.check.why.clone().unwrap_or_else(|| "There is no live test for this kind of service.".to_owned());
     report(Verdict { outcome: Outcome::Untested, code: "no_live_test".to_owned(), hint: why }, None, Ended::nothing())
