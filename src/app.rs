@@ -1,5 +1,6 @@
 //! The handles that a request needs, made once at start.
 
+use crate::broker::Broker;
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::config::Config;
@@ -37,6 +38,13 @@ pub struct App {
     pub denials: AtomicU64,
     /// The static files as they were written out.
     pub assets: Assets,
+}
+
+impl App {
+    /// Opens credentials for use.
+    pub fn broker(&self) -> Broker<'_> {
+        Broker::new(&self.db, &self.means, &self.catalog, &self.egress)
+    }
 }
 
 /// Where static files lie and what they are called in addresses.

@@ -4,10 +4,10 @@
 //! along it; `tests/it/layers.rs` holds the code to it):
 //!
 //! ```text
-//! main -> cli -> server -> web, jobs -> model -> db -> leaf
-//!                          web, jobs -> check -> egress -> leaf
-//!                          check, model -> catalog, crypto -> leaf
-//!         cli, server, web, jobs -> app -> config, check, model -> leaf
+//! main -> cli -> server -> web, jobs -> broker -> model -> db -> leaf
+//!                                       broker -> check -> egress -> leaf
+//!                                       check, model -> catalog, crypto -> leaf
+//!         cli, server, web, jobs -> app -> config, broker -> leaf
 //! cli -> harden
 //! ```
 //!
@@ -22,6 +22,7 @@
 //! | [`check`] | runs a method's live check and judges the answer |
 //! | [`db`] | the two doors to the database, both dialects, migrations |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
+//! | [`broker`] | opens a credential for use: live tokens, renewed under a lease |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones |
 //! | [`cli`] | the command line |
@@ -31,6 +32,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod app;
+pub mod broker;
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -1,4 +1,8 @@
-//! Due work that nobody asks for: statuses age, deleted credentials go, ended sessions are swept.
+//! Due work that nobody asks for: tokens are renewed, statuses age, deleted credentials go, ended sessions are swept.
+
+mod tokens;
+
+pub use tokens::renew_due;
 
 use crate::app::App;
 use crate::db::Conn;
@@ -7,7 +11,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit};
+use crate::model::{Means, attempt, audit, oauth_flow};
 use actix_web::web;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,10 +21,26 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Units of one kind in one round; the rest waits for the next.
 const ROUNDS: usize = 50;
 
-/// Keeps house for as long as the process lives.
+/// How often tokens are looked at.
+const TOKENS_EVERY: Duration = Duration::from_secs(15);
+
+/// Keeps house and renews tokens for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
+    futures_util::future::join(run_house(&app), run_tokens(&app)).await;
+}
+
+async fn run_tokens(app: &App) {
     loop {
-        if let Err(error) = keep_house(&app).await {
+        if let Err(error) = renew_due(app).await {
+            tracing::warn!(?error, "tokens could not be renewed; it goes on in a moment");
+        }
+        tokio::time::sleep(TOKENS_EVERY).await;
+    }
+}
+
+async fn run_house(app: &App) {
+    loop {
+        if let Err(error) = keep_house(app).await {
             tracing::warn!(?error, "housekeeping did not finish; it goes on in a minute");
         }
         tokio::time::sleep(EVERY).await;
@@ -70,9 +90,9 @@ async fn purge(app: &App) -> Result<()> {
 
 async fn sweep(app: &App) -> Result<()> {
     let now = app.means.now();
-    let swept = app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)?)).await?;
+    let swept = app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + oauth_flow::sweep(tx, now)?)).await?;
     if swept > 0 {
-        tracing::debug!(swept, "ended sessions and old attempts are gone");
+        tracing::debug!(swept, "ended sessions, old attempts and consents are gone");
     }
     Ok(())
 }

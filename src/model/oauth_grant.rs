@@ -202,7 +202,7 @@ fn set_end(tx: &mut Tx<'_>, place: Place<'_>, new: &NewGrant) -> Result<()> {
 }
 
 fn is_renewable(new: &NewGrant) -> bool {
-    new.times.refresh_at.is_some()
+    new.times.refresh_at.is_some() || new.tokens.refresh.is_some()
 }
 
 /// Takes the lease to renew the tokens of this serial number; `None` when they were renewed meanwhile or somebody
