@@ -142,9 +142,21 @@ impl Grant {
 
     /// The scopes that were asked for and not given, where the service says what it gave.
     pub fn missing(&self) -> Vec<String> {
-        let Some(granted) = &self.granted.0 else { return Vec::new() };
-        self.asked.0.iter().filter(|scope| !granted.contains(scope)).cloned().collect()
+        missing(&self.asked.0, self.granted.0.as_deref())
     }
+}
+
+/// Scopes that shape the answer rather than give a permission: services leave them out of what they say they gave.
+const UNSAID: [&str; 6] = ["offline_access", "refresh_token", "openid", "profile", "email", "offline"];
+
+/// The scopes of `asked` that were not given. Services shorten addresses to their last part, and some write in
+/// other cases.
+pub fn missing(asked: &[String], granted: Option<&[String]>) -> Vec<String> {
+    let Some(granted) = granted else { return Vec::new() };
+    let last = |scope: &str| scope.rsplit('/').next().unwrap_or(scope).to_lowercase();
+    let given: Vec<String> = granted.iter().map(|scope| last(scope)).collect();
+    let lacks = |scope: &&String| !UNSAID.contains(&scope.as_str()) && !given.contains(&last(scope));
+    asked.iter().filter(lacks).cloned().collect()
 }
 
 /// Stores what a consent gave, in place of what was there. Returns the SHA-256 of the blob for the audit line.

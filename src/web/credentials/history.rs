@@ -44,6 +44,13 @@ fn sentence(event: &Event) -> String {
         "credential.unreadable" => "could not decrypt the stored value".into(),
         "credential.deleted" => "deleted it".into(),
         "credential.restored" => "restored it".into(),
+        "credential.connected" => match event.detail("other_account").and_then(|v| v.as_bool()) {
+            Some(true) => "connected it with another account".into(),
+            _ => "connected it again".into(),
+        },
+        "credential.refreshed" => "renewed its token".into(),
+        "credential.revoked" => "had the service end its sign-in".into(),
+        "consent.started" => "went to the service to agree".into(),
         action => action.to_owned(),
     }
 }
@@ -52,6 +59,15 @@ fn denied(event: &Event) -> String {
     let what = match event.action.as_str() {
         "credentials.edit" => "tried to change it",
         "credentials.rotate" => "tried a new secret",
+        "credential.refreshed" => return "could not renew its token".into(),
+        "credential.revoked" => return "asked the service in vain to end its sign-in".into(),
+        "consent.given" => {
+            return match event.code.as_str() {
+                "access_denied" => "did not agree at the service".into(),
+                "other_account" => "agreed with another account, which has to be confirmed".into(),
+                _ => "came back from the service in vain".into(),
+            };
+        }
         action => return format!("was refused: {action}"),
     };
     format!("{what}: {}. Nothing was saved", outcome(&event.code))

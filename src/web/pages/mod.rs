@@ -14,6 +14,7 @@ pub mod form;
 pub mod gallery;
 pub mod integrations;
 pub mod list;
+pub mod oauth;
 pub mod shell;
 pub mod sprite;
 pub mod status;
