@@ -48,20 +48,21 @@ impl<'a> Broker<'a> {
         workspace: &Id<Workspace>,
         id: &Id<Credential>,
     ) -> Result<Result<Opened<'a>, Unreadable>> {
-        let (means, workspace, id) = (self.means.clone(), workspace.clone(), id.clone());
-        let found = self.db.read(move |conn| find(conn, &means, &workspace, &id)).await?;
-        let found = match found {
+        let (workspace, id) = (workspace.clone(), id.clone());
+        let row = self.db.read(move |conn| Credential::get(conn, &workspace, &id)).await?;
+        let Some((integration, method)) = self.catalog.method(&row.integration, &row.method) else {
+            return Err(Error::Unprocessable(format!(
+                "The catalogue no longer has the service “{}” with the way to sign in “{}”. Ask the operator of this console.",
+                row.integration, row.method
+            )));
+        };
+        let (means, workspace, id) = (self.means.clone(), row.workspace_id.clone(), row.id);
+        let client = method.app_fields().next().map(|_| method.client().to_owned());
+        let found = self.db.read(move |conn| find(conn, &means, &workspace, &id, client.as_deref())).await?;
+        let Found { row, version, values, grant } = match found {
             Ok(found) => found,
             Err(fault) => return Ok(Err(fault)),
         };
-        let kind = self.catalog.method(&found.row.integration, &found.row.method);
-        let Some((integration, method)) = kind else {
-            return Err(Error::Unprocessable(format!(
-                "The catalogue no longer has the service “{}” with the way to sign in “{}”. Ask the operator of this console.",
-                found.row.integration, found.row.method
-            )));
-        };
-        let Found { row, version, values, grant } = found;
         if !leads_where_it_was_sealed(&version, method) {
             let cause = "its values lead elsewhere than it was sealed for".to_owned();
             return Ok(Err(Unreadable { label: self.means.keyring.label().to_owned(), cause }));
@@ -82,7 +83,7 @@ impl<'a> Broker<'a> {
             return Ok(Some(values));
         }
         let (means, workspace) = (self.means.clone(), workspace.clone());
-        let (integration, id) = (integration.to_owned(), method.id.clone());
+        let (integration, id) = (integration.to_owned(), method.client().to_owned());
         let app = self
             .db
             .read(move |conn| match OAuthApp::find(conn, &workspace, &integration, &id)? {
@@ -105,10 +106,14 @@ fn find(
     means: &Means,
     workspace: &Id<Workspace>,
     id: &Id<Credential>,
+    client: Option<&str>,
 ) -> Result<Result<Found, Unreadable>> {
     let row = Credential::get(conn, workspace, id)?;
     let version = Version::get(conn, workspace, id, row.live_version)?;
-    let app = OAuthApp::find(conn, workspace, &row.integration, &row.method)?;
+    let app = match client {
+        Some(client) => OAuthApp::find(conn, workspace, &row.integration, client)?,
+        None => None,
+    };
     let grant = Grant::find(conn, workspace, id)?;
     let opened = (|| {
         let secret = version.open(conn, means, row.seal_place())?;

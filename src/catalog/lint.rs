@@ -96,7 +96,7 @@ fn method(method: &Method, of: &Integration, notes: &mut Notes) {
     if let Some(oauth) = method.oauth.as_ref().filter(|o| o.grant == Grant::Code) {
         let linked = method.docs.is_some() || of.docs.is_some();
         notes.add(!linked, &place, "no link to the vendor's page on its sign-in");
-        let life = oauth.refresh == Refresh::None || oauth.margin_s.is_none_or(|margin| margin < 86_400);
+        let life = oauth.refresh == Refresh::ExchangeAccessToken || oauth.margin_s.is_none_or(|margin| margin < 86_400);
         notes.add(!life, &place, "oauth.margin_s is longer than a day");
         let named = oauth.scopes.iter().chain(&oauth.optional_scopes).all(|s| !s.contains(char::is_whitespace));
         notes.add(!named, &place, "a scope holds white space");

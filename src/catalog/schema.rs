@@ -140,6 +140,11 @@ impl Method {
         self.fields.iter().filter(|f| f.scope == FieldScope::App && f.kind != FieldKind::Notice)
     }
 
+    /// The name under which the workspace's client for this method is kept.
+    pub fn client(&self) -> &str {
+        self.oauth.as_ref().and_then(|oauth| oauth.client.as_deref()).unwrap_or(&self.id)
+    }
+
     /// The form of those fields, as a method of its own; `None` when there are none.
     pub fn app_form(&self) -> Option<Self> {
         self.app_fields().next()?;

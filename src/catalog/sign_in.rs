@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 pub struct OAuth {
     /// Which grant.
     pub grant: Grant,
+    /// Methods of one file that name the same client here share the one that the workspace enters; without it each
+    /// has its own.
+    pub client: Option<String>,
     /// The consent page.
     pub authorize_url: Option<UrlTemplate>,
     /// Where tokens are asked for.

@@ -42,8 +42,8 @@ impl Context {
     }
 
     /// The context of the secret fields of a workspace's OAuth client (`cc/app/v1`).
-    pub fn app(instance: &str, workspace: &str, integration: &str, method: &str, revision: u64) -> Self {
-        Self::new("cc/app/v1").text(instance).text(workspace).text(integration).text(method).number(revision)
+    pub fn app(instance: &str, workspace: &str, integration: &str, client: &str, revision: u64) -> Self {
+        Self::new("cc/app/v1").text(instance).text(workspace).text(integration).text(client).number(revision)
     }
 
     /// The context of what was chosen before a consent (`cc/flow/v1`); `round` counts how often it was sealed.

@@ -182,10 +182,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    oauth_apps (workspace_id, integration, method) {
+    oauth_apps (workspace_id, integration, client) {
         workspace_id -> Text,
         integration -> Text,
-        method -> Text,
+        client -> Text,
         revision -> BigInt,
         config -> Text,
         secret_names -> Text,

@@ -42,8 +42,13 @@ async fn renew(app: &App, workspace: Id<Workspace>, id: Id<Credential>) -> Resul
             Ok(())
         }
         Err(Trouble::Unreadable(fault)) => {
+            let (workspace, wanted) = (allowed.workspace().clone(), id.clone());
+            let row = app.db.read(move |conn| Credential::get(conn, &workspace, &wanted)).await?;
+            if row.status == Status::Unreadable {
+                return Ok(());
+            }
             tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");
-            let (means, id) = (app.means.clone(), id.clone());
+            let means = app.means.clone();
             app.db.write(move |tx| credential_change::unreadable(tx, &means, &allowed, &id, &fault.label)).await
         }
     }

@@ -55,9 +55,9 @@ impl Target {
         Self { kind: "workspace", id: id.to_string() }
     }
 
-    /// The OAuth client of a workspace for a method of a service.
-    pub fn app(integration: &str, method: &str) -> Self {
-        Self { kind: "app", id: format!("{integration}/{method}") }
+    /// The OAuth client of a workspace at a service.
+    pub fn app(integration: &str, client: &str) -> Self {
+        Self { kind: "app", id: format!("{integration}/{client}") }
     }
 
     /// An address of the console that was refused.

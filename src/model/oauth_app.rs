@@ -1,4 +1,4 @@
-//! The OAuth client of a workspace at a service: typed once by an admin, used by every consent of a method.
+//! The OAuth client of a workspace at a service: typed once by an admin, used by every consent of its methods.
 
 use super::permission::{Allowed, ManageApps};
 use super::sealed::{self, Unreadable};
@@ -23,8 +23,8 @@ pub struct OAuthApp {
     pub workspace_id: Id<Workspace>,
     /// The service.
     pub integration: String,
-    /// The method that it is for.
-    pub method: String,
+    /// The methods that it is for, by the name that the catalogue gives their client.
+    pub client: String,
     /// Counts changes; part of the seal.
     pub revision: i64,
     /// Values that may be shown.
@@ -40,16 +40,16 @@ pub struct OAuthApp {
 }
 
 impl OAuthApp {
-    /// The client of a workspace for a method, where one was entered.
+    /// The client of a workspace at a service, where one was entered.
     pub fn find(
         conn: &mut Conn,
         workspace: &Id<Workspace>,
         integration: &str,
-        method: &str,
+        client: &str,
     ) -> Result<Option<Self>> {
         Ok(apps::table
             .filter(apps::workspace_id.eq(workspace))
-            .filter(apps::integration.eq(integration).and(apps::method.eq(method)))
+            .filter(apps::integration.eq(integration).and(apps::client.eq(client)))
             .select(Self::as_select())
             .first(conn)
             .optional()?)
@@ -62,7 +62,7 @@ impl OAuthApp {
 
     /// All its values, the secrets opened.
     pub fn open(&self, conn: &mut Conn, means: &Means) -> Result<Values, Unreadable> {
-        let context = context(means, &self.workspace_id, &self.integration, &self.method, self.revision)
+        let context = context(means, &self.workspace_id, &self.integration, &self.client, self.revision)
             .map_err(|e| Unreadable::new(means, e))?;
         let plain = sealed::open(conn, means, &self.workspace_id, &context, &self.sealed)?;
         let texts = serde_json::from_slice(&plain).map_err(|_| Unreadable::new(means, "not what was sealed"))?;
@@ -75,8 +75,8 @@ impl OAuthApp {
 pub struct NewApp {
     /// The service.
     pub integration: String,
-    /// The method that it is for.
-    pub method: String,
+    /// The name of the client there.
+    pub client: String,
     /// The revision that was seen; none where there was no client.
     pub revision: Option<i64>,
     /// Its values.
@@ -91,21 +91,21 @@ pub fn save(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageApps>, new: 
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
-    let before = OAuthApp::find(tx.conn(), workspace, &new.integration, &new.method)?;
+    let before = OAuthApp::find(tx.conn(), workspace, &new.integration, &new.client)?;
     if before.as_ref().map(|app| app.revision) != new.revision {
         return Ok(false);
     }
     let revision = new.revision.unwrap_or_default() + 1;
-    let context = context(means, workspace, &new.integration, &new.method, revision)?;
+    let context = context(means, workspace, &new.integration, &new.client, revision)?;
     let plain = sealed::json(&sealed::texts(&new.values.secret))?;
     let sealed = sealed::seal(tx.conn(), means, workspace, &context, &plain)?;
     let blob = sealed.digest();
-    diesel::delete(one(workspace, &new.integration, &new.method)).execute(tx.conn())?;
+    diesel::delete(one(workspace, &new.integration, &new.client)).execute(tx.conn())?;
     diesel::insert_into(apps::table)
         .values((
             apps::workspace_id.eq(workspace),
             apps::integration.eq(&new.integration),
-            apps::method.eq(&new.method),
+            apps::client.eq(&new.client),
             apps::revision.eq(revision),
             apps::config.eq(Json(new.values.plain.clone())),
             apps::secret_names.eq(Json(new.values.secret.keys().cloned().collect::<Vec<_>>())),
@@ -115,8 +115,8 @@ pub fn save(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageApps>, new: 
             apps::updated_by.eq(&allowed.actor().id),
         ))
         .execute(tx.conn())?;
-    oauth_grant::try_again(tx, workspace, &new.integration, &new.method, now)?;
-    let entry = audit::Entry::allow("app.saved", audit::Target::app(&new.integration, &new.method))
+    oauth_grant::try_again(tx, workspace, &new.integration, now)?;
+    let entry = audit::Entry::allow("app.saved", audit::Target::app(&new.integration, &new.client))
         .detail("fields", new.changed.clone())
         .detail("revision", revision)
         .detail("app", blob);
@@ -130,41 +130,41 @@ pub fn remove(
     means: &Means,
     allowed: &Allowed<ManageApps>,
     integration: &str,
-    method: &str,
+    client: &str,
     revision: i64,
 ) -> Result<bool> {
     allowed.begin(tx, means.now())?;
     let workspace = allowed.workspace();
-    let gone = diesel::delete(one(workspace, integration, method).filter(apps::revision.eq(revision)))
+    let gone = diesel::delete(one(workspace, integration, client).filter(apps::revision.eq(revision)))
         .execute(tx.conn())?;
     if gone == 0 {
         return Ok(false);
     }
-    let entry = audit::Entry::allow("app.removed", audit::Target::app(integration, method));
+    let entry = audit::Entry::allow("app.removed", audit::Target::app(integration, client));
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(true)
 }
 
 type Key<'a> = diesel::dsl::And<
     diesel::dsl::And<diesel::dsl::Eq<apps::workspace_id, &'a Id<Workspace>>, diesel::dsl::Eq<apps::integration, &'a str>>,
-    diesel::dsl::Eq<apps::method, &'a str>,
+    diesel::dsl::Eq<apps::client, &'a str>,
 >;
 
 fn one<'a>(
     workspace: &'a Id<Workspace>,
     integration: &'a str,
-    method: &'a str,
+    client: &'a str,
 ) -> diesel::dsl::Filter<apps::table, Key<'a>> {
-    apps::table.filter(apps::workspace_id.eq(workspace).and(apps::integration.eq(integration)).and(apps::method.eq(method)))
+    apps::table.filter(apps::workspace_id.eq(workspace).and(apps::integration.eq(integration)).and(apps::client.eq(client)))
 }
 
 fn context(
     means: &Means,
     workspace: &Id<Workspace>,
     integration: &str,
-    method: &str,
+    client: &str,
     revision: i64,
 ) -> Result<Context> {
     let revision = u64::try_from(revision).map_err(Error::internal)?;
-    Ok(Context::app(means.keyring.instance(), workspace.as_str(), integration, method, revision))
+    Ok(Context::app(means.keyring.instance(), workspace.as_str(), integration, client, revision))
 }

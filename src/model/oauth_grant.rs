@@ -301,17 +301,11 @@ pub fn give_back<P: Permission>(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-/// Lets the grants of a client be renewed at once: the client was put right.
-pub(super) fn try_again(
-    tx: &mut Tx<'_>,
-    workspace: &Id<Workspace>,
-    integration: &str,
-    method: &str,
-    now: At,
-) -> Result<()> {
+/// Lets the grants of a service be renewed at once: its client was put right.
+pub(super) fn try_again(tx: &mut Tx<'_>, workspace: &Id<Workspace>, integration: &str, now: At) -> Result<()> {
     let theirs = credentials::table
         .filter(credentials::workspace_id.eq(workspace))
-        .filter(credentials::integration.eq(integration).and(credentials::method.eq(method)))
+        .filter(credentials::integration.eq(integration))
         .filter(credentials::outcome.ne("reauthorize"))
         .select(credentials::id);
     diesel::update(grants::table)

@@ -2,7 +2,7 @@
 CREATE TABLE oauth_apps (
     workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     integration TEXT NOT NULL,
-    method TEXT NOT NULL,
+    client TEXT NOT NULL,
     revision BIGINT NOT NULL,
     config TEXT NOT NULL,
     secret_names TEXT NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE oauth_apps (
     key_version INTEGER NOT NULL,
     updated_at TIMESTAMP NOT NULL,
     updated_by TEXT NOT NULL,
-    PRIMARY KEY (workspace_id, integration, method)
+    PRIMARY KEY (workspace_id, integration, client)
 ) WITHOUT ROWID;
 
 -- `session` is the start of a hashed session key; `state_hash` that of the state sent to the provider.

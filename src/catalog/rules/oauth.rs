@@ -16,6 +16,7 @@ pub(super) fn oauth(method: &Method) -> Judged {
             ensure(app, "the client belongs to the credential: scope = \"app\" is for grant code")?;
         }
     }
+    ensure(oauth.client.as_deref().is_none_or(super::is_name), "written like the name of a field").within("client")?;
     ensure(matches!(oauth.verb, Verb::Get | Verb::Post), "GET or POST").within("verb")?;
     let signs = oauth.client_auth != ClientAuth::PrivateKeyJwt || method.jwt.is_some();
     ensure(signs, "private_key_jwt needs a [method.jwt]").within("client_auth")?;

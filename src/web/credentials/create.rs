@@ -153,7 +153,7 @@ async fn consent_view(
     if method.app_fields().next().is_none() {
         return Ok(Some(ConsentView { client: None, ready: true }));
     }
-    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.id.clone());
+    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.client().to_owned());
     let client = app.db.read(move |conn| OAuthApp::find(conn, &workspace, &service, &id)).await?;
     Ok(Some(ConsentView { client: Some(app_page(&can.root(), integration, method)), ready: client.is_some() }))
 }

@@ -23,7 +23,7 @@ use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Allowed = Can<ManageApps>;
 
@@ -69,12 +69,12 @@ pub async fn update(
     let revision = form.number("revision")?;
     let address = app_page(&can.root(), client.integration, client.method);
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    let (integration, method) = (client.integration.id.clone(), client.method.id.clone());
+    let (integration, named) = (client.integration.id.clone(), client.method.client().to_owned());
     if form.flag("remove") {
         let revision = revision.unwrap_or_default();
         let gone = app
             .db
-            .write(move |tx| oauth_app::remove(tx, &means, &allowed, &integration, &method, revision))
+            .write(move |tx| oauth_app::remove(tx, &means, &allowed, &integration, &named, revision))
             .await?;
         return match gone {
             true => see_other_saying(address, "app-removed"),
@@ -104,7 +104,7 @@ pub async fn update(
         }
         _ => BTreeMap::new(),
     };
-    let new = NewApp { integration, method, revision, values: parsed.complete(old), changed };
+    let new = NewApp { integration, client: named, revision, values: parsed.complete(old), changed };
     let saved = app.db.write(move |tx| oauth_app::save(tx, &means, &allowed, &new)).await?;
     match saved {
         true => see_other_saying(address, "app-saved"),
@@ -120,7 +120,7 @@ async fn load<'a>(can: &Allowed, app: &'a App, integration: &str, method: &str) 
         id => with_client.find(|(m, _)| m.id == id),
     };
     let (method, form) = found.ok_or(Error::NotFound)?;
-    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.id.clone());
+    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.client().to_owned());
     let (kept, people) = app
         .db
         .read(move |conn| {
@@ -192,8 +192,10 @@ fn form_view(can: &Allowed, client: &Client<'_>, typed: &Typed) -> FormView {
 }
 
 fn links(can: &Allowed, integration: &Integration, current: &Method) -> Vec<MethodLink> {
+    let mut seen = BTreeSet::from([current.client()]);
     let with_client = integration.methods.iter().filter(|m| m.app_fields().next().is_some());
     with_client
+        .filter(|m| m.id == current.id || seen.insert(m.client()))
         .map(|m| MethodLink {
             label: m.label.clone(),
             href: app_page(&can.root(), integration, m),
