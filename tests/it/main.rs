@@ -15,6 +15,7 @@ mod headers;
 mod layers;
 mod lint;
 mod matrix;
+mod oauth;
 mod pages;
 mod schema;
 mod storm;

@@ -228,13 +228,13 @@ async fn introspect(
     u64::try_from(end - now).ok()
 }
 
-/// `scope` of an answer: a text with the file's separator or white space, or a list.
+/// `scope` of an answer: a text with the file's separator, commas or white space, or a list.
 fn granted(oauth: &OAuth, answer: &Answer) -> Option<Vec<String>> {
     let json = answer.json()?;
     let list = match json.get("scope")? {
         Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::String(text) => {
-            let cut = |c: char| c.is_whitespace() || oauth.scope_sep.contains(c);
+            let cut = |c: char| c.is_whitespace() || c == ',' || oauth.scope_sep.contains(c);
             text.split(cut).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
         }
         _ => return None,

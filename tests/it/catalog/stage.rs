@@ -8,6 +8,8 @@ use crate::support::http_server::{Answer, HttpServer, Recorded};
 use crate::support::smtp_server::{Line, Mailbox, SmtpServer};
 use credenza::catalog::form::{self, Input, Mode};
 use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, TlsFault};
+use credenza::check::held::Session;
+use credenza::check::oauth::{self, Code};
 use credenza::check::report::Report;
 use credenza::check::{self, Context, Options, Trigger};
 use credenza::clock::Clock;
@@ -16,6 +18,7 @@ use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
 use credenza::egress::lead::{Found, Lead};
 use credenza::secret::Secret;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -42,6 +45,9 @@ pub struct Stage {
 /// How a run differs from a good one.
 struct Setting {
     typed: Vec<(&'static str, String)>,
+    kept: Vec<(&'static str, String)>,
+    /// Whether the code of a consent is exchanged, in place of the check.
+    exchanges: bool,
     method: Method,
     lead: Option<Lead>,
     answers: Vec<Answer>,
@@ -64,6 +70,7 @@ impl Stage {
     pub async fn spoiled(&self, integration: &Integration, play: &Play, deed: &Deed, before: usize) -> Seen {
         let mut setting = self.setting(integration, play);
         setting.answers.truncate(before);
+        setting.exchanges = setting.method.needs_consent() && matches!(deed, Deed::Token(..));
         match deed {
             Deed::Http(status, body) | Deed::Token(status, body) => {
                 let answer = Answer::json(*status, body);
@@ -83,6 +90,8 @@ impl Stage {
         let tls = self.trusted.server(Health::Good);
         Setting {
             typed: play.typed.clone(),
+            kept: play.kept.clone(),
+            exchanges: false,
             method: integration.method(play.method).expect("a method").clone(),
             lead: None,
             answers: play.exchanges.iter().map(|exchange| exchange.answer.clone()).collect(),
@@ -122,15 +131,17 @@ impl Stage {
     }
 
     async fn run(&self, integration: &Integration, setting: Setting) -> Seen {
-        if setting.method.check.kind == CheckKind::Smtp {
+        if setting.method.check.kind == CheckKind::Smtp && !setting.exchanges {
             let server = SmtpServer::start(setting.mailbox).await;
             let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-            let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
+            let told = (&setting.typed[..], &setting.kept[..], setting.exchanges);
+            let (report, dialled) = check(integration, &setting.method, told, lead, &self.trusted).await;
             return Seen { report, requests: Vec::new(), verbs: server.verbs(), lines: server.lines(), dialled };
         }
         let server = HttpServer::start(setting.tls, setting.answers).await;
         let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
-        let (report, dialled) = check(integration, &setting.method, &setting.typed, lead, &self.trusted).await;
+        let told = (&setting.typed[..], &setting.kept[..], setting.exchanges);
+            let (report, dialled) = check(integration, &setting.method, told, lead, &self.trusted).await;
         Seen { report, requests: server.requests(), verbs: Vec::new(), lines: Vec::new(), dialled }
     }
 }
@@ -139,18 +150,37 @@ impl Stage {
 async fn check(
     integration: &Integration,
     method: &Method,
-    typed: &[(&'static str, String)],
+    (typed, kept, exchanges): (&[(&'static str, String)], &[(&'static str, String)], bool),
     lead: Lead,
     authority: &Authority,
 ) -> (Report, u64) {
-    let fields = typed.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect();
-    let input = Input { fields, ..Input::default() };
-    let parsed = form::parse(integration, method, Mode::Create, input).expect("values that the form takes");
+    let secrets = |pairs: &[(&'static str, String)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect::<BTreeMap<_, _>>()
+    };
+    let read = |method: &Method| {
+        let input = Input { fields: secrets(typed), ..Input::default() };
+        form::parse(integration, method, Mode::Create, input).expect("values that the form takes").values
+    };
+    let mut values = read(method);
+    if let Some(client) = method.app_form() {
+        let client = read(&client);
+        values.plain.extend(client.plain);
+        values.secret.extend(client.secret);
+    }
     let dialer = Dialer::leading_to(lead, &authority.root()).expect("an authority");
     let egress = Egress::new(dialer, Allow::default());
     let clock = Clock::movable();
     let context = Context { egress: &egress, defaults: shipped().defaults(), clock: &clock };
-    let report = check::run(&context, integration, method, &parsed.values, Options::new(Trigger::Save)).await;
+    if exchanges {
+        let redirect = secrets(&[("code", "a-code".to_owned())]);
+        let verifier = Secret::new("a-verifier".to_owned());
+        let code = Code { redirect: &redirect, redirect_uri: "https://console.example.test/oauth/callback", verifier: &verifier };
+        let done = oauth::exchange(&context, integration, method, &values, &code).await;
+        return (*done.expect_err("a refusal"), egress.dialer().connections());
+    }
+    let mut options = Options::new(Trigger::Save);
+    options.session = method.needs_consent().then(|| Session { values: secrets(kept), expires_at: None });
+    let report = check::run(&context, integration, method, &values, options).await;
     (report, egress.dialer().connections())
 }
 

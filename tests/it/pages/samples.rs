@@ -3,6 +3,7 @@
 use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
+use super::sample_oauth as oauth;
 use askama::Template;
 use credenza::clock::At;
 use credenza::web::pages::account::Account;
@@ -47,6 +48,15 @@ pub fn all() -> Vec<Sample> {
     add("new", forms::new_refused().render());
     add("new-plain", forms::new_plain().render());
     add("new-hostile", forms::new_hostile().render());
+    add("new-consent", forms::new_consent(true).render());
+    add("new-without-client", forms::new_consent(false).render());
+    add("app", oauth::app(forms::fields().form.fields).render());
+    add("flow", oauth::flow().render());
+    add("flow-failed", oauth::flow_failed().render());
+    add("flow-confirm", oauth::flow_confirm().render());
+    add("flow-done", oauth::flow_done().render());
+    add("callback-stopped", oauth::stopped(true).render());
+    add("callback-signed-out", oauth::stopped(false).render());
     add("fields", forms::fields().render());
     add("edit", forms::edit().render());
     add("conflict", forms::conflict().render());

@@ -1,0 +1,9 @@
+//! Consent, renewal, reconnection, against a provider of ours that answers as it is told.
+#![cfg(test)]
+
+mod callback;
+mod consent;
+mod quirks;
+mod reconnect;
+mod renewal;
+mod stage;
