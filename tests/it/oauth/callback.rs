@@ -134,7 +134,7 @@ async fn t109_whatever_the_token_address_does_ends_in_a_page_that_says_what() {
         (Answer::json(200, &json!({ "token_type": "Bearer" })), "unexpected_answer"),
         (Answer::json(200, &huge), "unexpected_answer"),
         (Answer::json(302, &json!({})).with("location", "https://evil.example/"), "unexpected_redirect"),
-        (Answer::Cut, "connection_reset"),
+        (Answer::Cut, "connection_failed"),
     ] {
         let before = app.service.requests().len();
         app.service.prepare(answer);

@@ -54,11 +54,13 @@ async fn t106_a_consent_makes_a_credential_that_works_and_leaks_nothing() {
     for path in [waiting.page.as_str(), "/w/acme/credentials", "/w/acme/apps/google-sheets"] {
         pages.push_str(&admin.get(path).await.body);
     }
-    let text = log.text();
+    // The parser with which the tests read pages tells every tag; it is no part of the program.
+    let text: String = log.text().lines().filter(|line| !line.contains("html5ever")).collect();
     let hex = |secret: &str| secret.bytes().map(|b| format!("{b:02X}")).collect::<String>();
     for secret in [ACCESS, REFRESH, CODE, CLIENT_SECRET, waiting.state(), sent["code_verifier"].as_str()] {
         assert!(!rows.contains(secret) && !rows.to_uppercase().contains(&hex(secret)), "{secret} in the database");
-        assert!(!text.contains(secret), "{secret} in the log");
+        let logged: Vec<&str> = text.split("TRACE").chain(text.split("DEBUG")).filter(|line| line.contains(secret)).collect();
+        assert!(logged.is_empty(), "{secret} in the log: {logged:?}");
         assert!(!pages.contains(secret), "{secret} on a page");
     }
     assert!(text.contains("/oauth/callback") && rows.contains("bots@example.com"), "the look sees");
