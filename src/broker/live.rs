@@ -82,10 +82,7 @@ impl Broker<'_> {
                 Need::Renewal => {}
             }
             let (workspace, credential, serial) = (allowed.workspace().clone(), id.clone(), grant.serial);
-            let lease = self
-                .db
-                .write(move |tx| oauth_grant::lease(tx, &workspace, &credential, serial, now))
-                .await?;
+            let lease = self.db.write(move |tx| oauth_grant::lease(tx, &workspace, &credential, serial, now)).await?;
             if let Some(fence) = lease {
                 (self.step)("leased");
                 match self.renew(allowed, &opened, grant, tokens, fence, cause).await? {
@@ -117,8 +114,7 @@ impl Broker<'_> {
         let Some(spec) = &opened.method.oauth else { return Err(Error::internal("a grant without OAuth")) };
         let (values, refresh) = (&opened.values, tokens.refresh.as_ref());
         let context = self.context();
-        let asked =
-            oauth::refresh(&context, opened.integration, opened.method, values, &tokens.values, refresh).await;
+        let asked = oauth::refresh(&context, opened.integration, opened.method, values, &tokens.values, refresh).await;
         (self.step)("answered");
         let obtained = match asked {
             Ok(obtained) => obtained,
@@ -203,8 +199,7 @@ impl Broker<'_> {
                 Some(again(grant.failures, passing, self.means.now(), random)?)
             }
         };
-        let (means, allowed, row, report) =
-            (self.means.clone(), allowed.clone(), opened.row.clone(), report.clone());
+        let (means, allowed, row, report) = (self.means.clone(), allowed.clone(), opened.row.clone(), report.clone());
         let service = opened.integration.name.clone();
         self.db
             .write(move |tx| {
@@ -254,7 +249,8 @@ fn needs_person(opened: &Opened<'_>) -> Trouble {
     match said {
         Some(outcome) if !row.hint.is_empty() => report(outcome, &row.code, row.hint.clone()),
         _ => {
-            let hint = format!("The sign-in to {} has ended and cannot be renewed. Connect again.", opened.integration.name);
+            let hint =
+                format!("The sign-in to {} has ended and cannot be renewed. Connect again.", opened.integration.name);
             report(Outcome::Reauthorize, "token_ended", hint)
         }
     }

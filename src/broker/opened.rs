@@ -43,11 +43,7 @@ impl<'a> Broker<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a foreign, deleted or unknown one; the inner error when it cannot be decrypted.
-    pub async fn open(
-        &self,
-        workspace: &Id<Workspace>,
-        id: &Id<Credential>,
-    ) -> Result<Result<Opened<'a>, Unreadable>> {
+    pub async fn open(&self, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Result<Opened<'a>, Unreadable>> {
         let (workspace, id) = (workspace.clone(), id.clone());
         let row = self.db.read(move |conn| Credential::get(conn, &workspace, &id)).await?;
         let Some((integration, method)) = self.catalog.method(&row.integration, &row.method) else {

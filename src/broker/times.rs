@@ -125,9 +125,8 @@ why = "A test."
     #[test]
     fn pauses_grow_and_end_growing() {
         let now = at();
-        let pause = |failures, passing| {
-            again(failures, passing, now, &Random::system()).unwrap().since(now).num_seconds()
-        };
+        let pause =
+            |failures, passing| again(failures, passing, now, &Random::system()).unwrap().since(now).num_seconds();
         assert!((30..=37).contains(&pause(0, true)) && (60..=75).contains(&pause(1, true)));
         assert!((3600..=4500).contains(&pause(30, true)) && (86_400..=108_000).contains(&pause(30, false)));
     }

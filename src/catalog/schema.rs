@@ -150,7 +150,8 @@ impl Method {
         self.app_fields().next()?;
         let own = |field: &Field| Field { scope: FieldScope::Credential, immutable: false, ..field.clone() };
         let fields = self.fields.iter().filter(|f| f.scope == FieldScope::App).map(own).collect();
-        let oauth = self.oauth.clone().map(|oauth| OAuth { grant: Grant::ClientCredentials, require: Vec::new(), ..oauth });
+        let oauth =
+            self.oauth.clone().map(|oauth| OAuth { grant: Grant::ClientCredentials, require: Vec::new(), ..oauth });
         Some(Self { fields, edit: Edit::Full, oauth, ..self.clone() })
     }
 

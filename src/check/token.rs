@@ -70,7 +70,8 @@ async fn client_credentials(
     now: At,
 ) -> Result<(), Stop> {
     let pair = |name: &str, value: String| (name.to_owned(), Secret::new(value));
-    let pairs = vec![pair("grant_type", "client_credentials".to_owned()), pair("scope", oauth.scopes.join(&oauth.scope_sep))];
+    let pairs =
+        vec![pair("grant_type", "client_credentials".to_owned()), pair("scope", oauth.scopes.join(&oauth.scope_sep))];
     let ask = TokenAsk { method, oauth, address: &oauth.token_url, pairs, params: &oauth.token_params };
     let request = ask.request(&Held { values, session })?;
     let answer = token_answer(course, method, oauth, request, None, session).await?;

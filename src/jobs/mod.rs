@@ -90,7 +90,10 @@ async fn purge(app: &App) -> Result<()> {
 
 async fn sweep(app: &App) -> Result<()> {
     let now = app.means.now();
-    let swept = app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + oauth_flow::sweep(tx, now)?)).await?;
+    let swept = app
+        .db
+        .write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + oauth_flow::sweep(tx, now)?))
+        .await?;
     if swept > 0 {
         tracing::debug!(swept, "ended sessions, old attempts and consents are gone");
     }

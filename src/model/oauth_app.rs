@@ -41,12 +41,7 @@ pub struct OAuthApp {
 
 impl OAuthApp {
     /// The client of a workspace at a service, where one was entered.
-    pub fn find(
-        conn: &mut Conn,
-        workspace: &Id<Workspace>,
-        integration: &str,
-        client: &str,
-    ) -> Result<Option<Self>> {
+    pub fn find(conn: &mut Conn, workspace: &Id<Workspace>, integration: &str, client: &str) -> Result<Option<Self>> {
         Ok(apps::table
             .filter(apps::workspace_id.eq(workspace))
             .filter(apps::integration.eq(integration).and(apps::client.eq(client)))
@@ -135,8 +130,8 @@ pub fn remove(
 ) -> Result<bool> {
     allowed.begin(tx, means.now())?;
     let workspace = allowed.workspace();
-    let gone = diesel::delete(one(workspace, integration, client).filter(apps::revision.eq(revision)))
-        .execute(tx.conn())?;
+    let gone =
+        diesel::delete(one(workspace, integration, client).filter(apps::revision.eq(revision))).execute(tx.conn())?;
     if gone == 0 {
         return Ok(false);
     }
@@ -146,7 +141,10 @@ pub fn remove(
 }
 
 type Key<'a> = diesel::dsl::And<
-    diesel::dsl::And<diesel::dsl::Eq<apps::workspace_id, &'a Id<Workspace>>, diesel::dsl::Eq<apps::integration, &'a str>>,
+    diesel::dsl::And<
+        diesel::dsl::Eq<apps::workspace_id, &'a Id<Workspace>>,
+        diesel::dsl::Eq<apps::integration, &'a str>,
+    >,
     diesel::dsl::Eq<apps::client, &'a str>,
 >;
 
@@ -155,7 +153,8 @@ fn one<'a>(
     integration: &'a str,
     client: &'a str,
 ) -> diesel::dsl::Filter<apps::table, Key<'a>> {
-    apps::table.filter(apps::workspace_id.eq(workspace).and(apps::integration.eq(integration)).and(apps::client.eq(client)))
+    apps::table
+        .filter(apps::workspace_id.eq(workspace).and(apps::integration.eq(integration)).and(apps::client.eq(client)))
 }
 
 fn context(

@@ -258,7 +258,8 @@ impl Flow {
     /// What was chosen; `None` when it is over and erased.
     pub fn open(&self, conn: &mut Conn, means: &Means) -> Result<Option<Chosen>, Unreadable> {
         let Some(blob) = &self.sealed else { return Ok(None) };
-        let context = context(means, &self.workspace_id, &self.id, self.round).map_err(|e| Unreadable::new(means, e))?;
+        let context =
+            context(means, &self.workspace_id, &self.id, self.round).map_err(|e| Unreadable::new(means, e))?;
         let plain = sealed::open(conn, means, &self.workspace_id, &context, blob)?;
         Chosen::read(&plain).map(Some).ok_or_else(|| Unreadable::new(means, "not what was sealed"))
     }
@@ -341,9 +342,10 @@ pub fn again<P: Permission>(
 /// Takes the state, once: of two that come back with it at the same time one is told `false`.
 pub fn take(tx: &mut Tx<'_>, means: &Means, flow: &Flow) -> Result<bool> {
     let open = flows::stage.eq(Stage::Open).and(flows::state_hash.eq(&flow.state_hash));
-    let taken = diesel::update(one(&flow.workspace_id, &flow.id).filter(open).filter(flows::expires_at.gt(means.now())))
-        .set(flows::stage.eq(Stage::Taken))
-        .execute(tx.conn())?;
+    let taken =
+        diesel::update(one(&flow.workspace_id, &flow.id).filter(open).filter(flows::expires_at.gt(means.now())))
+            .set(flows::stage.eq(Stage::Taken))
+            .execute(tx.conn())?;
     Ok(taken == 1)
 }
 
@@ -384,12 +386,9 @@ pub fn ask<P: Permission>(
             flows::key_version.eq(sealed.key_version),
         ))
         .execute(tx.conn())?;
-    let entry = audit::Entry::deny(
-        "consent.given",
-        audit::Target::credential(flow.credential_id.as_str()),
-        "other_account",
-    )
-    .detail("flow", flow.id.as_str());
+    let entry =
+        audit::Entry::deny("consent.given", audit::Target::credential(flow.credential_id.as_str()), "other_account")
+            .detail("flow", flow.id.as_str());
     audit::record_allowed(tx, means, allowed, entry)
 }
 
@@ -423,10 +422,8 @@ fn context(means: &Means, workspace: &Id<Workspace>, id: &Id<Flow>, round: i64) 
     Ok(Context::flow(means.keyring.instance(), workspace.as_str(), id.as_str(), round))
 }
 
-type Key<'a> = diesel::dsl::And<
-    diesel::dsl::Eq<flows::workspace_id, &'a Id<Workspace>>,
-    diesel::dsl::Eq<flows::id, &'a Id<Flow>>,
->;
+type Key<'a> =
+    diesel::dsl::And<diesel::dsl::Eq<flows::workspace_id, &'a Id<Workspace>>, diesel::dsl::Eq<flows::id, &'a Id<Flow>>>;
 
 fn one<'a>(workspace: &'a Id<Workspace>, id: &'a Id<Flow>) -> diesel::dsl::Filter<flows::table, Key<'a>> {
     flows::table.filter(flows::workspace_id.eq(workspace).and(flows::id.eq(id)))

@@ -322,9 +322,10 @@ pub type Due = (Id<Workspace>, Id<Credential>);
 /// Grants whose time to be renewed has come, the longest due first; those of deleted credentials stay.
 pub fn due(conn: &mut Conn, now: At, limit: i64) -> Result<Vec<Due>> {
     Ok(grants::table
-        .inner_join(credentials::table.on(credentials::workspace_id
-            .eq(grants::workspace_id)
-            .and(credentials::id.eq(grants::credential_id))))
+        .inner_join(
+            credentials::table
+                .on(credentials::workspace_id.eq(grants::workspace_id).and(credentials::id.eq(grants::credential_id))),
+        )
         .filter(grants::refresh_at.le(now))
         .filter(grants::lease_until.is_null().or(grants::lease_until.le(now)))
         .filter(credentials::deleted_at.is_null())
@@ -362,6 +363,9 @@ type Key<'a> = diesel::dsl::And<
     diesel::dsl::Eq<grants::credential_id, &'a Id<Credential>>,
 >;
 
-fn one<'a>(workspace: &'a Id<Workspace>, credential: &'a Id<Credential>) -> diesel::dsl::Filter<grants::table, Key<'a>> {
+fn one<'a>(
+    workspace: &'a Id<Workspace>,
+    credential: &'a Id<Credential>,
+) -> diesel::dsl::Filter<grants::table, Key<'a>> {
     grants::table.filter(grants::workspace_id.eq(workspace).and(grants::credential_id.eq(credential)))
 }

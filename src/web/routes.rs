@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::model::permission::{
-    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ManageApps, Permission, ReadCredentials, ReadIntegrations,
-    RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
+    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ManageApps, Permission, ReadCredentials,
+    ReadIntegrations, RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};

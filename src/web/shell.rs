@@ -182,9 +182,10 @@ pub fn toast(did: &str) -> Option<Toast> {
         "app-saved" => (Tone::Good, "The client is saved. Credentials of this service can be connected now."),
         "app-removed" => (Tone::Good, "The client is removed. What it connected works until its tokens end."),
         "app-needed" => (Tone::Warn, "Enter the OAuth client first; then connect again."),
-        "deleted-sign-in" => {
-            (Tone::Good, "Deleted. The service has no way to end the sign-in from here: remove the app in the account there.")
-        }
+        "deleted-sign-in" => (
+            Tone::Good,
+            "Deleted. The service has no way to end the sign-in from here: remove the app in the account there.",
+        ),
         "deleted-revoked" => {
             (Tone::Good, "Deleted, and the service ended the sign-in. Restoring it asks to connect again.")
         }

@@ -30,11 +30,13 @@ pub(super) fn oauth(method: &Method) -> Judged {
 
 /// Authorization code: a consent page, and a client that never leaves the vendor's hosts.
 fn consent(oauth: &OAuth, method: &Method) -> Judged {
-    ensure(oauth.authorize_url.is_some(), "grant code needs the address of the consent page").within("authorize_url")?;
+    ensure(oauth.authorize_url.is_some(), "grant code needs the address of the consent page")
+        .within("authorize_url")?;
     ensure(method.edit != Edit::Full, "a sign-in cannot be typed: edit = \"rename\"").within("edit")?;
     let shared = method.fields.iter().any(|f| f.scope == FieldScope::App);
     let fixed = method.egress.host_names().next().is_none();
-    ensure(!shared || fixed, "a client of the whole workspace goes to the hosts of the file only").within("host_field")?;
+    ensure(!shared || fixed, "a client of the whole workspace goes to the hosts of the file only")
+        .within("host_field")?;
     let exchanged = oauth.refresh != Refresh::ExchangeAccessToken || !oauth.refresh_params.0.is_empty();
     ensure(exchanged, "say in refresh_params what exchanges the token").within("refresh")?;
     let keyed = oauth.callback_verify != Some(CallbackVerify::ShopifyHmac) || method.field("client_secret").is_some();

@@ -76,9 +76,7 @@ pub fn connect(
     if before.live_version != *live_version {
         return Ok(Saved::Stale(Box::new(before)));
     }
-    diesel::update(one(workspace, id))
-        .set(credentials::revision.eq(credentials::revision + 1))
-        .execute(tx.conn())?;
+    diesel::update(one(workspace, id)).set(credentials::revision.eq(credentials::revision + 1)).execute(tx.conn())?;
     let mut entry = audit::Entry::allow("credential.connected", audit::Target::credential(id.as_str()))
         .code(&check_record::outcome_text(report.outcome)?)
         .detail("other_account", before.identity != report.identity.clone().unwrap_or_default());

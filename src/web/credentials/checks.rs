@@ -35,7 +35,9 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let (checked, version) = (id.clone(), kept.row.live_version);
     let after = app
         .db
-        .write(move |tx| credential_change::checked(tx, &means, &allowed, &checked, version, &service, (Cause::Manual, &report)))
+        .write(move |tx| {
+            credential_change::checked(tx, &means, &allowed, &checked, version, &service, (Cause::Manual, &report))
+        })
         .await?;
     row::answer(&can, &req, &app, &id, if after.is_some() { "checked" } else { "too-late" }).await
 }

@@ -72,21 +72,16 @@ pub async fn update(
     let (integration, named) = (client.integration.id.clone(), client.method.client().to_owned());
     if form.flag("remove") {
         let revision = revision.unwrap_or_default();
-        let gone = app
-            .db
-            .write(move |tx| oauth_app::remove(tx, &means, &allowed, &integration, &named, revision))
-            .await?;
+        let gone =
+            app.db.write(move |tx| oauth_app::remove(tx, &means, &allowed, &integration, &named, revision)).await?;
         return match gone {
             true => see_other_saying(address, "app-removed"),
             false => overtaken(&can, &app, &req, &client, Typed::default()),
         };
     }
     let input = Input { fields: form.take_prefixed("f."), ..Input::default() };
-    let typed = Typed {
-        shown: input.shown(&client.form),
-        secrets: typed_secrets(&client.form, &input),
-        ..Typed::default()
-    };
+    let typed =
+        Typed { shown: input.shown(&client.form), secrets: typed_secrets(&client.form, &input), ..Typed::default() };
     let stored = client.stored();
     let mode = stored.as_ref().map_or(Mode::Create, Mode::Edit);
     let parsed = match parse(client.integration, &client.form, mode, input) {

@@ -70,11 +70,7 @@ pub async fn show(req: HttpRequest, app: web::Data<App>) -> Answer {
 }
 
 /// Looks who comes back with what: one session, person, workspace and flow, once, within its time.
-async fn accept(
-    app: &App,
-    req: &HttpRequest,
-    person: Option<SignedIn>,
-) -> Result<std::result::Result<Return, Turned>> {
+async fn accept(app: &App, req: &HttpRequest, person: Option<SignedIn>) -> Result<std::result::Result<Return, Turned>> {
     let Some(query) = read(req.query_string()) else { return Ok(Err(unknown())) };
     let Some(state) = query.get("state").filter(|state| !state.is_empty()).map(Secret::duplicate) else {
         return Ok(Err(unknown()));

@@ -1,12 +1,12 @@
 //! What the pages of OAuth draw alike.
 
 use crate::app::App;
+use crate::catalog::schema::Integration;
 use crate::check::report::Report;
 use crate::model::oauth_flow::Trouble;
 use crate::web::credentials::drawn::{self, vendor_links};
 use crate::web::pages::form::Banner;
 use crate::web::pages::status::{Hint, StepsView};
-use crate::catalog::schema::Integration;
 
 /// Where services send people back to; the same for all of them.
 pub fn redirect_uri(app: &App) -> String {

@@ -103,7 +103,8 @@ async fn prepare(scene: &Scene<'_>, chosen: &Chosen) -> Result<std::result::Resu
     let (workspace, id) = (connects.workspace().clone(), flow.credential_id.clone());
     let row = app.db.read(move |conn| Credential::find(conn, &workspace, &id)).await?;
     if flow.kind == FlowKind::Connect && row.is_none() {
-        let text = "The credential was deleted while you were away. Restore it under “Recently deleted”, or make a new one.";
+        let text =
+            "The credential was deleted while you were away. Restore it under “Recently deleted”, or make a new one.";
         return Ok(Err(trouble("gone", "The credential is not there any more.", text)));
     }
     let values = with_app_of(app, connects.workspace(), integration, method, chosen, flow).await?;
@@ -159,7 +160,9 @@ async fn judge(scene: &Scene<'_>, spec: &OAuth, chosen: Chosen, prepared: Prepar
     let Scene { app, flow, integration, .. } = scene;
     if spec.require_refresh_token && grant.tokens.refresh.is_none() {
         let text = "Without a refresh token the connection would end within the hour. Remove the access of this app in your account at the service, then try again: the service gives one at the first consent only.";
-        return scene.fail(trouble("no_refresh_token", format!("{} gave no refresh token.", integration.name), text)).await;
+        return scene
+            .fail(trouble("no_refresh_token", format!("{} gave no refresh token.", integration.name), text))
+            .await;
     }
     let Ok(permit) = app.check_limits.admit(scene.connects.workspace().as_str(), flow.credential_id.as_str()) else {
         let text = "So many checks were made that this one has to wait. Try again in a minute.";

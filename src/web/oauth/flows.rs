@@ -136,9 +136,8 @@ async fn draw(can: &Allowed, app: &App, loaded: &Loaded<'_>) -> Result<FlowPage>
         scopes: chosen.as_ref().map(|c| c.scopes.clone()).unwrap_or_default(),
         banner: trouble.as_ref().map(|trouble| banner(integration, trouble)),
         report: trouble.as_ref().and_then(steps),
-        confirm: waiting.map(|(_, account)| {
-            (row.as_ref().map(|row| row.identity.clone()).unwrap_or_default(), account.clone())
-        }),
+        confirm: waiting
+            .map(|(_, account)| (row.as_ref().map(|row| row.identity.clone()).unwrap_or_default(), account.clone())),
         again: trouble.as_ref().filter(|t| t.code != IN_PROGRESS).map(|trouble| again(trouble, &name)),
         done: done.then(|| match row {
             Some(_) => Link { label: "Open the credential".into(), href: credential.clone() },
@@ -191,7 +190,9 @@ fn trouble_now(flow: &Flow, mine: bool, now: At) -> Option<Trouble> {
 /// The link to the consent page; none where the workspace's client is gone.
 async fn link(can: &Allowed, app: &App, loaded: &Loaded<'_>, chosen: &Chosen) -> Result<Option<Go>> {
     let Loaded { flow, integration, method, .. } = loaded;
-    let Some(values) = with_app_of(app, can.workspace(), integration, method, chosen, flow).await? else { return Ok(None) };
+    let Some(values) = with_app_of(app, can.workspace(), integration, method, chosen, flow).await? else {
+        return Ok(None);
+    };
     let redirect_uri = redirect_uri(app);
     let (state, verifier) = (&chosen.state, &chosen.verifier);
     let consent = Consent { redirect_uri: &redirect_uri, state, verifier, scopes: &chosen.scopes };

@@ -141,7 +141,7 @@ impl Stage {
         let server = HttpServer::start(setting.tls, setting.answers).await;
         let lead = setting.lead.unwrap_or_else(|| Lead::to(server.addr));
         let told = (&setting.typed[..], &setting.kept[..], setting.exchanges);
-            let (report, dialled) = check(integration, &setting.method, told, lead, &self.trusted).await;
+        let (report, dialled) = check(integration, &setting.method, told, lead, &self.trusted).await;
         Seen { report, requests: server.requests(), verbs: Vec::new(), lines: Vec::new(), dialled }
     }
 }
@@ -174,7 +174,11 @@ async fn check(
     if exchanges {
         let redirect = secrets(&[("code", "a-code".to_owned())]);
         let verifier = Secret::new("a-verifier".to_owned());
-        let code = Code { redirect: &redirect, redirect_uri: "https://console.example.test/oauth/callback", verifier: &verifier };
+        let code = Code {
+            redirect: &redirect,
+            redirect_uri: "https://console.example.test/oauth/callback",
+            verifier: &verifier,
+        };
         let done = oauth::exchange(&context, integration, method, &values, &code).await;
         return (*done.expect_err("a refusal"), egress.dialer().connections());
     }

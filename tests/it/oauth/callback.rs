@@ -1,6 +1,6 @@
 //! T105, T107, T108: an answer is good for one session, person, workspace and flow, once, in time.
 
-use super::stage::{ACCESS, REFRESH, SHEETS, enter_client, info, look, start, told, tokens};
+use super::stage::{ACCESS, REFRESH, SHEETS, enter_client, info, look, start, tokens, told};
 use crate::support::app::{ACME, TestApp, email};
 use crate::support::http_server::Answer;
 use crate::support::person::Person;
@@ -127,7 +127,10 @@ async fn t109_whatever_the_token_address_does_ends_in_a_page_that_says_what() {
     let huge = json!({ "access_token": "x".repeat(100_000) });
     for (answer, code) in [
         (Answer::json(400, &json!({ "error": "invalid_grant" })), "oauth_invalid_grant"),
-        (Answer::json(401, &json!({ "error": "invalid_client", "error_description": "<i>x</i>" })), "oauth_invalid_client"),
+        (
+            Answer::json(401, &json!({ "error": "invalid_client", "error_description": "<i>x</i>" })),
+            "oauth_invalid_client",
+        ),
         (Answer::json(503, &json!({})), "status_5xx"),
         (Answer::json(429, &json!({})), "status_429"),
         (Answer::html(200, "<!doctype html><title>Welcome</title>"), "unexpected_answer"),

@@ -3,6 +3,7 @@
 
 mod callback;
 mod consent;
+mod processes;
 mod quirks;
 mod reconnect;
 mod renewal;

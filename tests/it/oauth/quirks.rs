@@ -27,9 +27,13 @@ async fn salesforce_names_its_instance_and_no_life_and_only_its_own_hosts_count(
     let app = TestApp::start().await;
     let admin = app.admin().await;
     client(&admin, "salesforce", "oauth", "3MVG9abc").await;
-    let form = [("integration", "salesforce"), ("method", "oauth"), ("name", "CRM"), ("f.login_host", "login.salesforce.com")];
+    let form =
+        [("integration", "salesforce"), ("method", "oauth"), ("name", "CRM"), ("f.login_host", "login.salesforce.com")];
     let answer = |instance: &str| {
-        Answer::json(200, &json!({ "access_token": "tok", "refresh_token": "ref", "instance_url": instance, "scope": "api refresh_token" }))
+        Answer::json(
+            200,
+            &json!({ "access_token": "tok", "refresh_token": "ref", "instance_url": instance, "scope": "api refresh_token" }),
+        )
     };
     let evil = agree(&app, &admin, &form, "", vec![answer("https://evil.example")]).await;
     assert_eq!(told(&admin.get(&evil).await), "target_denied");
@@ -82,7 +86,10 @@ async fn quickbooks_names_the_company_in_the_redirect() {
     let admin = app.admin().await;
     client(&admin, "quickbooks", "oauth", "ABq9").await;
     let form = [("integration", "quickbooks"), ("method", "oauth"), ("name", "Books")];
-    let tokens = Answer::json(200, &json!({ "access_token": "tok", "refresh_token": "ref", "expires_in": 3600, "x_refresh_token_expires_in": 8726400 }));
+    let tokens = Answer::json(
+        200,
+        &json!({ "access_token": "tok", "refresh_token": "ref", "expires_in": 3600, "x_refresh_token_expires_in": 8726400 }),
+    );
     let company = Answer::json(200, &json!({ "CompanyInfo": { "CompanyName": "Acme Ltd" } }));
     let page = agree(&app, &admin, &form, "&realmId=91305", vec![tokens, company]).await;
     assert_eq!(app.service.requests()[1].path(), "/v3/company/91305/companyinfo/91305");
@@ -110,14 +117,22 @@ async fn facebook_has_no_refresh_token_and_exchanges_the_token_itself() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     client(&admin, "whatsapp-cloud", "oauth", "1234567890").await;
-    let form = [("integration", "whatsapp-cloud"), ("method", "oauth"), ("name", "WhatsApp"), ("f.phone_number_id", "106540352242922")];
+    let form = [
+        ("integration", "whatsapp-cloud"),
+        ("method", "oauth"),
+        ("name", "WhatsApp"),
+        ("f.phone_number_id", "106540352242922"),
+    ];
     let short = Answer::json(200, &json!({ "access_token": "short-lived", "expires_in": 5000 }));
     let long = Answer::json(200, &json!({ "access_token": "long-lived" }));
     let number = Answer::json(200, &json!({ "id": "1", "verified_name": "Acme", "display_phone_number": "+55 11" }));
     let page = agree(&app, &admin, &form, "", vec![short, long, number]).await;
     let asked = app.service.requests();
     assert_eq!((asked[0].method.as_str(), asked[1].method.as_str()), ("GET", "GET"));
-    assert!(asked[1].query().contains("grant_type=fb_exchange_token") && asked[1].query().contains("fb_exchange_token=short-lived"));
+    assert!(
+        asked[1].query().contains("grant_type=fb_exchange_token")
+            && asked[1].query().contains("fb_exchange_token=short-lived")
+    );
     assert_eq!(asked[2].header("authorization"), Some("Bearer long-lived"));
     let grant = app.grant(page.rsplit('/').next().expect("an id")).await.expect("a grant");
     let days = |at: Option<credenza::clock::At>| at.expect("a time").since(app.means.now()).num_days();
@@ -140,7 +155,12 @@ async fn an_api_of_ones_own_is_asked_at_the_addresses_that_were_typed() {
         ("f.client_id", "console"),
         ("f.client_secret", "own-client-secret"),
     ];
-    let tokens = |n: u8| Answer::json(200, &json!({ "access_token": format!("own-{n}"), "refresh_token": "ref", "expires_in": 3600, "scope": "read" }));
+    let tokens = |n: u8| {
+        Answer::json(
+            200,
+            &json!({ "access_token": format!("own-{n}"), "refresh_token": "ref", "expires_in": 3600, "scope": "read" }),
+        )
+    };
     let me = || Answer::json(200, &json!({ "sub": "7", "email": "bots@service.example" }));
     let page = agree(&app, &admin, &form, "&iss=https%3A%2F%2Flogin.service.example", vec![tokens(1), me()]).await;
     let row = app.row(page.rsplit('/').next().expect("an id")).await;
@@ -159,7 +179,11 @@ async fn an_api_of_ones_own_is_asked_at_the_addresses_that_were_typed() {
     assert_eq!(STANDARD.decode(basic).expect("base64"), b"console:newer-secret");
     assert_eq!(app.row(row.id.as_str()).await.live_version, 2);
     // Typed addresses are held to the same rules as all others.
-    for (field, address) in [("f.token_url", "https://169.254.169.254/token"), ("f.token_url", "https://127.0.0.1/token"), ("f.token_url", "http://login.service.example/token")] {
+    for (field, address) in [
+        ("f.token_url", "https://169.254.169.254/token"),
+        ("f.token_url", "https://127.0.0.1/token"),
+        ("f.token_url", "http://login.service.example/token"),
+    ] {
         let mut form = form.to_vec();
         form.retain(|(name, _)| *name != field && *name != "name");
         form.extend([(field, address), ("name", address)]);
@@ -176,12 +200,19 @@ async fn a_mail_server_takes_the_token_by_xoauth2() {
     let admin = app.admin().await;
     client(&admin, "gmail", "smtp", "1-a.apps.googleusercontent.com").await;
     let form = [("integration", "gmail"), ("method", "smtp"), ("name", "Newsletter"), ("f.user", "news@example.com")];
-    let tokens = Answer::json(200, &json!({ "access_token": "mail-token", "refresh_token": "ref", "expires_in": 3600, "scope": "https://mail.google.com/" }));
+    let tokens = Answer::json(
+        200,
+        &json!({ "access_token": "mail-token", "refresh_token": "ref", "expires_in": 3600, "scope": "https://mail.google.com/" }),
+    );
     let page = agree(&app, &admin, &form, "", vec![tokens]).await;
     let row = app.row(page.rsplit('/').next().expect("an id")).await;
     assert_eq!((row.status, row.identity.as_str()), (Status::Working, "news@example.com"), "{}", row.hint);
     let lines = app.mail.as_ref().expect("a mail server").lines();
-    let auth = lines.iter().map(|line| line.text.as_str()).find_map(|line| line.strip_prefix("AUTH XOAUTH2 ")).expect("a sign-in");
+    let auth = lines
+        .iter()
+        .map(|line| line.text.as_str())
+        .find_map(|line| line.strip_prefix("AUTH XOAUTH2 "))
+        .expect("a sign-in");
     let said = STANDARD.decode(auth).expect("base64");
     assert_eq!(said, b"user=news@example.com\x01auth=Bearer mail-token\x01\x01");
     assert!(lines.iter().all(|line| line.encrypted));

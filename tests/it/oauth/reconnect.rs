@@ -1,6 +1,6 @@
 //! Consent again in place: the same id, handle and users.
 
-use super::stage::{connected, info, look, told, tokens};
+use super::stage::{connected, info, look, tokens, told};
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use credenza::model::status::Status;
@@ -22,7 +22,10 @@ async fn the_same_account_is_connected_in_place() {
     let after = app.row(&id).await;
     assert_eq!((after.handle.as_str(), after.live_version), (before.handle.as_str(), before.live_version));
     // The answer does not name the scope that was asked for in addition.
-    assert_eq!((after.status, after.outcome.as_str(), after.code.as_str()), (Status::Working, "limited", "scopes_missing"));
+    assert_eq!(
+        (after.status, after.outcome.as_str(), after.code.as_str()),
+        (Status::Working, "limited", "scopes_missing")
+    );
     let shown = admin.get(&page).await;
     assert!(shown.body.contains("Missing") && shown.body.contains("drive.file"));
     assert_eq!(app.grant(&id).await.expect("a grant").serial, 2);

@@ -54,7 +54,8 @@ async fn t111_fifty_at_once_make_one_renewal() {
     let admin = app.admin().await;
     let id = connected(&app, &admin).await;
     app.means.clock.advance(TimeDelta::hours(2));
-    app.service.prepare(Answer::Late(std::time::Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
+    app.service
+        .prepare(Answer::Late(std::time::Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
     let all = join_all((0..50).map(|_| live(&app, &id, None))).await;
     assert!(all.iter().all(|one| one.as_ref().is_ok_and(|live| token(live) == "access-2")));
     assert_eq!(app.service.requests().len(), 3, "one renewal");
@@ -132,7 +133,12 @@ async fn a_wrong_client_is_healed_by_the_right_one() {
     let row = app.row(&id).await;
     assert_eq!((row.status, row.outcome.as_str()), (Status::Broken, "invalid"));
     admin.sign_in("admin@acme.example").await.expect(303);
-    let change = [("method", "oauth"), ("revision", "1"), ("f.client_id", "1-a.apps.googleusercontent.com"), ("f.client_secret", "the-right-one")];
+    let change = [
+        ("method", "oauth"),
+        ("revision", "1"),
+        ("f.client_id", "1-a.apps.googleusercontent.com"),
+        ("f.client_secret", "the-right-one"),
+    ];
     admin.post("/w/acme/apps/google-sheets", &change).await.expect(303);
     app.service.prepare(tokens("access-2", None));
     app.service.prepare(info("bots@example.com"));

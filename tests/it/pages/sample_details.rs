@@ -6,7 +6,9 @@ use super::samples::{HOSTILE, ago, now, shell, tile};
 use chrono::TimeDelta;
 use credenza::check::report::{Step, StepResult};
 use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
-use credenza::web::pages::detail::{Action, ConnectionView, Detail, EditRule, EventView, Mark, UseView, ValueView, VersionView};
+use credenza::web::pages::detail::{
+    Action, ConnectionView, Detail, EditRule, EventView, Mark, UseView, ValueView, VersionView,
+};
 use credenza::web::pages::form::{Notice, ServiceHead, TextBox};
 use credenza::web::pages::shell::{Link, Nav, Tone};
 use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
@@ -222,7 +224,15 @@ pub fn deletion() -> Deletion {
 }
 
 pub fn deletion_unused() -> Deletion {
-    Deletion { name: HOSTILE.to_owned(), bots: None, last_used: None, confirm: None, ask_password: None, sign_in: None, ..deletion() }
+    Deletion {
+        name: HOSTILE.to_owned(),
+        bots: None,
+        last_used: None,
+        confirm: None,
+        ask_password: None,
+        sign_in: None,
+        ..deletion()
+    }
 }
 
 pub fn deleted() -> Deleted {

@@ -24,7 +24,8 @@ fn banner(text: &str) -> Banner {
 }
 
 pub fn app(fields: Vec<credenza::catalog::form::FieldView>) -> AppPage {
-    let method = |label: &str, current| MethodLink { label: label.to_owned(), href: "/w/acme/apps/gmail".to_owned(), current };
+    let method =
+        |label: &str, current| MethodLink { label: label.to_owned(), href: "/w/acme/apps/gmail".to_owned(), current };
     AppPage {
         shell: shell("OAuth client for Gmail", Nav::Services),
         base: "/w/acme/integrations".to_owned(),
@@ -70,7 +71,8 @@ pub fn flow() -> FlowPage {
 
 /// It came to nothing, and the name is taken besides.
 pub fn flow_failed() -> FlowPage {
-    let steps = vec![Step { label: "Sign in".to_owned(), result: StepResult::Failed, note: "answered 400".to_owned(), ms: 90 }];
+    let steps =
+        vec![Step { label: "Sign in".to_owned(), result: StepResult::Failed, note: "answered 400".to_owned(), ms: 90 }];
     let error = Some(Remark { code: "name_taken", text: "It exists already.".to_owned() });
     let name = Some(TextBox { error, ..TextBox::of("Newsletter") });
     FlowPage {

@@ -11,6 +11,7 @@ pub fn all() -> Vec<Play> {
     plays.extend([google("google-calendar", "calendar"), google("gmail", "gmail.send"), onedrive()]);
     plays.extend(["excel", "teams", "outlook"].map(microsoft));
     plays.extend([rd_marketing(), rd_crm(), zoom(), zoom_server(), xero(), quickbooks(), own_code(), own_client()]);
+    plays.extend([slack(), hubspot(), pipedrive()]);
     plays
 }
 
@@ -44,7 +45,8 @@ fn microsoft_smtp() -> Play {
 }
 
 fn google(integration: &'static str, scope: &str) -> Play {
-    let answer = json!({ "scope": format!("openid https://www.googleapis.com/auth/{scope}"), "email": "bots@example.test" });
+    let answer =
+        json!({ "scope": format!("openid https://www.googleapis.com/auth/{scope}"), "email": "bots@example.test" });
     let mut call = get("oauth2.googleapis.com", "/tokeninfo", answer);
     call.query.push(("access_token", TOKEN));
     consent(integration, "oauth", &[], call, Some("bots@example.test"))
@@ -52,12 +54,24 @@ fn google(integration: &'static str, scope: &str) -> Play {
 
 fn microsoft(method: &'static str) -> Play {
     let answer = json!({ "id": "1", "userPrincipalName": "bots@example.test" });
-    consent("microsoft-365", method, &[], get("graph.microsoft.com", "/v1.0/me", answer).bearer(TOKEN), Some("bots@example.test"))
+    consent(
+        "microsoft-365",
+        method,
+        &[],
+        get("graph.microsoft.com", "/v1.0/me", answer).bearer(TOKEN),
+        Some("bots@example.test"),
+    )
 }
 
 fn onedrive() -> Play {
     let answer = json!({ "id": "1", "owner": { "user": { "displayName": "Bots" } } });
-    consent("microsoft-365", "onedrive", &[], get("graph.microsoft.com", "/v1.0/me/drive", answer).bearer(TOKEN), Some("Bots"))
+    consent(
+        "microsoft-365",
+        "onedrive",
+        &[],
+        get("graph.microsoft.com", "/v1.0/me/drive", answer).bearer(TOKEN),
+        Some("Bots"),
+    )
 }
 
 fn whatsapp() -> Play {
@@ -124,7 +138,8 @@ fn zoom_server() -> Play {
 }
 
 fn xero() -> Play {
-    let call = get("api.xero.com", "/connections", json!([{ "tenantId": "1", "tenantName": "Acme Ltd" }])).bearer(TOKEN);
+    let call =
+        get("api.xero.com", "/connections", json!([{ "tenantId": "1", "tenantName": "Acme Ltd" }])).bearer(TOKEN);
     consent("xero", "oauth", &[], call, Some("Acme Ltd"))
 }
 
@@ -160,4 +175,29 @@ fn own_client() -> Play {
         .header("authorization", "Basic YS1jbGllbnQ6YS1jbGllbnQtc2VjcmV0");
     let call = get("api.example.test", "/v1/me", me()).bearer(TOKEN);
     Play { exchanges: vec![token, call], identity: Some("bots"), ..play("oauth2", "client_credentials", &typed) }
+}
+
+fn slack() -> Play {
+    let answer = json!({ "ok": true, "bot_id": "B1", "user": "bots", "team": "Acme" });
+    consent(
+        "slack",
+        "oauth",
+        &[],
+        post("slack.com", "/api/auth.test", Body::Nothing, answer).bearer(TOKEN),
+        Some("bots @ Acme"),
+    )
+}
+
+fn hubspot() -> Play {
+    let answer = json!({ "portalId": 7, "uiDomain": "app.hubspot.com", "accountType": "STANDARD" });
+    let call = get("api.hubapi.com", "/account-info/2026-03/details", answer).bearer(TOKEN);
+    consent("hubspot", "oauth", &[], call, Some("app.hubspot.com · 7 · STANDARD"))
+}
+
+fn pipedrive() -> Play {
+    let answer = json!({ "success": true, "data": { "id": 1, "name": "Bots", "company_name": "Acme" } });
+    let call = get("acme.pipedrive.com", "/api/v1/users/me", answer).bearer(TOKEN);
+    let mut play = consent("pipedrive", "oauth", &[], call, Some("Bots @ Acme"));
+    play.kept.push(("api_domain", "https://acme.pipedrive.com".to_owned()));
+    play
 }
