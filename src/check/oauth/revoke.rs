@@ -28,8 +28,8 @@ pub async fn revoke(
 ) -> Option<bool> {
     let oauth = method.oauth.as_ref()?;
     let address = oauth.revoke_url.as_ref()?;
-    let mut session = Session::default();
-    session.values = held.iter().map(|(name, value)| (name.clone(), value.duplicate())).collect();
+    let values_held = held.iter().map(|(name, value)| (name.clone(), value.duplicate())).collect();
+    let mut session = Session { values: values_held, ..Session::default() };
     session.values.extend(refresh.map(|token| ("refresh_token".to_owned(), token.duplicate())));
     let policy = policy::of(method, values, None);
     let mut course = Course::new(context.egress, &policy, LIMIT, Vec::new());
