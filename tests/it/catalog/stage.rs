@@ -146,15 +146,18 @@ impl Stage {
     }
 }
 
+/// Names and texts.
+type Pairs<'a> = &'a [(&'static str, String)];
+
 /// Parses what was typed as the form does, and checks it as a person who saves.
 async fn check(
     integration: &Integration,
     method: &Method,
-    (typed, kept, exchanges): (&[(&'static str, String)], &[(&'static str, String)], bool),
+    (typed, kept, exchanges): (Pairs<'_>, Pairs<'_>, bool),
     lead: Lead,
     authority: &Authority,
 ) -> (Report, u64) {
-    let secrets = |pairs: &[(&'static str, String)]| {
+    let secrets = |pairs: Pairs<'_>| {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect::<BTreeMap<_, _>>()
     };
     let read = |method: &Method| {
