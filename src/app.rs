@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::egress::Egress;
 use crate::model::Means;
 use crate::model::attempt::Limits;
+use crate::model::listed::Lists;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -36,6 +37,8 @@ pub struct App {
     pub limits: Limits,
     /// Anonymous denials since the last minute, to be written down as one line.
     pub denials: AtomicU64,
+    /// The pages of the list that were read last.
+    pub lists: Lists,
     /// The static files as they were written out.
     pub assets: Assets,
 }

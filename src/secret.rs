@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 /// Text that must not be seen: wiped when dropped, opaque in `Debug`.
 ///
-/// It has no `Display`, `Serialize`, `Clone` or `PartialEq`:
+/// It has no `Display`, `Serialize`, `Clone` or `PartialEq` (T077):
 ///
 /// ```compile_fail
 /// let secret = credenza::secret::Secret::new("x".to_owned());

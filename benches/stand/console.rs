@@ -20,6 +20,7 @@ use credenza::egress::dial::Dialer;
 use credenza::model::Means;
 use credenza::model::attempt::Limits;
 use credenza::model::instance::{self, Opened};
+use credenza::model::listed::Lists;
 use credenza::secret::Secret;
 use credenza::server;
 use credenza::web::static_files;
@@ -156,6 +157,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
         setup: None,
         limits: Limits { account: 1000, network: 1000, everybody: 10_000 },
         denials: AtomicU64::new(0),
+        lists: Lists::default(),
         assets,
     })
 }

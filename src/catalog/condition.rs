@@ -1,6 +1,7 @@
 //! Which fields of a form count: conditions over what was typed, what is stored, and defaults.
 
-use crate::catalog::schema::{Condition, Field, FieldKind, Method};
+use crate::catalog::schema::{Condition, Field, FieldKind, Method, Reject};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What is known of a form while it is read: plain values, and which secrets are there.
@@ -21,6 +22,17 @@ impl Known<'_> {
     /// Whether patterns and rejects of a field are left out.
     pub fn skips(&self, field: &Field) -> bool {
         field.skip_checks_if.as_ref().is_some_and(|condition| self.holds(condition))
+    }
+
+    /// The field as it counts here: without the mix-ups whose condition does not hold.
+    pub fn counting<'f>(&self, field: &'f Field) -> Cow<'f, Field> {
+        let counts = |reject: &Reject| reject.when.as_ref().is_none_or(|condition| self.holds(condition));
+        if field.reject.iter().all(counts) {
+            return Cow::Borrowed(field);
+        }
+        let mut field = field.clone();
+        field.reject.retain(counts);
+        Cow::Owned(field)
     }
 
     fn holds(&self, condition: &Condition) -> bool {

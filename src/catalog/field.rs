@@ -197,6 +197,8 @@ pub struct Reject {
     pub pattern: Pattern,
     /// What it is and what to take instead.
     pub hint: String,
+    /// Only then it is one: a key of the sandbox where production was chosen.
+    pub when: Option<Condition>,
 }
 
 /// A syntax that a value must have because of where it is put.
@@ -213,7 +215,7 @@ pub enum Format {
     Path,
 }
 
-/// When a field is asked, or its checks are skipped. Exactly one of `equals`, `in` and `filled` is given.
+/// When a field is asked, its checks are skipped, or a value is a mix-up. Exactly one of `equals`, `in` and `filled` is given.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {

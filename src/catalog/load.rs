@@ -145,6 +145,7 @@ pub fn category_label(id: &str) -> String {
         "crm" => "CRM".to_owned(),
         "erp" => "ERP".to_owned(),
         "ecommerce" => "E-commerce".to_owned(),
+        "spreadsheets" => "Spreadsheets and documents".to_owned(),
         _ => {
             let text = id.replace(['-', '_'], " ");
             let mut chars = text.chars();

@@ -36,9 +36,9 @@ impl Reading<'_> {
         let plain = self.known_values();
         for field in self.method.fields.iter().filter(|f| takes_part(f) && !f.kind.is_secret()) {
             let known = Known { method: self.method, plain: &plain, filled: &|name| self.will_be_filled(name) };
-            let (shown, skip) = (known.shows(field), known.skips(field));
+            let (shown, skip, counting) = (known.shows(field), known.skips(field), known.counting(field));
             let result = match shown && field.is_asked() {
-                true => self.plain_field(field, skip),
+                true => self.plain_field(&counting, skip),
                 false => Ok(field.default_text().to_owned()),
             };
             match result {
@@ -147,11 +147,11 @@ impl Reading<'_> {
         plain.extend(self.parsed.values.plain.clone());
         for field in self.method.secret_fields() {
             let known = Known { method: self.method, plain: &plain, filled: &|name| self.will_be_filled(name) };
-            let (shown, skip) = (known.shows(field), known.skips(field));
+            let (shown, skip, counting) = (known.shows(field), known.skips(field), known.counting(field));
             if !shown {
                 continue;
             }
-            if let Err(error) = self.secret_field(field, skip) {
+            if let Err(error) = self.secret_field(&counting, skip) {
                 self.error(&field.name, error);
             }
         }

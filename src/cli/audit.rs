@@ -19,8 +19,8 @@ pub fn verify() -> Result<Exit, Failure> {
                 let (keyring, wanted) = (vault.means.keyring.clone(), chain.clone());
                 match vault.db.read(move |conn| audit_verify::chain(conn, &keyring, &wanted)).await? {
                     Verdict::Sound(seq) => println!("{chain}: sound up to event {seq}"),
-                    Verdict::Broken(fault) => {
-                        println!("{chain}: BROKEN at {fault}");
+                    Verdict::Broken(faults) => {
+                        faults.iter().for_each(|fault| println!("{chain}: BROKEN at {fault}"));
                         exit = Exit::Failed;
                     }
                 }

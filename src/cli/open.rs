@@ -17,6 +17,7 @@ use crate::egress::dial::Dialer;
 use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::instance::{self, Opened};
+use crate::model::listed::Lists;
 use crate::model::user::User;
 use crate::secret::Secret;
 use std::fs::DirBuilder;
@@ -173,6 +174,7 @@ pub async fn app(
         setup,
         limits: Limits::default(),
         denials: AtomicU64::new(0),
+        lists: Lists::default(),
         assets,
     };
     Ok((app, token))

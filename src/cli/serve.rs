@@ -18,7 +18,8 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
         tracing::warn!("{sentence}");
     }
     let catalog = open::catalog(&config)?;
-    actix_web::rt::System::new().block_on(async move {
+    let system = actix_web::rt::System::new();
+    let done = system.block_on(async move {
         let vault = open::vault(&config).await?;
         let listener = TcpListener::bind(config.listen)
             .map_err(|error| Failure::refused(format!("Cannot listen on {}: {error}", config.listen)))?;
@@ -33,7 +34,10 @@ pub fn serve(ungranted: &[String]) -> Result<Exit, Failure> {
         announce(&app.config, token.as_ref());
         server::serve(app, listener).await.map_err(Failure::refused)?;
         Ok(Exit::Fine)
-    })
+    });
+    // Dropped, it would wait for units of work that wait for a database; the process ends without them.
+    std::mem::forget(system);
+    done
 }
 
 /// What takes away protection is said at each start, in the log and in the audit.

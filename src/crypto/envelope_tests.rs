@@ -62,6 +62,12 @@ fn run(seal: bool, [key, nonce, aad, plaintext, sealed]: &[Vec<u8>; 5]) -> Optio
     }
 }
 
+/// With the processor's own instructions and without them:
+///
+/// ```text
+/// cargo test --lib t119
+/// RUSTFLAGS='--cfg aes_backend="soft" --cfg polyval_backend="soft"' cargo test --lib t119 --target-dir target/soft
+/// ```
 #[test]
 fn t119_the_vectors_of_rfc_8452_hold() {
     let mut seen = [0; 3];
@@ -158,6 +164,69 @@ fn t113_cut_and_lengthened_blobs_are_refused() {
     assert_eq!(open_with(&key, &context(), &[0xFF; 200]).unwrap_err(), OpenError::BadFormat);
 }
 
+/// Numbers that look random and are the same in every run (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+}
+
+/// What a fuzzer does to a blob: bits and bytes changed, pieces cut, doubled, swapped and put in from elsewhere.
+fn bent(dice: &mut Dice, blob: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut bytes = blob.to_vec();
+    for _ in 0..=dice.roll(3) {
+        let at = dice.roll(bytes.len().max(1));
+        match dice.roll(8) {
+            0 => bytes.truncate(at),
+            1 => bytes.extend((0..dice.roll(80)).map(|_| dice.roll(256) as u8).collect::<Vec<_>>()),
+            2 => bytes = (0..dice.roll(300)).map(|_| dice.roll(256) as u8).collect(),
+            3 => bytes = [&other[..at.min(other.len())], &bytes[at.min(bytes.len())..]].concat(),
+            4 => bytes = [&bytes[..at.min(bytes.len())], &other[at.min(other.len())..]].concat(),
+            5 => bytes.splice(at.min(bytes.len())..at.min(bytes.len()), [0; 7]).for_each(drop),
+            6 if !bytes.is_empty() => bytes.rotate_left(at),
+            _ if !bytes.is_empty() => bytes[at] ^= 1 << dice.roll(8),
+            _ => bytes.push(0xFF),
+        }
+    }
+    bytes
+}
+
+/// Whatever is done to a blob, it is refused, or it is the blob again. The long form:
+///
+/// ```text
+/// FUZZ_ROUNDS=100000000 cargo test --release --lib t113_bent -- --nocapture
+/// ```
+#[test]
+fn t113_bent_blobs_are_refused_and_nothing_panics() {
+    let key = key(7);
+    let texts: [&[u8]; 4] = [b"", b"secret", &[b'x'; 61], &[0xFF; 200]];
+    let blobs: Vec<Vec<u8>> = texts.iter().map(|text| seal(&key, &context(), text).unwrap()).collect();
+    let rounds = rounds("FUZZ_ROUNDS", 10_000);
+    let (mut dice, context, mut reached) = (Dice(0x9E37_79B9_7F4A_7C15), context(), [0_u64; 4]);
+    for _ in 0..rounds {
+        let (blob, other) = (&blobs[dice.roll(blobs.len())], &blobs[dice.roll(blobs.len())]);
+        let bytes = bent(&mut dice, blob, other);
+        match open_with(&key, &context, &bytes) {
+            Ok(text) => assert!(blobs.iter().zip(texts).any(|(blob, old)| *blob == bytes && old == *text)),
+            Err(error) => {
+                reached[match error {
+                    OpenError::BadFormat => 0,
+                    OpenError::UnknownAlgorithm(_) => 1,
+                    OpenError::UnknownKey { .. } => 2,
+                    OpenError::Tampered => 3,
+                }] += 1;
+            }
+        }
+    }
+    println!("{rounds} bent blobs, refused as format, algorithm, key, tampered: {reached:?}");
+    assert!(reached.iter().all(|times| *times > rounds / 1_000), "{reached:?}");
+}
+
 #[test]
 fn t114_a_blob_opens_only_in_its_own_place() {
     let key = key(7);
@@ -203,14 +272,26 @@ fn t116_only_the_named_key_is_asked_for() {
     }
 }
 
-/// The short form of a million; a repeat among 96 random bits is as good as impossible in either.
+/// How often a test goes round, from the environment or in its short form.
+fn rounds(variable: &str, short: u64) -> u64 {
+    std::env::var(variable).map_or(short, |text| text.parse().expect("a number of rounds"))
+}
+
+/// A repeat among 96 random bits is as good as impossible in the short form and in the long one:
+///
+/// ```text
+/// SEAL_ROUNDS=1000000 cargo test --release --lib t118
+/// ```
 #[test]
 fn t118_nonces_and_blobs_do_not_repeat() {
     let (key, context) = (key(7), context());
-    let mut nonces = HashSet::new();
-    for _ in 0..5_000 {
+    let (mut nonces, mut rests) = (HashSet::new(), HashSet::new());
+    for _ in 0..rounds("SEAL_ROUNDS", 5_000) {
         let blob = seal(&key, &context, b"same").unwrap();
-        assert!(nonces.insert(blob[HEADER..HEADER + NONCE].to_vec()));
+        let (nonce, rest) = blob[HEADER..].split_first_chunk::<NONCE>().unwrap();
+        assert!(nonces.insert(*nonce), "a nonce came twice");
+        // The first half says as much as all of it, and a million of them still fit.
+        assert!(rests.insert(<[u8; 16]>::try_from(&rest[..16]).unwrap()), "a ciphertext came twice");
     }
 }
 

@@ -40,6 +40,13 @@ impl AuditKey {
         hmac(self.bytes.as_slice(), &[hash])
     }
 
+    /// A code of anything that JSON can hold, for a purpose such as `cc/plain/v1`: HMAC of the hash of the purpose,
+    /// a zero byte and the canonical JSON (RFC 8785). No event has such a hash, since those begin with a zero byte.
+    pub fn code(&self, purpose: &'static str, content: &impl Serialize) -> Result<[u8; 32]> {
+        let json = serde_json_canonicalizer::to_vec(content).map_err(Error::internal)?;
+        self.mac(&Sha256::new().chain_update(purpose).chain_update([0]).chain_update(json).finalize().into())
+    }
+
     /// Whether a MAC is this key's for that hash, compared in constant time.
     pub fn verify(&self, hash: &[u8; 32], mac: &[u8]) -> bool {
         self.mac(hash).is_ok_and(|expected| super::token::same(&expected, mac))
@@ -97,5 +104,16 @@ mod tests {
         assert!(!key.verify(&[9; 32], &mac[..31]));
         assert!(!AuditKey::new(2, Zeroizing::new([4; 32])).verify(&[9; 32], &mac));
         assert_eq!(format!("{key:?}"), "AuditKey(1)");
+    }
+
+    #[test]
+    fn a_code_is_of_one_key_one_purpose_and_one_content() {
+        let key = AuditKey::new(1, Zeroizing::new([3; 32]));
+        let code = key.code("cc/plain/v1", &json!({"a": "b", "c": ["d"]})).unwrap();
+        let hash: [u8; 32] = Sha256::digest(b"cc/plain/v1\0{\"a\":\"b\",\"c\":[\"d\"]}").into();
+        assert_eq!(code, key.mac(&hash).unwrap());
+        assert_eq!(code, key.code("cc/plain/v1", &json!({"c": ["d"], "a": "b"})).unwrap());
+        assert_ne!(code, key.code("cc/plain/v2", &json!({"a": "b", "c": ["d"]})).unwrap());
+        assert_ne!(code, key.code("cc/plain/v1", &json!({"a": "b", "c": ["e"]})).unwrap());
     }
 }

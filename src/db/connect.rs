@@ -25,7 +25,7 @@ pub enum UrlError {
     #[error("DATABASE_URL names no file: write sqlite:///path/to/credenza.db")]
     NoPath,
     /// The address cannot be read.
-    #[error("DATABASE_URL cannot be read as a PostgreSQL address")]
+    #[error("DATABASE_URL cannot be read as a PostgreSQL address: a sign such as % in a password is written %25")]
     Unreadable,
     /// A server elsewhere would be spoken to in clear text.
     #[error(
@@ -53,7 +53,7 @@ impl DatabaseUrl {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err(UrlError::Scheme);
         }
-        let url = url::Url::parse(text).map_err(|_| UrlError::Unreadable)?;
+        let url = url::Url::parse(text).ok().filter(|_| escapes_are_sound(text)).ok_or(UrlError::Unreadable)?;
         let option = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         let host = option("host").or_else(|| url.host_str().map(str::to_owned)).unwrap_or_default();
         let local = host.is_empty()
@@ -109,6 +109,15 @@ impl DatabaseUrl {
     }
 }
 
+/// Whether each `%` begins an escape of another sign than NUL. The library that takes the address quotes what it
+/// cannot read in its error, and that may be the password.
+fn escapes_are_sound(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit) && two != b"00")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{DatabaseUrl, UrlError};
@@ -121,6 +130,10 @@ mod tests {
         assert!(matches!(DatabaseUrl::parse("postgres://a:b@localhost/c"), Ok(DatabaseUrl::Postgres(_))));
         assert!(matches!(DatabaseUrl::parse("postgres:///c?host=/run/postgresql"), Ok(DatabaseUrl::Postgres(_))));
         assert!(matches!(DatabaseUrl::parse("postgres://a:b@db.example/c"), Err(UrlError::Unencrypted)));
+        for bad in ["postgres://a:b%@localhost/c", "postgres://a:b%zz@localhost/c", "postgres://a:%00@localhost/c"] {
+            assert!(matches!(DatabaseUrl::parse(bad), Err(UrlError::Unreadable)), "{bad}");
+        }
+        assert!(DatabaseUrl::parse("postgres://a:b%25%2f@localhost/c").is_ok());
         let shown = format!("{:?}", DatabaseUrl::parse("postgres://a:hunter2@localhost/c"));
         assert!(!shown.contains("hunter2"));
     }

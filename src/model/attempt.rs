@@ -13,6 +13,8 @@ use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
+/// How the buckets of networks begin.
+const NETWORK: &str = "network:";
 /// Unknown names fall into so many buckets.
 const UNKNOWN_BUCKETS: u8 = 64;
 /// A bucket without a failure for this long starts afresh.
@@ -71,7 +73,7 @@ impl Attempt {
                 format!("unknown:{}", Sha256::digest(email_key.as_bytes()).first().map_or(0, |b| b % UNKNOWN_BUCKETS))
             }
         };
-        Self { buckets: [account, format!("network:{}", network(address)), "everybody".into()], limits }
+        Self { buckets: [account, format!("{NETWORK}{}", network(address)), "everybody".into()], limits }
     }
 
     fn allowances(&self) -> [Allowance; 3] {
@@ -157,10 +159,13 @@ pub fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
     Ok(())
 }
 
-/// Forgets buckets that no longer say anything; returns how many.
+/// Forgets buckets that no longer say anything; returns how many. A network has no memory of the day, so that
+/// whoever has many addresses leaves a quarter of an hour of them at most, and [`Limits::everybody`] a minute.
 pub fn sweep(tx: &mut Tx<'_>, now: At) -> Result<usize> {
-    let old = now.plus(-TimeDelta::days(1));
-    Ok(diesel::delete(attempts::table.filter(attempts::touched_at.lt(old))).execute(tx.conn())?)
+    let (quiet, old) = (now.plus(-FORGET_AFTER), now.plus(-TimeDelta::days(1)));
+    let networks = attempts::bucket.like(format!("{NETWORK}%")).and(attempts::touched_at.lt(quiet));
+    let done = diesel::delete(attempts::table.filter(attempts::touched_at.lt(old).or(networks)));
+    Ok(done.execute(tx.conn())?)
 }
 
 /// Failures counted for one bucket, for tests.
@@ -246,7 +251,16 @@ fn store(tx: &mut Tx<'_>, name: &str, bucket: &Bucket) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::network;
+    use super::{Attempt, Limits, UNKNOWN_BUCKETS, network};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn t009_a_hundred_thousand_unknown_names_share_a_fixed_number_of_buckets() {
+        let bucket = |account, name: &str| Attempt::new(account, name, None, Limits::default()).buckets[0].clone();
+        let found: BTreeSet<String> = (0..100_000).map(|n| bucket(None, &format!("user{n}@flood.example"))).collect();
+        assert_eq!(found.len(), usize::from(UNKNOWN_BUCKETS));
+        assert!(!found.contains(&bucket(Some("0193-admin"), "user1@flood.example")), "one of its own");
+    }
 
     #[test]
     fn t010_a_64_is_one_network() {

@@ -206,6 +206,11 @@ pub(super) fn start(tx: &mut Tx<'_>, chain: &str) -> Result<()> {
     Ok(())
 }
 
+/// The hash of the last line of a chain: it is another after every change of what the chain tells of.
+pub(super) fn head(conn: &mut Conn, chain: &str) -> Result<Vec<u8>> {
+    Ok(audit_heads::table.filter(audit_heads::chain.eq(chain)).select(audit_heads::hash).first(conn)?)
+}
+
 /// Takes the lock that orders the chain, before anything of the workspace is read for a change.
 pub(super) fn lock(tx: &mut Tx<'_>, chain: &str) -> Result<()> {
     if dialect::needs_row_locks(tx.conn()) {

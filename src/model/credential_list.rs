@@ -4,7 +4,7 @@
 //! not see them cannot find them either.
 
 use super::credential::{Badge, Credential, Environment, InWorkspace, live_in};
-use super::credential_search::{Narrowed, narrow, private_range, range, terms};
+use super::credential_search::{Narrowed, holds, narrow, terms};
 use super::status::Status;
 use super::workspace::Workspace;
 use crate::clock::At;
@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +36,7 @@ text_enum! {
 }
 
 /// What to list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Query {
     /// Words, each of which must begin some word of the credential.
     pub search: String,
@@ -115,7 +114,7 @@ impl Row {
 }
 
 /// A place in the order: the key of the last row seen, and its id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
     key: String,
     pub(super) id: String,
@@ -158,43 +157,39 @@ pub struct Page {
 
 /// Lists one page.
 pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query) -> Result<Page> {
-    let narrowed = narrow(conn, workspace, query)?;
-    let mut rows: Vec<Row> = Vec::new();
-    for stretch in stretches(query)? {
-        let left = i64::try_from(query.limit + 1 - rows.len().min(query.limit + 1)).unwrap_or(0);
-        if left > 0 && !matches!(narrowed, Narrowed::None) {
-            let found = within(matching(workspace, query, &narrowed), stretch);
-            rows.extend(ordered(found, query.sort).limit(left).select(Row::as_select()).load::<Row>(conn)?);
-        }
-    }
+    let mut rows = match narrow(conn, workspace, query)? {
+        Narrowed::None => Vec::new(),
+        Narrowed::Page(rows) => rows,
+        Narrowed::To(ids) => along(conn, workspace, query, Some(&ids))?,
+        Narrowed::All => along(conn, workspace, query, None)?,
+    };
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
     let next = if more { rows.last().map(|row| Cursor::of(row, query.sort)) } else { None };
     Ok(Page { rows, next })
 }
 
+/// What fits, along the order from the cursor on; one more than a page.
+fn along(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, ids: Option<&[String]>) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for stretch in stretches(query)? {
+        let left = i64::try_from((query.limit + 1).saturating_sub(rows.len())).unwrap_or(0);
+        if left > 0 {
+            let found = within(matching(workspace, query, ids), stretch);
+            rows.extend(ordered(found, query.sort).limit(left).select(Row::as_select()).load::<Row>(conn)?);
+        }
+    }
+    Ok(rows)
+}
+
 /// What fits filters and search, in no order.
-fn matching<'a>(workspace: &Id<Workspace>, query: &Query, narrowed: &Narrowed) -> InWorkspace<'a> {
+fn matching<'a>(workspace: &Id<Workspace>, query: &Query, ids: Option<&[String]>) -> InWorkspace<'a> {
     let mut found = filtered(workspace, query);
-    match narrowed {
-        Narrowed::Page(ids) => return found.filter(credentials::id.eq_any(ids.clone())),
-        Narrowed::To(ids) => found = found.filter(credentials::id.eq_any(ids.clone())),
-        Narrowed::All | Narrowed::None => {}
+    if let Some(ids) = ids {
+        found = found.filter(credentials::id.eq_any(ids.to_vec()));
     }
     for term in terms(&query.search) {
-        let (low, high) = range(&term);
-        let (private_low, private_high) = private_range(&term, query.sees_private);
-        found = found.filter(exists(
-            words::table
-                .filter(words::workspace_id.eq(credentials::workspace_id))
-                .filter(words::credential_id.eq(credentials::id))
-                .filter(
-                    words::word
-                        .ge(low)
-                        .and(words::word.lt(high))
-                        .or(words::word.ge(private_low).and(words::word.lt(private_high))),
-                ),
-        ));
+        found = found.filter(holds!(&term, query.sees_private));
     }
     found
 }

@@ -1,6 +1,10 @@
-//! Which credentials a search leaves to be looked at: as few as an index can tell.
+//! Searching: the newest holders of the words of a search, or the few credentials that another order must look at.
+//!
+//! The index of words has the holders of a word from the newest to the oldest. So the newest that hold several
+//! words are found by walking down the holders of the rarest of them, and what a page costs does not depend on
+//! how many hold the others.
 
-use super::credential_list::{PRIVATE_MARK, Query, Sort};
+use super::credential_list::{PRIVATE_MARK, Query, Row, Sort};
 use super::workspace::Workspace;
 use crate::db::schema::{credential_words as words, credentials};
 use crate::db::{Conn, MultiBackend};
@@ -9,8 +13,9 @@ use crate::fold;
 use crate::id::Id;
 use diesel::prelude::*;
 
-/// A word with at most so many holders is looked up; a more common one is tested along the order.
-const RARE: usize = 200;
+/// In another order than the newest first, a word with at most so many holders is looked up and its holders are
+/// sorted; a more common one is tested along the order.
+const RARE: usize = 2_000;
 /// More words in a search than this are ignored.
 const MOST_TERMS: usize = 6;
 /// A beginning that so many stored words share is common enough to be tested along the order.
@@ -24,8 +29,8 @@ pub(super) enum Narrowed {
     None,
     /// These, of which some may not fit.
     To(Vec<String>),
-    /// These, which are the page that was asked for.
-    Page(Vec<String>),
+    /// The page that was asked for, and one row more if there is one.
+    Page(Vec<Row>),
 }
 
 /// The words of a search, folded.
@@ -45,13 +50,31 @@ pub(super) fn private_range(term: &str, sees_private: bool) -> (String, String) 
     if sees_private { range(&format!("{PRIVATE_MARK}{term}")) } else { (String::new(), String::new()) }
 }
 
-/// Narrows the list to the next page of one word, or to the holders of a word that has few.
+/// Whether the credential of the query around it holds a word that begins with `$term`.
+macro_rules! holds {
+    ($term:expr, $sees_private:expr) => {{
+        let (low, high) = $crate::model::credential_search::range($term);
+        let (private_low, private_high) = $crate::model::credential_search::private_range($term, $sees_private);
+        let held = diesel::alias!($crate::db::schema::credential_words as held);
+        let word = || held.field(words::word);
+        let public = word().ge(low).and(word().lt(high));
+        let private = word().ge(private_low).and(word().lt(private_high));
+        diesel::dsl::exists(
+            held.filter(held.field(words::workspace_id).eq(credentials::workspace_id))
+                .filter(held.field(words::credential_id).eq(credentials::id))
+                .filter(public.or(private)),
+        )
+    }};
+}
+pub(super) use holds;
+
+/// Finds the page of a search for the newest, or narrows the list to the holders of a word that has few.
 pub(super) fn narrow(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query) -> Result<Narrowed> {
     let terms = terms(&query.search);
-    if let ([term], Sort::Newest) = (terms.as_slice(), query.sort)
-        && let Some(beginning_so) = stored_words(conn, workspace, term, query.sees_private)?
+    if query.sort == Sort::Newest
+        && let Some(found) = newest(conn, workspace, query, &terms)?
     {
-        return next_page(conn, workspace, query, &beginning_so).map(Narrowed::Page);
+        return Ok(Narrowed::Page(found));
     }
     let mut best = Narrowed::All;
     let mut least = RARE + 1;
@@ -74,6 +97,24 @@ fn ranges(term: &str, sees_private: bool) -> Vec<(String, String)> {
         ranges.push(private_range(term, true));
     }
     ranges
+}
+
+/// The page of the newest that hold all terms. `None` where every term is the beginning of so many stored words
+/// that most credentials hold one.
+fn newest(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, terms: &[String]) -> Result<Option<Vec<Row>>> {
+    let mut rarest: Option<(Option<String>, usize, Vec<String>)> = None;
+    for (at, term) in terms.iter().enumerate() {
+        let Some(stored) = stored_words(conn, workspace, term, query.sees_private)? else { continue };
+        // One term needs no comparison.
+        let reach = if terms.len() > 1 { reach(conn, workspace, query, &stored)? } else { None };
+        if rarest.as_ref().is_none_or(|(least, ..)| reach < *least) {
+            rarest = Some((reach, at, stored));
+        }
+    }
+    let Some((_, driver, stored)) = rarest else { return Ok(None) };
+    let mut others = terms.to_vec();
+    others.remove(driver);
+    holding_one_of(conn, workspace, query, &stored, &others).map(Some)
 }
 
 /// The stored words that begin with `term`, by one index look-up each; `None` for more than [`MOST_WORDS`].
@@ -100,18 +141,43 @@ fn stored_words(
     Ok(Some(found))
 }
 
-/// The newest holders of any of these words behind the cursor, one more than a page: the index of words has
-/// them in this order, so that their number does not count.
-fn next_page(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, stored: &[String]) -> Result<Vec<String>> {
+/// How far back a page of the holders of these words reaches: the rarer they are, the older is its last one.
+/// `None`, which is less than any id, if all of them fit on a page.
+fn reach(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, stored: &[String]) -> Result<Option<String>> {
+    let mut nearest = None;
+    for word in stored {
+        let mut holders = words::table
+            .filter(words::workspace_id.eq(workspace).and(words::word.eq(word)))
+            .order(words::credential_id.desc())
+            .offset(i64::try_from(query.limit).unwrap_or(50))
+            .select(words::credential_id)
+            .into_boxed::<MultiBackend>();
+        if let Some(after) = &query.after {
+            holders = holders.filter(words::credential_id.lt(&after.id));
+        }
+        nearest = nearest.max(holders.first::<String>(conn).optional()?);
+    }
+    Ok(nearest)
+}
+
+/// The newest behind the cursor that hold one of these words and fit the rest of the query; one more than a page.
+fn holding_one_of(
+    conn: &mut Conn,
+    workspace: &Id<Workspace>,
+    query: &Query,
+    stored: &[String],
+    others: &[String],
+) -> Result<Vec<Row>> {
     let limit = query.limit + 1;
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<Row> = Vec::new();
     for word in stored {
         let same = credentials::workspace_id.eq(words::workspace_id).and(credentials::id.eq(words::credential_id));
         let mut holders = words::table
             .inner_join(credentials::table.on(same))
             .filter(words::workspace_id.eq(workspace).and(words::word.eq(word)))
             .filter(credentials::deleted_at.is_null())
-            .select(words::credential_id)
+            .order(words::credential_id.desc())
+            .select(Row::as_select())
             .into_boxed::<MultiBackend>();
         if let Some(integration) = &query.integration {
             holders = holders.filter(credentials::integration.eq(integration));
@@ -125,11 +191,15 @@ fn next_page(conn: &mut Conn, workspace: &Id<Workspace>, query: &Query, stored: 
         if let Some(after) = &query.after {
             holders = holders.filter(words::credential_id.lt(&after.id));
         }
-        let newest = holders.order(words::credential_id.desc()).limit(i64::try_from(limit).unwrap_or(51));
-        found.extend(newest.load::<String>(conn)?);
+        for other in others {
+            holders = holders.filter(holds!(other, query.sees_private));
+        }
+        found.extend(holders.limit(i64::try_from(limit).unwrap_or(51)).load::<Row>(conn)?);
     }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found.dedup();
+    if stored.len() > 1 {
+        found.sort_unstable_by(|a, b| b.id.as_str().cmp(a.id.as_str()));
+        found.dedup_by(|a, b| a.id == b.id);
+    }
     found.truncate(limit);
     Ok(found)
 }
@@ -143,7 +213,7 @@ fn holders(conn: &mut Conn, workspace: &Id<Workspace>, term: &str, sees_private:
             .filter(words::workspace_id.eq(workspace))
             .filter(words::word.ge(low).and(words::word.lt(high)))
             .select(words::credential_id)
-            .limit(i64::try_from(most).unwrap_or(201))
+            .limit(i64::try_from(most).unwrap_or(2_001))
             .load(conn)?;
         found.extend(part);
     }

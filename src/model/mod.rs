@@ -15,6 +15,7 @@ mod credential_search;
 pub mod fingerprint;
 pub mod housekeeping;
 pub mod instance;
+pub mod listed;
 pub mod membership;
 pub mod oauth_app;
 pub mod oauth_flow;

@@ -4,6 +4,7 @@ use super::workspace::Workspace;
 use super::{Means, workspace_key};
 use crate::crypto::context::Context;
 use crate::crypto::envelope::{self, OpenError};
+use crate::crypto::hex;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -96,9 +97,4 @@ pub(super) fn secrets(texts: BTreeMap<String, String>) -> BTreeMap<String, Secre
 /// JSON that is wiped after use.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<Zeroizing<Vec<u8>>> {
     serde_json::to_vec(value).map(Zeroizing::new).map_err(|_| Error::internal("secrets do not serialise"))
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

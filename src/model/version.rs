@@ -1,5 +1,6 @@
 //! Versions of a credential's values: what may be shown in clear, the secrets sealed.
 
+use super::audit::Entry;
 use super::credential::Credential;
 pub use super::sealed::Unreadable;
 use super::workspace::Workspace;
@@ -7,6 +8,8 @@ use super::{Means, sealed};
 use crate::catalog::form::Values;
 use crate::clock::At;
 use crate::crypto::context::{Context, SecretPlace};
+use crate::crypto::hex;
+use crate::crypto::mac::AuditKey;
 use crate::db::schema::credential_versions as versions;
 use crate::db::types::{Json, text_enum};
 use crate::db::{Conn, Tx};
@@ -14,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::secret::Secret;
 use diesel::prelude::*;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -117,6 +121,11 @@ impl Version {
             .load(conn)?)
     }
 
+    /// The code of what lies in clear, as the audit line tells it.
+    pub(super) fn plain_code(&self, key: &AuditKey, place: Place<'_>) -> Result<String> {
+        plain_code(key, place, &self.destination, &self.config.0, &self.secret_names.0)
+    }
+
     /// Opens the sealed values with the key that the blob names. The label in the error is fit to be shown.
     pub fn open(
         &self,
@@ -133,8 +142,22 @@ impl Version {
     }
 }
 
+/// What the audit line of a stored version must tell, so that the row can be held against it.
+#[derive(Debug)]
+pub(super) struct Written {
+    version: i64,
+    blob: String,
+    plain: String,
+}
+
+impl Written {
+    /// Adds it to a line: the number, the SHA-256 of the blob, and the code of everything else.
+    pub(super) fn noted(self, entry: Entry) -> Entry {
+        entry.detail("version", self.version).detail("blob", self.blob).detail("plain", self.plain)
+    }
+}
+
 /// Seals and stores a version as the live one; the one before loses its secret at once.
-/// Returns the SHA-256 of the blob in hexadecimal, for the audit line.
 pub(super) fn put_live(
     tx: &mut Tx<'_>,
     means: &Means,
@@ -143,7 +166,7 @@ pub(super) fn put_live(
     values: &Values,
     destination: &str,
     by: &str,
-) -> Result<String> {
+) -> Result<Written> {
     diesel::update(
         versions::table
             .filter(versions::workspace_id.eq(place.workspace).and(versions::credential_id.eq(place.credential)))
@@ -154,14 +177,19 @@ pub(super) fn put_live(
     let context = place.context(means, version, destination)?;
     let plain = sealed::json(&sealed::texts(&values.secret))?;
     let sealed = sealed::seal(tx.conn(), means, place.workspace, &context, &plain)?;
-    let digest = sealed.digest();
+    let names: Vec<String> = values.secret.keys().cloned().collect();
+    let written = Written {
+        version,
+        blob: sealed.digest(),
+        plain: plain_code(means.keyring.audit(), place, destination, &values.plain, &names)?,
+    };
     diesel::insert_into(versions::table)
         .values((
             versions::workspace_id.eq(place.workspace),
             versions::credential_id.eq(place.credential),
             versions::version.eq(version),
             versions::config.eq(Json(values.plain.clone())),
-            versions::secret_names.eq(Json(values.secret.keys().cloned().collect::<Vec<_>>())),
+            versions::secret_names.eq(Json(names)),
             versions::destination.eq(destination),
             versions::sealed.eq(Some(sealed.blob)),
             versions::key_version.eq(sealed.key_version),
@@ -170,5 +198,29 @@ pub(super) fn put_live(
             versions::created_by.eq(by),
         ))
         .execute(tx.conn())?;
-    Ok(digest)
+    Ok(written)
+}
+
+/// What of a version lies in clear, and what it is of.
+#[derive(Serialize)]
+struct Plain<'a> {
+    integration: &'a str,
+    method: &'a str,
+    destination: &'a str,
+    config: &'a BTreeMap<String, String>,
+    secret_names: &'a [String],
+}
+
+/// A keyed code of what lies in clear: the audit log is read by people who may not see the values, and some
+/// of these are short enough to be guessed from a bare hash.
+fn plain_code(
+    key: &AuditKey,
+    place: Place<'_>,
+    destination: &str,
+    config: &BTreeMap<String, String>,
+    secret_names: &[String],
+) -> Result<String> {
+    let Place { integration, method, .. } = place;
+    let plain = Plain { integration, method, destination, config, secret_names };
+    Ok(hex(&key.code("cc/plain/v1", &plain)?))
 }

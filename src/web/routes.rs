@@ -168,7 +168,7 @@ pub fn table() -> Vec<Route> {
 /// What the page of a request wants read in the same unit as its session: for the one that is asked for most.
 pub fn ahead(req: &ServiceRequest) -> Option<visit::Ahead> {
     let is_list = req.path().strip_prefix("/w/")?.split_once('/').is_some_and(|(_, page)| page == "credentials");
-    (is_list && req.method() == Method::GET).then(|| credentials::index::ahead(req.query_string())).flatten()
+    (is_list && req.method() == Method::GET).then(|| credentials::index::ahead(req)).flatten()
 }
 
 /// Registers the table; other methods of a known address answer 405, unknown addresses 404.

@@ -5,7 +5,9 @@
 use crate::support::app::ROOT_KEY;
 use crate::support::database::Database;
 use crate::support::dump::{dump, lines};
-use crate::support::program::Serving;
+use crate::support::http_server::{Answer as HttpAnswer, HttpServer};
+use crate::support::program::{Browser, Home, Serving};
+use crate::support::raw;
 use diesel::connection::SimpleConnection;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -133,6 +135,126 @@ fn t007_weak_passwords_are_refused_at_the_shell_too() {
     shell.run(&["setup", "--workspace", "Orchard"]).expect(2);
     shell.run(&["no-such-command"]).expect(2);
     assert_eq!(shell.run(&["--version"]).expect(0).last_word(), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn t078_an_address_that_cannot_be_used_is_refused_without_its_password() {
+    let shell = Shell::new();
+    let secret = "kettle-9d81f0c2";
+    for url in [
+        format!("postgres://credenza:{secret}%zz@127.0.0.1:1/credenza"),
+        format!("postgres://credenza:{secret}@127.0.0.1:1/credenza"),
+        format!("postgres://credenza:{secret}@127.0.0.1:1/credenza?no_such_option=1"),
+        format!("postgres://credenza:{secret}@127.0.0.1:1/credenza?password={secret}&sslmode=%zz"),
+        format!("postgres://credenza:{secret}@127.0.0.1:99999/credenza"),
+        format!("postgres://credenza:{secret}%00@127.0.0.1:1/credenza"),
+        format!("postgres://{secret}%2@127.0.0.1:1/credenza"),
+        format!("postgres://credenza:{secret}@db.example/credenza"),
+        format!("mysql://credenza:{secret}@127.0.0.1/credenza"),
+    ] {
+        let vars = [("DATABASE_URL", url.as_str()), ("CREDENZA_ROOT_KEY", ROOT_KEY), ("CREDENZA_LOG", "trace")];
+        let refused = shell.run_with(&["workspace", "list"], &vars, "").expect(2);
+        assert!(!refused.err.contains(secret) && !refused.out.contains(secret), "{url}: {}", refused.err);
+        assert!(refused.err.len() > 20, "and it is said why: {refused:?}");
+    }
+}
+
+#[test]
+fn t081_no_secret_is_an_argument() {
+    let shell = Shell::new();
+    for args in [&["setup"][..], &["member", "add"], &["workspace", "add"], &["serve"], &[]] {
+        let help = shell.run(&[args, &["--help"]].concat()).expect(0).out;
+        let options: Vec<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
+        assert!(!options.is_empty());
+        for option in options {
+            let takes = ["password", "secret", "token", "key"].iter().any(|word| option.contains(word));
+            assert!(!takes || option.ends_with("-file"), "{args:?} takes {option}");
+        }
+    }
+    // What others see of a running process: its arguments, and the variables that it was given.
+    let args = ["setup", "--workspace", "Orchard", "--email", "ana@pears.example", "--password-file", "-"];
+    let mut command = shell.command(&args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(PASSWORD.as_bytes()).expect("a reader");
+    // It reads to the end, so that it is still there; its arguments are seen once it runs.
+    let arguments = format!("/proc/{}/cmdline", child.id());
+    while std::fs::read(&arguments).is_ok_and(|seen| seen.is_empty()) {
+        std::thread::yield_now();
+    }
+    for what in ["cmdline", "environ", "comm"] {
+        // A process that is not dumpable shows its environment to nobody.
+        if let Ok(seen) = std::fs::read(format!("/proc/{}/{what}", child.id())) {
+            let seen = String::from_utf8_lossy(&seen).into_owned();
+            assert!(!seen.contains(PASSWORD), "{what}");
+            assert!(what != "cmdline" || seen.contains("ana@pears.example"), "{what} was seen: {seen}");
+        }
+    }
+    drop(input);
+    assert!(child.wait_with_output().expect("an end").status.success());
+}
+
+#[tokio::test]
+async fn t071_t082_the_log_at_its_finest_is_one_line_for_each_event_and_holds_no_secret() {
+    let service = HttpServer::start(None, Vec::new()).await;
+    for format in ["text", "json"] {
+        let home = Home::set_up();
+        let file = home.data().join("log");
+        let mut command = home.command();
+        command
+            .env("CREDENZA_LOG", "trace")
+            .env("CREDENZA_LOG_FORMAT", format)
+            .env("CREDENZA_EGRESS_ALLOW", format!("http://{}", service.addr));
+        let serving = Serving::start_logging_to(command, std::fs::File::create(&file).expect("a file").into());
+        let admin = Browser::sign_in(&serving.base).await;
+        let secret = "token-7b1e55d0c4-of-the-service";
+        let base = format!("http://{}", service.addr);
+        let form = [
+            ("integration", "http"),
+            ("method", "bearer"),
+            ("name", "Logged"),
+            ("f.base_url", base.as_str()),
+            ("f.check_path", "/me"),
+            ("f.token", secret),
+        ];
+        service.prepare(HttpAnswer::json(200, &serde_json::json!({ "echo": secret })));
+        assert_eq!(admin.post("/w/acme/credentials", &form).await.expect("an answer").status, 303);
+        service.prepare(HttpAnswer::json(401, &serde_json::json!({ "echo": secret })));
+        let never = [&form[..2], &[("name", "Never")], &form[3..]].concat();
+        assert_eq!(admin.post("/w/acme/credentials", &never).await.expect("an answer").status, 422);
+        let host = serving.base.trim_start_matches("http://");
+        for (path, agent) in [
+            ("/sign-in?a=%0a%1b[2J%E2%80%A8", "one\x1b[2Jtwo\u{2028}three".as_bytes().to_vec()),
+            ("/%0d%0aERROR%20all%20is%20lost/%1b[31m", b"\xff\xfe\x9b31m".to_vec()),
+            ("/nothing", vec![b'x'; 8_000]),
+        ] {
+            let start = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ");
+            let (status, _) = raw::ask(&serving.base, &[start.as_bytes(), &agent, b"\r\n\r\n"].concat()).await;
+            assert!(matches!(status, 200 | 400 | 404), "{path}: {status}");
+        }
+        drop(serving);
+        let log = std::fs::read_to_string(&file).expect("a log in UTF-8");
+        assert!(
+            log.contains("TRACE") && log.contains("answered") && log.contains("actix"),
+            "the finest lines are there"
+        );
+        for text in [secret, crate::support::program::PASSWORD, &format!("Bearer {}", &secret[..9])] {
+            assert!(!log.contains(text), "the log holds {text}");
+        }
+        assert!(log.lines().count() > 50);
+        for line in log.lines() {
+            assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{line:?}");
+            let is_event = match format {
+                "json" => {
+                    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|event| event["timestamp"].is_string())
+                }
+                _ => line.starts_with("20") && line.get(10..11) == Some("T"),
+            };
+            assert!(is_event, "{line:?}");
+            assert!(line.len() < 6_000, "{} bytes", line.len());
+        }
+    }
 }
 
 #[test]

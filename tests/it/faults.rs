@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use crate::headers::assert_armoured;
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use actix_web::{HttpResponse, web};
@@ -35,13 +36,14 @@ fn routes(config: &mut web::ServiceConfig) {
 }
 
 #[tokio::test]
-async fn t074_a_fault_is_a_plain_page_and_nothing_else_stops() {
+async fn t058_t074_a_fault_is_a_plain_page_and_nothing_else_stops() {
     let app = TestApp::builder().routes(routes).var("CREDENZA_SUPPORT_CONTACT", "help@acme.example").start().await;
     let admin = app.admin().await;
     for path in ["/panics-reading", "/panics-writing", "/panics", "/fails"] {
         // More often than there are connections in a pool.
         for _ in 0..12 {
             let reply = admin.get(path).await.expect(500);
+            assert_armoured(&reply, path);
             assert!(reply.body.contains("help@acme.example"), "whom to ask");
             for word in ["fault while", "only the log", "panick", "src/", ".rs"] {
                 assert!(!reply.body.contains(word), "{path} tells {word}");

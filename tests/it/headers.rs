@@ -4,12 +4,14 @@
 
 use crate::support::app::TestApp;
 use crate::support::person::{Person, Reply, sent};
+use crate::support::raw;
 use credenza::web::routes::table;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types default";
 
-fn assert_armoured(reply: &Reply, what: &str) {
+/// Fails unless an answer has every header that each answer has.
+pub fn assert_armoured(reply: &Reply, what: &str) {
     let wanted = [
         ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
@@ -157,6 +159,18 @@ async fn t128_large_bodies_are_refused_before_they_are_read() {
          Transfer-Encoding: chunked\r\n\r\n"
     );
     socket.write_all(head.as_bytes()).await.expect("a head");
+    // What is told to be too large is refused before any of it has come.
+    for path in ["/sign-in", "/setup"] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: {form}\r\n\
+             Content-Length: 1048577\r\nConnection: close\r\n\r\n"
+        );
+        let began = std::time::Instant::now();
+        let (status, _) = raw::ask(&app.base, head.as_bytes()).await;
+        // Once somebody exists nobody sets up any more.
+        assert_eq!(status, if path == "/setup" { 404 } else { 413 });
+        assert!(began.elapsed() < std::time::Duration::from_secs(3), "{path} waited for the body");
+    }
     let piece = format!("10000\r\n{}\r\n", "a".repeat(1 << 16));
     for _ in 0..17 {
         if socket.write_all(piece.as_bytes()).await.is_err() {

@@ -90,3 +90,40 @@ fn t123_secrets_are_not_compared_with_equals() {
         assert!(!left.is_match(&code) && !right.is_match(&code), "{} compares a secret", path.display());
     }
 }
+
+#[test]
+fn t012_whoever_checks_a_password_counts_the_attempt_first() {
+    let checks = pattern(r"hasher\s*\.\s*verify\(");
+    let mut found = Vec::new();
+    for path in files(&folder("src"), "rs").into_iter().filter(|path| !path.starts_with(folder("src/crypto"))) {
+        let Some(code) = code(&path) else { continue };
+        for check in checks.find_iter(&code) {
+            let before = &code[..check.start()];
+            let function = before.rfind("\nasync fn ").unwrap_or_default();
+            assert!(before[function..].contains("attempt::reserve("), "{} checks before it counts", path.display());
+            found.push(path.clone());
+        }
+    }
+    assert_eq!(found, [folder("src/web/entry/sign_in.rs")], "every place that checks a password");
+}
+
+#[test]
+fn t027_only_the_route_table_registers_routes() {
+    let registers =
+        pattern(r"web::(resource|scope|route)\(|\.(route|service|default_service)\(|#\[(get|post|put|delete|route)\b");
+    let mut found = Vec::new();
+    for path in files(&folder("src"), "rs") {
+        let Some(code) = code(&path) else { continue };
+        if code.contains("actix_web") && registers.is_match(&code) {
+            found.push(path);
+        }
+    }
+    // The server itself serves the static files, which have no policy.
+    assert_eq!(found, [folder("src/server.rs"), folder("src/web/routes.rs")]);
+    let server = code(&folder("src/server.rs")).expect("a source");
+    assert_eq!(server.matches(".service(").count(), 2, "a scope of files and the files in it");
+    let table = code(&folder("src/web/routes.rs")).expect("a source");
+    let row = pattern(r"\b(public|signed_in|workspace::<\w+, _, _>)\(");
+    let body = table.split("pub fn table()").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the table");
+    assert_eq!(row.find_iter(body).count(), credenza::web::routes::table().len(), "each row names its policy");
+}

@@ -2,7 +2,8 @@
 
 #![cfg(test)]
 
-use crate::support::app::{TestApp, UMBRELLA, email};
+use crate::support::app::{TestApp, UMBRELLA, bearer_form, email};
+use crate::support::http_server::Answer;
 use crate::support::person::{Person, Reply, sent};
 use credenza::db::schema::memberships;
 use credenza::id::Id;
@@ -87,7 +88,7 @@ fn workspace_rows() -> Vec<(Route, &'static str, &'static [Role])> {
 }
 
 #[tokio::test]
-async fn t026_t100_roles_that_lack_a_permission_are_refused_and_written_down() {
+async fn t026_t028_t029_t100_roles_that_lack_a_permission_are_refused_and_written_down() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
@@ -151,6 +152,79 @@ async fn t026_t031_strangers_find_nothing_and_nobody_signs_in_first() {
 }
 
 #[tokio::test]
+async fn t028_t029_a_form_that_an_admin_could_send_is_refused_from_others_and_calls_nobody() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let mut gone = Vec::new();
+    for name in ["Gone", "Gone too"] {
+        let id = app.website(&admin, name, "a signing secret that went").await;
+        gone.push(format!("/w/acme/credentials/{id}"));
+        admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+    }
+    let new = bearer_form("Service token", "token-of-the-service");
+    let edited = [
+        ("name", "Other"),
+        ("revision", "1"),
+        ("f.url", "https://www.example.com/other"),
+        ("f.signing_secret", "a signing secret for there"),
+    ];
+    let renewed = [("f.signing_secret", "another signing secret")];
+    let name = [("name", "Other")];
+    let of_id = format!("/w/acme/credentials/{id}");
+    let acts: [(String, &[(&str, &str)]); 8] = [
+        ("/w/acme/credentials".to_owned(), &new),
+        (of_id.clone(), &edited),
+        (format!("{of_id}/name"), &name),
+        (format!("{of_id}/checks"), &[]),
+        (format!("{of_id}/rotation"), &renewed),
+        (format!("{of_id}/deletion"), &[]),
+        (format!("{}/restoration", gone[0]), &[]),
+        (format!("{}/purge", gone[1]), &[]),
+    ];
+    let before = app.kept();
+    for (person, role) in [(app.member().await, "member"), (app.support().await, "support")] {
+        for (path, form) in &acts {
+            let lines = app.events("acme").await.len();
+            person.post(path, form).await.expect(403);
+            person.post_htmx(path, form).await.expect(403);
+            let written = app.events("acme").await.split_off(lines);
+            assert!(written.len() == 2 && written.iter().all(|e| e.outcome == Outcome::Deny), "{role} {path}");
+        }
+    }
+    app.assert_kept(&before);
+    assert_eq!((app.calls(), app.service.requests().len()), ((0, 0), 0), "nobody was called");
+    // The same forms are good.
+    app.service.prepare(Answer::json(200, &serde_json::json!({})));
+    for (path, form) in acts {
+        admin.post(&path, form).await.expect(303);
+    }
+}
+
+#[tokio::test]
+async fn t031_whoever_is_disabled_has_no_session_any_more_and_gets_none() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let (user, now) = (app.user(&email("admin", "acme")).await, app.means.now());
+    app.write(move |tx| {
+        use credenza::db::schema::users;
+        let row = diesel::update(users::table.filter(users::id.eq(&user)));
+        Ok(row.set(users::disabled_at.eq(Some(now))).execute(tx.conn())?)
+    })
+    .await;
+    let before = app.kept();
+    for (route, ..) in workspace_rows() {
+        let path = address(route.path, "acme", &id);
+        let reply = ask(&admin, route.method.as_str(), &path, false).await;
+        assert_eq!((reply.status, reply.location()), (303, "/sign-in"), "{} {path}", route.method);
+        assert_eq!(ask(&admin, route.method.as_str(), &path, true).await.status, 401, "{} {path}", route.method);
+    }
+    app.assert_kept(&before);
+    app.anon().sign_in(&email("admin", "acme")).await.expect(422);
+}
+
+#[tokio::test]
 async fn t032_a_foreign_id_is_answered_as_an_absent_one() {
     let app = TestApp::start().await;
     let (admin, foreign) = (app.admin().await, app.foreign_admin().await);
@@ -167,16 +241,19 @@ async fn t032_a_foreign_id_is_answered_as_an_absent_one() {
     let before = app.kept();
     for (route, ..) in workspace_rows().iter().filter(|(route, ..)| route.path.contains("{id}")) {
         for htmx in [false, true] {
-            let mut bodies = BTreeSet::new();
+            let (mut bodies, mut queries) = (BTreeSet::new(), Vec::new());
             for id in [theirs.as_str(), absent.as_str(), "no-id", "' OR 1=1--"] {
                 // Edit asks for its revision before it looks for the credential.
                 let request = admin.request(route.method.as_str(), &address(route.path, "acme", id));
                 let request = if htmx { request.header("HX-Request", "true") } else { request };
                 let form = (route.method == "POST").then_some([("revision", "1"), ("name", "New name")]);
+                let asked = app.database.asked();
                 let reply = sent(if let Some(form) = form { request.form(&form) } else { request }).await;
                 assert_eq!(reply.status, 404, "{} {} of {id}", route.method, route.path);
                 bodies.insert((reply.body, format!("{:?}", comparable(&reply.headers))));
+                queries.push(app.database.asked() - asked);
             }
+            assert!(queries[0] == queries[1] && queries[0] > 0, "{} {}: {queries:?}", route.method, route.path);
             assert_eq!(bodies.len(), 1, "{} {}: told apart: {bodies:?}", route.method, route.path);
         }
     }

@@ -25,16 +25,24 @@ pub(super) fn field(field: &Field, at: usize, method: &Method) -> Judged {
     number(field)?;
     options(field, method).within("options")?;
     kind_only(field)?;
+    conditions(field, at, method)?;
+    default(field).within("default")
+}
+
+/// Conditions look at another field; one that decides whether a field is asked at all, at an earlier one.
+fn conditions(field: &Field, at: usize, method: &Method) -> Judged {
     if let Some(condition) = &field.show_if {
         let earlier = method.fields.iter().take(at).any(|f| f.name == condition.field);
         ensure(earlier, format!("`{}` is not an earlier field", condition.field)).within("show_if")?;
         self::condition(condition, method).within("show_if")?;
     }
-    if let Some(condition) = &field.skip_checks_if {
-        ensure(condition.field != field.name, "a field cannot decide about itself").within("skip_checks_if")?;
-        self::condition(condition, method).within("skip_checks_if")?;
+    let skips = field.skip_checks_if.iter().map(|condition| ("skip_checks_if", condition));
+    let rejects = field.reject.iter().filter_map(|r| Some(("reject", r.when.as_ref()?)));
+    for (key, condition) in skips.chain(rejects) {
+        ensure(condition.field != field.name, "a field cannot decide about itself").within(key)?;
+        self::condition(condition, method).within(key)?;
     }
-    default(field).within("default")
+    Ok(())
 }
 
 fn number(field: &Field) -> Judged {

@@ -49,12 +49,13 @@ inject = { base_url = "https://{host}/v1", headers = { Authorization = "Bearer {
 check = { kind = "http", cost = "free", request = { url = "/me" } }
 field = [
   { name = "host", label = "Server", kind = "host" },
-  { name = "api_key", label = "API key", kind = "secret", pattern = '^mk_', reject = [{ pattern = '^pk_', hint = "That is the public key." }], skip_checks_if = { field = "custom", equals = true } },
+  { name = "api_key", label = "API key", kind = "secret", pattern = '^mk_', reject = [{ pattern = '^pk_', hint = "That is the public key." }, { pattern = '^mk_box_', when = { field = "system", equals = "live" }, hint = "That is a key of the sandbox." }], skip_checks_if = { field = "custom", equals = true } },
   { name = "webhook", label = "Webhook secret", kind = "secret", required = false, normalise = ["strip_prefix:https://mail.example/", "strip_prefix:bot", "strip_path"], pattern = '^[0-9]+:[a-z]+$' },
   { name = "custom", label = "Own server", kind = "switch" },
   { name = "base", label = "Base", kind = "url", default = "https://mail.example", show_if = { field = "custom", equals = true } },
   { name = "value", label = "Header value", kind = "secret", required = false, format = "header_value" },
   { name = "code_word", label = "Code word", kind = "text", required = false, pattern = '^[a-f]+$', pattern_soft = true },
+  { name = "system", label = "System", kind = "select", default = "live", options = [{ value = "live", label = "Live" }, { value = "test", label = "Sandbox" }] },
   { name = "header", label = "Header", kind = "text", required = false, format = "header_name" },
   { name = "path", label = "Path", kind = "text", required = false, format = "path" },
 ]
@@ -220,6 +221,21 @@ fn mix_ups_come_before_the_pattern_and_can_be_skipped() {
     assert_eq!(skipped.values.secret["api_key"].expose(), "pk_1");
     let soft = created("key", &[("host", "a.example"), ("api_key", "mk_1"), ("code_word", "xyz")]).unwrap();
     assert_eq!(soft.warnings.0["code_word"].code, "pattern");
+}
+
+#[test]
+fn a_mix_up_with_a_condition_is_one_only_while_it_holds() {
+    let typed = |system: &[(&str, &str)]| {
+        let pairs = [&[("host", "a.example"), ("api_key", "mk_box_1")], system].concat();
+        created("key", &pairs)
+    };
+    assert_eq!(code(typed(&[("system", "live")]), "api_key"), "reject");
+    assert_eq!(code(typed(&[]), "api_key"), "reject", "the default counts");
+    assert_eq!(typed(&[("system", "test")]).unwrap().values.secret["api_key"].expose(), "mk_box_1");
+    // The stored choice counts where a form does not ask for it again.
+    let old = stored(&[("host", "a.example"), ("system", "live")], &["api_key"]);
+    let rotated = with("key", |i, m| parse(i, m, Mode::Rotate(&old), input(&[("api_key", "mk_box_1")])));
+    assert_eq!(code(rotated, "api_key"), "reject");
 }
 
 #[test]

@@ -104,6 +104,10 @@ fn fields_are_consistent() {
     assert!(more("show_if = { field = \"later\", filled = true }").contains("not an earlier field"));
     assert!(more("show_if = { field = \"key\", filled = true }").contains("not an earlier field"));
     assert!(more("show_if = { field = \"shop\" }").contains("one of equals"));
+    let reject = |when: &str| more(&format!("reject = [{{ pattern = '^x', hint = \"No.\", when = {{ {when} }} }}]"));
+    assert!(reject("field = \"other\", filled = true").contains("there is no field"));
+    assert!(reject("field = \"key\", filled = true").contains("about itself"));
+    assert!(reject("field = \"shop\"").contains("one of equals"));
     assert!(more("default = \"x\"").contains("no default"));
     assert!(more("options = [{ value = 1, label = \"x\" }]").contains("select"));
     assert!(more("identity_path = \"x\"").contains("json_secret"));

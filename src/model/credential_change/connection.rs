@@ -82,8 +82,8 @@ pub fn connect(
         .detail("other_account", before.identity != report.identity.clone().unwrap_or_default());
     let destination = match content {
         Some(content) => {
-            let (version, blob) = replace_content(tx, means, allowed, &before, content, report)?;
-            entry = entry.detail("fields", content.changed.clone()).detail("version", version).detail("blob", blob);
+            let written = replace_content(tx, means, allowed, &before, content, report)?;
+            entry = written.noted(entry.detail("fields", content.changed.clone()));
             content.destination.clone()
         }
         None => {

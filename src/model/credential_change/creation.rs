@@ -89,7 +89,7 @@ pub fn create(
         ))
         .execute(tx.conn())?;
     let row = Credential::get(tx.conn(), workspace, id)?;
-    let blob =
+    let written =
         version::put_live(tx, means, row.seal_place(), 1, &content.values, &content.destination, &allowed.actor().id)?;
     index(tx, workspace, id, &kind.service)?;
     fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
@@ -100,13 +100,12 @@ pub fn create(
         .detail("name", details.name.as_str())
         .detail("integration", kind.integration.as_str())
         .detail("method", kind.method.as_str())
-        .detail("version", 1)
-        .detail("blob", blob)
+        .detail("handle", handle)
         .detail("unverified", state.status == Status::Unverified);
     if let Some(consent) = consent {
         entry = consent.store(tx, means, row.seal_place(), &content.destination, &allowed.actor().id, entry)?;
     }
-    audit::record_allowed(tx, means, allowed, entry)?;
+    audit::record_allowed(tx, means, allowed, written.noted(entry))?;
     Ok(Saved::Done)
 }
 

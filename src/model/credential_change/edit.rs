@@ -64,9 +64,8 @@ pub fn edit(
     let mut entry = audit::Entry::allow("credential.edited", audit::Target::credential(id.as_str()));
     if let Some((content, report)) = content {
         changed.extend(content.changed.iter().cloned());
-        let (version, blob) = replace_content(tx, means, allowed, &before, content, report)?;
-        entry =
-            entry.code(&check_record::outcome_text(report.outcome)?).detail("version", version).detail("blob", blob);
+        let written = replace_content(tx, means, allowed, &before, content, report)?;
+        entry = written.noted(entry.code(&check_record::outcome_text(report.outcome)?));
     }
     index(tx, workspace, id, service)?;
     audit::record_allowed(tx, means, allowed, entry.detail("fields", changed))?;

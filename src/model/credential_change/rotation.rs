@@ -9,6 +9,7 @@ use crate::id::Id;
 use crate::model::check_record::{self, Cause};
 use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, Permission, RotateCredential};
+use crate::model::version::Written;
 use crate::model::{Means, audit, count, fingerprint, version};
 use crate::report::Report;
 use diesel::prelude::*;
@@ -46,14 +47,12 @@ pub fn rotate(
     diesel::update(one(allowed.workspace(), id))
         .set(credentials::revision.eq(credentials::revision + 1))
         .execute(tx.conn())?;
-    let (version, blob) = replace_content(tx, means, allowed, &before, content, report)?;
+    let written = replace_content(tx, means, allowed, &before, content, report)?;
     index(tx, allowed.workspace(), id, service)?;
     let entry = audit::Entry::allow("credential.rotated", audit::Target::credential(id.as_str()))
         .code(&check_record::outcome_text(report.outcome)?)
-        .detail("fields", content.changed.clone())
-        .detail("version", version)
-        .detail("blob", blob);
-    audit::record_allowed(tx, means, allowed, entry)?;
+        .detail("fields", content.changed.clone());
+    audit::record_allowed(tx, means, allowed, written.noted(entry))?;
     Ok(Saved::Done)
 }
 
@@ -64,11 +63,11 @@ pub(super) fn replace_content<P: Permission>(
     before: &Credential,
     content: &Content,
     report: &Report,
-) -> Result<(i64, String)> {
+) -> Result<Written> {
     let now = means.now();
     let (workspace, id) = (&before.workspace_id, &before.id);
     let version = before.live_version + 1;
-    let blob = version::put_live(
+    let written = version::put_live(
         tx,
         means,
         before.seal_place(),
@@ -89,5 +88,5 @@ pub(super) fn replace_content<P: Permission>(
     fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
     count::shift(tx, workspace, Some(before.status), Some(state.status))?;
     check_record::insert(tx, workspace, id, Cause::Save, report, now)?;
-    Ok((version, blob))
+    Ok(written)
 }

@@ -3,22 +3,22 @@
 use super::drawn::tile_of;
 use super::row::Look;
 use crate::app::App;
-use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::id::Id;
 use crate::model::credential::Environment;
-use crate::model::credential_list::{self, Cursor, Query, Sort};
-use crate::model::permission::{ReadCredentials, Role};
+use crate::model::credential_list::{Cursor, Query, Sort};
+use crate::model::listed::Listed;
+use crate::model::permission::ReadCredentials;
 use crate::model::status::Status;
-use crate::model::workspace::Workspace;
 use crate::web::answer::{Answer, see_other, sized_page};
 use crate::web::guard::Can;
 use crate::web::pages::list::{Chip, List, Pick, ServiceLink};
 use crate::web::pages::shell::{Link, Nav, Tone};
 use crate::web::shell;
 use crate::web::visit::{self, Ahead};
+use actix_web::dev::ServiceRequest;
 use actix_web::{HttpRequest, web};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -92,30 +92,13 @@ impl Asked {
     }
 }
 
-/// What the page is drawn from.
-struct Listed {
-    page: credential_list::Page,
-    /// The services of the newest credentials.
-    recent: Vec<String>,
-    has_deleted: bool,
-}
-
-impl Listed {
-    fn read(conn: &mut Conn, workspace: &Id<Workspace>, role: Role, query: &Query) -> Result<Self> {
-        let is_admin = role == Role::Admin;
-        let page = credential_list::page(conn, workspace, query)?;
-        let recent = if is_admin { credential_list::recent_beside(conn, workspace, query, &page)? } else { Vec::new() };
-        let has_deleted = is_admin && credential_list::has_deleted(conn, workspace)?;
-        Ok(Self { page, recent, has_deleted })
-    }
-}
-
 /// Reads the page in the session's unit; nothing for an address that cannot be understood.
-pub fn ahead(query: &str) -> Option<Ahead> {
-    let mut query = Asked::read(query).query(false).ok()?;
+pub fn ahead(req: &ServiceRequest) -> Option<Ahead> {
+    let app = req.app_data::<web::Data<App>>()?.clone();
+    let mut query = Asked::read(req.query_string()).query(false).ok()?;
     Some(Box::new(move |conn, standing| {
         query.sees_private = standing.role.inspects();
-        Ok(Box::new(Listed::read(conn, &standing.workspace.id, standing.role, &query)?))
+        Ok(Box::new(app.lists.read(conn, &standing.workspace.id, standing.role, &query)?))
     }))
 }
 
@@ -123,19 +106,22 @@ pub fn ahead(query: &str) -> Option<Ahead> {
 pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
     let asked = Asked::read(req.query_string());
     let query = asked.query(can.inspects())?;
-    let (workspace, role, is_admin) = (can.workspace().clone(), can.standing.role, can.is_admin());
     let sort = query.sort;
-    let Listed { page: found, recent, has_deleted } = match visit::take_read() {
+    let listed: Arc<Listed> = match visit::take_read() {
         Some(listed) => *listed,
-        None => app.db.read(move |conn| Listed::read(conn, &workspace, role, &query)).await?,
+        None => {
+            let (app, workspace, role) = (app.clone(), can.workspace().clone(), can.standing.role);
+            let handle = app.db.clone();
+            handle.read(move |conn| app.lists.read(conn, &workspace, role, &query)).await?
+        }
     };
     let base = can.list();
     let shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
     let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
-    let next = found.next.as_ref().map(Cursor::text).transpose()?;
+    let next = listed.page.next.as_ref().map(Cursor::text).transpose()?;
     let list = List {
         shell,
-        can_manage: is_admin,
+        can_manage: can.is_admin(),
         details: can.inspects(),
         q: asked.text("q").to_owned(),
         status: asked.text("status").to_owned(),
@@ -149,13 +135,13 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
             sort.as_str(),
             &[("newest", "Newest first"), ("name", "By name"), ("status", "By status"), ("last_used", "Last used")],
         ),
-        rows: found.rows.into_iter().map(|row| look.row(row)).collect(),
+        rows: listed.page.rows.iter().map(|row| look.row(row)).collect(),
         total: u64::try_from(can.total).unwrap_or(0),
         filtered: asked.is_filtered(),
         first: (!asked.text("after").is_empty()).then(|| asked.with(&base, &[])),
         next: next.map(|after| asked.with(&base, &[("after", &after)])),
-        recents: offered(&app, &base, &recent),
-        deleted: has_deleted.then(|| Link { label: "Recently deleted".into(), href: format!("{base}/deleted") }),
+        recents: offered(&app, &base, &listed.recent),
+        deleted: listed.has_deleted.then(|| Link { label: "Recently deleted".into(), href: format!("{base}/deleted") }),
         base: base.clone(),
     };
     sized_page(&list, ROWS * ROW_BYTES)

@@ -13,9 +13,10 @@ use crate::model::permission::Permission;
 use crate::model::status::Status;
 use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::guard::Can;
-use crate::web::pages::list::{Row, RowFragment};
+use crate::web::pages::list::{Href, Row, RowFragment};
 use crate::web::shell;
 use actix_web::HttpRequest;
+use std::borrow::Cow;
 
 /// What decides how much of a row is drawn.
 pub struct Look<'a> {
@@ -31,7 +32,7 @@ pub struct Look<'a> {
 
 impl<'a> Look<'a> {
     /// Draws a row.
-    pub fn row(&self, found: Found) -> Row<'a> {
+    pub fn row(&self, found: &'a Found) -> Row<'a> {
         let integration = self.catalog.get(&found.integration);
         let method = integration.and_then(|i| i.method(&found.method));
         let judged = Judged {
@@ -43,22 +44,18 @@ impl<'a> Look<'a> {
         };
         Row {
             status: judged.view(self.now),
-            href: [self.base, "/", found.id.as_str()].concat(),
+            href: Href::new(self.base, found.id.as_str()),
             badges: badges(found.environment, found.badge),
             tile: integration.map_or_else(|| tile(self.catalog, &found.integration), tile_of),
             used_by: None,
             last_used: None,
             editable: method.is_some_and(|m| m.edit != Edit::None),
             verifiable: method.is_some_and(Method::has_live_test) && found.status != Status::Suspended,
-            service: integration.map_or_else(|| found.integration.into(), |i| i.name.as_str().into()),
-            method: method.map_or_else(|| found.method.into(), |m| m.label.as_str().into()),
-            description: if self.details {
-                about(found.description, found.identity, found.place)
-            } else {
-                String::new()
-            },
-            id: found.id.into(),
-            name: found.name,
+            service: integration.map_or(found.integration.as_str(), |i| &i.name),
+            method: method.map_or(found.method.as_str(), |m| &m.label),
+            description: if self.details { about(found) } else { "".into() },
+            id: found.id.as_str(),
+            name: &found.name,
         }
     }
 }
@@ -89,17 +86,17 @@ pub async fn answer<P: Permission>(
         can_manage: can.is_admin(),
         details: can.inspects(),
         uses: false,
-        row: look.row(found),
+        row: look.row(&found),
     })
 }
 
 /// The line under a name: the description, else the account, else where it leads.
-fn about(description: String, identity: String, place: String) -> String {
-    if !description.is_empty() {
-        description
-    } else if !identity.is_empty() {
-        format!("connected as {identity}")
+fn about(found: &Found) -> Cow<'_, str> {
+    if !found.description.is_empty() {
+        Cow::Borrowed(&found.description)
+    } else if !found.identity.is_empty() {
+        Cow::Owned(format!("connected as {}", found.identity))
     } else {
-        place
+        Cow::Borrowed(&found.place)
     }
 }

@@ -4,7 +4,9 @@ use super::shell::{Assets, Link, Shell, Tone};
 use super::status::{Badge, StatusView, Tile};
 use super::time::When;
 use askama::Template;
+use askama::filters::HtmlSafe;
 use std::borrow::Cow;
+use std::fmt;
 
 /// `GET /w/{slug}/credentials`.
 #[derive(Debug, Clone, Template)]
@@ -87,21 +89,21 @@ pub struct ServiceLink {
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
     /// Its id; the row is `#row-{id}`.
-    pub id: String,
+    pub id: &'a str,
     /// Its page; `…/edit`, `…/name`, `…/checks`, `…/deletion` are below.
-    pub href: String,
+    pub href: Href<'a>,
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Description or account, left out where `details` is false.
-    pub description: String,
+    pub description: Cow<'a, str>,
     /// Environment, live or test key.
     pub badges: Vec<Badge>,
     /// The service's picture.
     pub tile: Tile,
     /// The service's name.
-    pub service: Cow<'a, str>,
+    pub service: &'a str,
     /// The method's name.
-    pub method: Cow<'a, str>,
+    pub method: &'a str,
     /// The status.
     pub status: StatusView,
     /// “2 bots”; `None` where bots are not known yet.
@@ -113,6 +115,31 @@ pub struct Row<'a> {
     /// Whether “Verify now” makes sense (a live test exists and it is not suspended).
     pub verifiable: bool,
 }
+
+/// The address of a credential's page. It is made of a workspace's slug and an id, in which there is nothing that
+/// HTML takes for markup; a list writes hundreds of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Href<'a> {
+    base: &'a str,
+    id: &'a str,
+}
+
+impl<'a> Href<'a> {
+    /// The page of `id` below the list at `base`, such as `/w/acme/credentials`.
+    pub fn new(base: &'a str, id: &'a str) -> Self {
+        Self { base, id }
+    }
+}
+
+impl fmt::Display for Href<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.base)?;
+        f.write_str("/")?;
+        f.write_str(self.id)
+    }
+}
+
+impl HtmlSafe for Href<'_> {}
 
 /// One row for htmx, after verify or rename from the list.
 #[derive(Debug, Clone, Template)]

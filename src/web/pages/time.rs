@@ -1,6 +1,7 @@
 //! Instants in words: “3 min ago” for reading, RFC 3339 for machines, the full date on hover.
 
 use crate::clock::At;
+use askama::filters::HtmlSafe;
 use chrono::{Datelike, TimeDelta, Timelike};
 use std::fmt;
 
@@ -49,16 +50,31 @@ impl fmt::Display for When {
     }
 }
 
-/// An instant for machines, to the second: a format string would be read anew for each row of a list.
+/// An instant for machines, to the second. A list writes one a row, so it is put together from two digits at a time.
 pub struct Machine(At);
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.0.utc();
-        let (date, time) = ((at.year(), at.month(), at.day()), (at.hour(), at.minute(), at.second()));
-        write!(f, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", date.0, date.1, date.2, time.0, time.1, time.2)
+        let year = at.year().unsigned_abs();
+        let parts = [
+            ("", year / 100),
+            ("", year),
+            ("-", at.month()),
+            ("-", at.day()),
+            ("T", at.hour()),
+            (":", at.minute()),
+            (":", at.second()),
+        ];
+        for (before, number) in parts {
+            f.write_str(before)?;
+            f.write_str(two_digits(number))?;
+        }
+        f.write_str("Z")
     }
 }
+
+impl HtmlSafe for Machine {}
 
 /// An instant in full: “2 May 2026, 09:30 UTC”.
 pub struct Full(At);
@@ -66,9 +82,29 @@ pub struct Full(At);
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.0.utc();
+        let (day, year) = (two_digits(at.day()), at.year().unsigned_abs());
         let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
-        write!(f, "{} {month} {}, {:02}:{:02} UTC", at.day(), at.year(), at.hour(), at.minute())
+        for part in [day.strip_prefix('0').unwrap_or(day), " ", month, " ", two_digits(year / 100), two_digits(year)] {
+            f.write_str(part)?;
+        }
+        for part in [", ", two_digits(at.hour()), ":", two_digits(at.minute()), " UTC"] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
+}
+
+impl HtmlSafe for Full {}
+
+/// The last two digits of a number.
+fn two_digits(number: u32) -> &'static str {
+    const ALL: &str = "0001020304050607080910111213141516171819\
+                       2021222324252627282930313233343536373839\
+                       4041424344454647484950515253545556575859\
+                       6061626364656667686970717273747576777879\
+                       8081828384858687888990919293949596979899";
+    let at = (number % 100) as usize * 2;
+    ALL.get(at..at + 2).unwrap_or_default()
 }
 
 /// How long a step took: “<1 ms”, “107 ms”, “2.0 s”.

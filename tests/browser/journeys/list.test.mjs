@@ -101,4 +101,19 @@ describe('the list in use', () => {
     await fill(page, { environment: 'production' });
     await page.getByText('This is a live key, but the environment says test.').waitFor({ state: 'hidden' });
   });
+
+  step('T063: after signing out, Back leads to the sign-in page and not to what was seen before', async () => {
+    await visitor.go(at('/credentials'));
+    await row(page, 'Newsletter mail').getByRole('link', { name: 'Newsletter mail', exact: true }).click();
+    await see(page.getByRole('heading', { name: 'Newsletter mail' }));
+    await steps.submit(page, page.getByRole('button', { name: /sign out/i }));
+    await page.waitForURL(/\/sign-in/);
+    for (let times = 0; times < 2; times += 1) {
+      await page.goBack();
+      await page.waitForURL(/\/sign-in/);
+      assert.equal(await page.getByText('Newsletter mail').count(), 0, 'what was seen before is shown');
+    }
+    // T064: nothing but cookies stays, before and after.
+    await visitor.keepsNothing();
+  });
 });

@@ -1,4 +1,4 @@
-// Every page: accessible in light and in dark, no wider than a small telephone, nothing kept in the browser.
+// Every page: accessible in light and in dark, no wider than a small telephone, nothing kept in the browser (T064).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

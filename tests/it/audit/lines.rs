@@ -3,7 +3,7 @@
 use super::{Scene, execute};
 use crate::support::app::{ACME, email};
 use crate::support::database::is_postgres;
-use crate::support::person::{PASSWORD, Reply};
+use crate::support::person::{PASSWORD, Reply, sent};
 use actix_web::http::Method;
 use credenza::db::schema::audit_events as events;
 use credenza::web::routes;
@@ -132,6 +132,74 @@ async fn t168_reading_writes_no_line_and_changes_nothing() {
     }
     assert_eq!(scene.lines(), lines);
     assert_eq!(scene.app.kept(), kept);
+}
+
+#[tokio::test]
+async fn t080_a_line_names_fields_and_holds_no_value_of_them() {
+    let scene = Scene::play().await;
+    let member = scene.app.member().await;
+    let told = [
+        ("description", "a description for nobody else"),
+        ("tags", "a-tag-for-nobody-else"),
+        ("f.url", "https://www.example.com/a-path-for-nobody-else"),
+        ("f.signing_secret", "a signing secret for nobody else"),
+    ];
+    let new: Vec<_> =
+        [("integration", "website"), ("method", "webhook"), ("name", "Told")].into_iter().chain(told).collect();
+    scene.admin.post("/w/acme/credentials", &new).await.expect(303);
+    for act in acts() {
+        scene.perform(&act).await;
+    }
+    let edit = [("name", "Edited"), ("revision", "{revision}")];
+    let edit = act("/w/{slug}/credentials/{id}", &edit.into_iter().chain(told).collect::<Vec<_>>(), 404, None);
+    scene.perform(&edit).await;
+    member.post("/w/acme/credentials", &new).await.expect(403);
+    let agent = format!("an agent {}", "x".repeat(3000));
+    let typed =
+        scene.app.anon().request("POST", "/sign-in").header("User-Agent", &agent).header("X-Api-Key", told[0].1);
+    sent(typed.form(&[("email", told[0].1), ("password", told[3].1)])).await.expect(422);
+    let allowed = BTreeSet::from([
+        "blob",
+        "connected",
+        "fields",
+        "from",
+        "handle",
+        "hint",
+        "integration",
+        "method",
+        "name",
+        "plain",
+        "to",
+        "unverified",
+        "version",
+        "dangers",
+        "count",
+        "role",
+    ]);
+    let mut named = BTreeSet::new();
+    let mut events = scene.app.events(ACME).await;
+    events.extend(scene.app.instance_events().await);
+    for event in events {
+        let details: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&event.details).expect("details");
+        for (name, value) in details {
+            assert!(allowed.contains(name.as_str()), "{} tells {name}", event.action);
+            if name == "fields" {
+                named.extend(
+                    value.as_array().expect("names").iter().map(|one| one.as_str().expect("a name").to_owned()),
+                );
+            }
+        }
+        let is_prefix = event.session.len() == 12 && event.session.bytes().all(|b| b.is_ascii_hexdigit());
+        assert!(event.session.is_empty() || is_prefix, "{}", event.session);
+        assert!(event.agent.chars().count() <= 200, "{}", event.agent.len());
+        let all = format!("{event:?}");
+        for (_, value) in told {
+            assert!(!all.contains(value), "{} holds {value}: {all}", event.action);
+        }
+        assert!(!all.contains("sid=") && !all.contains(PASSWORD), "{all}");
+    }
+    assert!(named.contains("signing_secret") && named.contains("name"), "the names of changed fields: {named:?}");
 }
 
 /// No line can be written, as on a full disk or for a table that was taken away.

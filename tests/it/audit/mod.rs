@@ -3,6 +3,7 @@
 
 mod lines;
 mod many;
+mod stored;
 mod tamper;
 
 use crate::support::app::{ACME, ROOT_KEY, TestApp};
@@ -85,7 +86,7 @@ fn execute(conn: &mut Conn, sql: &str) -> bool {
 /// The first bad number.
 fn broken_at(verdict: Option<Verdict>) -> i64 {
     match verdict {
-        Some(Verdict::Broken(fault)) => fault.seq,
+        Some(Verdict::Broken(faults)) => faults[0].seq,
         other => panic!("{other:?}"),
     }
 }

@@ -7,6 +7,8 @@ use credenza::crypto::random::Random;
 use credenza::crypto::root_key::RootKey;
 use credenza::crypto::token::SetupToken;
 use credenza::db::DatabaseUrl;
+use credenza::egress::target::{Mode, Target};
+use credenza::error::Error;
 use credenza::model::credential::Badge;
 use credenza::model::credential_change::Content;
 use credenza::secret::Secret;
@@ -73,6 +75,19 @@ fn t078_what_is_wrong_is_said_without_the_secret() {
     let mut canaries = Canaries::default();
     let dir = tempfile::tempdir().expect("a directory");
     let secret = canaries.plant("a secret in the wrong form");
+    let wrong = format!("https://bot:{secret}@api.example/?key={secret}#{secret}");
+    let said = [
+        format!("{:?}", Target::http(&wrong).map(|_| ())),
+        format!("{}", Target::http(&wrong).expect_err("a user in an address is refused")),
+        format!("{:?}", Target::http(&format!("https://api.example/?key={secret}")).expect("an address")),
+        format!("{:?}", Target::smtp(&secret, 0, Mode::SmtpTls).err()),
+        format!("{:?}", RootKey::from_base64(&secret).err()),
+        format!("{:#}", anyhow::Error::new(Error::internal(&secret)).context("while doing something")),
+        format!("{} {:?}", Error::unavailable(&secret), Error::unavailable("why")),
+    ];
+    for (place, text) in said.iter().enumerate() {
+        assert_eq!(canaries.search().hits(&place.to_string(), text.as_bytes()), Hits::new());
+    }
     for (name, value) in [
         ("CREDENZA_ROOT_KEY", secret.clone()),
         ("DATABASE_URL", format!("mysql://a:{secret}@127.0.0.1/b")),

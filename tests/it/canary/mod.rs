@@ -1,5 +1,6 @@
 //! Secrets are planted in every box that takes one, carried through everything that can be done, thrown back
-//! by services that quote them, and then looked for everywhere in every form.
+//! by services that quote them, and then looked for everywhere in every form: in every answer and its headers
+//! (T068, T069), in the log at its finest (T071), in what services quote (T073), in the audit's rows (T080).
 #![cfg(test)]
 
 mod debug;
@@ -114,7 +115,7 @@ async fn plain_app() -> Watched {
 }
 
 #[tokio::test]
-async fn t068_t073_http_with_a_bearer_token() {
+async fn t068_t069_t071_t073_t080_http_with_a_bearer_token() {
     let mut watched = plain_app().await;
     let form = [("integration", "http"), ("method", "bearer"), ("f.base_url", SERVICE), ("f.check_path", "/me")];
     live(&mut watched, &form, "f.token", "", 401).await;
@@ -122,7 +123,7 @@ async fn t068_t073_http_with_a_bearer_token() {
 }
 
 #[tokio::test]
-async fn t068_t073_http_with_a_header() {
+async fn t068_t069_t071_t073_t080_http_with_a_header() {
     let mut watched = plain_app().await;
     let form = [("integration", "http"), ("method", "header"), ("f.base_url", SERVICE), ("f.check_path", "/me")];
     live(&mut watched, &form, "f.value", "Token ", 403).await;
@@ -130,7 +131,7 @@ async fn t068_t073_http_with_a_header() {
 }
 
 #[tokio::test]
-async fn t068_t073_http_with_a_query() {
+async fn t068_t069_t071_t073_t080_http_with_a_query() {
     let mut watched = plain_app().await;
     let form = [("integration", "http"), ("method", "query"), ("f.base_url", SERVICE), ("f.check_path", "/me")];
     live(&mut watched, &form, "f.value", "", 404).await;
@@ -138,7 +139,7 @@ async fn t068_t073_http_with_a_query() {
 }
 
 #[tokio::test]
-async fn t068_t073_http_with_user_and_password() {
+async fn t068_t069_t071_t073_t080_http_with_user_and_password() {
     let mut watched = plain_app().await;
     let form = [
         ("integration", "http"),
@@ -152,7 +153,7 @@ async fn t068_t073_http_with_user_and_password() {
 }
 
 #[tokio::test]
-async fn t068_t073_openai() {
+async fn t068_t069_t071_t073_t080_openai() {
     let mut watched = plain_app().await;
     let form = [("integration", "openai"), ("method", "api_key")];
     live(&mut watched, &form, "f.api_key", "sk-", 401).await;
@@ -160,7 +161,7 @@ async fn t068_t073_openai() {
 }
 
 #[tokio::test]
-async fn t068_t073_stripe() {
+async fn t068_t069_t071_t073_t080_stripe() {
     let mut watched = plain_app().await;
     let webhook = format!("whsec_{}", watched.canaries.plant("webhook secret"));
     let form = [("integration", "stripe"), ("method", "api_key"), ("f.webhook_secret", webhook.as_str())];
@@ -175,7 +176,7 @@ fn website(secret: &str) -> Form {
 }
 
 #[tokio::test]
-async fn t068_a_signing_secret_of_a_website() {
+async fn t068_t069_a_signing_secret_of_a_website() {
     let mut watched = plain_app().await;
     let list = "/w/acme/credentials";
     let first = watched.canaries.plant("signing secret");
@@ -203,7 +204,7 @@ async fn t068_a_signing_secret_of_a_website() {
 }
 
 #[tokio::test]
-async fn t068_t073_smtp_that_quotes_the_password() {
+async fn t068_t069_t071_t073_t080_smtp_that_quotes_the_password() {
     for verdict in ["235 2.7.0 welcome", "535 5.7.8 refused", "454 4.7.0 later", "535-5.7.8 first\r\n535 5.7.8"] {
         let mut secret = String::new();
         let mut watched = Watched::start(async |canaries| {

@@ -110,6 +110,9 @@ fn statuses(rule: &Rule) -> Vec<u16> {
 }
 
 fn bodies(rule: &Rule) -> Vec<Value> {
+    if rule.json.as_ref().is_some_and(|wanted| wanted.present == Some(false)) {
+        return vec![json!({})];
+    }
     if let Some(wanted) = &rule.json {
         return values(wanted).into_iter().map(|value| nested(&wanted.path, value)).collect();
     }

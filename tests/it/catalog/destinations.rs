@@ -15,10 +15,18 @@ type Golden = (&'static str, &'static str, &'static [(&'static str, &'static str
 
 /// In the order of the integrations.
 const GOLDEN: &[Golden] = &[
+    ("airtable", "token", &[("base_id", "appABCDEFGHIJKLMN")], "{}"),
     ("anthropic", "api_key", &[], "{}"),
+    ("asaas", "api_key", &[("environment", "api.asaas.com")], r#"{"environment":"api.asaas.com"}"#),
     ("brevo", "api_key", &[], "{}"),
     ("deepseek", "api_key", &[], "{}"),
     ("discord", "bot_token", &[("application_id", "198622483471925248")], "{}"),
+    (
+        "github",
+        "token",
+        &[("api_version", "2022-11-28"), ("base_url", "https://api.github.com"), ("enterprise", "false")],
+        r#"{"base_url":"https://api.github.com"}"#,
+    ),
     ("google-gemini", "api_key", &[], "{}"),
     ("google-sheets", "service_account", &[("delegate", "a@example.com")], "{}"),
     ("groq", "api_key", &[], "{}"),
@@ -47,13 +55,29 @@ const GOLDEN: &[Golden] = &[
         r#"{"base_url":"https://api.example.com/v1"}"#,
     ),
     ("hubspot", "private_app", &[], "{}"),
+    (
+        "mailgun",
+        "api_key",
+        &[("domain", "mg.example.com"), ("region", "api.eu.mailgun.net")],
+        r#"{"region":"api.eu.mailgun.net"}"#,
+    ),
+    (
+        "mailgun",
+        "sending_key",
+        &[("domain", "mg.example.com"), ("region", "api.mailgun.net")],
+        r#"{"region":"api.mailgun.net"}"#,
+    ),
+    ("mercado-pago", "access_token", &[], "{}"),
     ("mistral", "api_key", &[], "{}"),
+    ("notion", "token", &[("notion_version", "2026-03-11")], "{}"),
+    ("omie", "app_key", &[("app_key", "1234567890123")], "{}"),
     (
         "openai",
         "api_key",
         &[("base_url", "https://api.openai.com/v1"), ("custom", "false"), ("organization", "org-1")],
         r#"{"base_url":"https://api.openai.com/v1"}"#,
     ),
+    ("pagarme", "secret_key", &[("webhook_user", "bots")], "{}"),
     ("pipedrive", "api_token", &[("company", "acme")], r#"{"company":"acme"}"#),
     ("rd-station", "crm_token", &[], "{}"),
     ("rd-station", "marketing_api_key", &[], "{}"),
@@ -96,6 +120,13 @@ const GOLDEN: &[Golden] = &[
         r#"{"host":"mail.example.com","port":"465","tls":"implicit"}"#,
     ),
     ("stripe", "api_key", &[("context", "acct_1")], "{}"),
+    (
+        "supabase",
+        "own_address",
+        &[("base_url", "https://supabase.example.com")],
+        r#"{"base_url":"https://supabase.example.com"}"#,
+    ),
+    ("supabase", "secret_key", &[("project_ref", "abcdefghijklmnopqrst")], r#"{"project_ref":"abcdefghijklmnopqrst"}"#),
     ("telegram", "bot_token", &[], "{}"),
     (
         "twilio",
@@ -110,6 +141,10 @@ const GOLDEN: &[Golden] = &[
         r#"{"region":"api.twilio.com"}"#,
     ),
     ("bling", "oauth", &[], "{}"),
+    ("airtable", "oauth", &[], "{}"),
+    ("github", "oauth", &[], "{}"),
+    ("mercado-pago", "oauth", &[], "{}"),
+    ("notion", "oauth", &[], "{}"),
     ("hubspot", "oauth", &[], "{}"),
     ("pipedrive", "oauth", &[], "{}"),
     ("slack", "oauth", &[], "{}"),
@@ -154,7 +189,27 @@ const GOLDEN: &[Golden] = &[
     ("xero", "oauth", &[], "{}"),
     ("zoom", "oauth", &[], "{}"),
     ("zoom", "server_to_server", &[("account_id", "a")], "{}"),
+    ("vtex", "app_key", &[("account", "acme"), ("app_key", "vtexappkey-acme-ABCDEF")], r#"{"account":"acme"}"#),
     ("website", "webhook", &[("url", "https://www.example.com/chat")], r#"{"url":"https://www.example.com/chat"}"#),
+    (
+        "woocommerce",
+        "basic",
+        &[("base_url", "https://shop.example.com/loja")],
+        r#"{"base_url":"https://shop.example.com/loja"}"#,
+    ),
+    (
+        "woocommerce",
+        "query",
+        &[("base_url", "https://shop.example.com/loja")],
+        r#"{"base_url":"https://shop.example.com/loja"}"#,
+    ),
+    ("zendesk", "api_token", &[("email", "a@example.com"), ("subdomain", "acme")], r#"{"subdomain":"acme"}"#),
+    (
+        "zendesk",
+        "oauth_client",
+        &[("client_id", "acme_bots"), ("scope", "read"), ("subdomain", "acme")],
+        r#"{"subdomain":"acme"}"#,
+    ),
 ];
 
 /// Also without a golden entry of its own, since it holds no address at all.

@@ -33,17 +33,25 @@ fn text<'a>(table: &'a Table, key: &str) -> &'a str {
 #[test]
 fn the_catalogue_ships_the_promised_services_and_methods() {
     let wanted = [
+        ("airtable", vec!["token"]),
         ("anthropic", vec!["api_key"]),
+        ("asaas", vec!["api_key"]),
         ("brevo", vec!["api_key"]),
         ("deepseek", vec!["api_key"]),
         ("discord", vec!["bot_token"]),
+        ("github", vec!["token"]),
         ("google-gemini", vec!["api_key"]),
         ("google-sheets", vec!["service_account"]),
         ("groq", vec!["api_key"]),
         ("http", vec!["bearer", "header", "query", "basic"]),
         ("hubspot", vec!["private_app"]),
+        ("mailgun", vec!["api_key", "sending_key"]),
+        ("mercado-pago", vec!["access_token"]),
         ("mistral", vec!["api_key"]),
+        ("notion", vec!["token"]),
+        ("omie", vec!["app_key"]),
         ("openai", vec!["api_key"]),
+        ("pagarme", vec!["secret_key"]),
         ("pipedrive", vec!["api_token"]),
         ("rd-station", vec!["marketing_api_key", "crm_token"]),
         ("salesforce", vec!["jwt", "client_credentials"]),
@@ -53,10 +61,14 @@ fn the_catalogue_ships_the_promised_services_and_methods() {
         ("slack", vec!["bot_token"]),
         ("smtp", vec!["password"]),
         ("stripe", vec!["api_key"]),
+        ("supabase", vec!["secret_key", "own_address"]),
         ("telegram", vec!["bot_token"]),
         ("twilio", vec!["api_key", "auth_token"]),
+        ("vtex", vec!["app_key"]),
         ("website", vec!["webhook"]),
         ("whatsapp-cloud", vec!["system_user"]),
+        ("woocommerce", vec!["basic", "query"]),
+        ("zendesk", vec!["oauth_client", "api_token"]),
     ];
     let shipped = shipped();
     for (id, methods) in wanted {

@@ -5,6 +5,7 @@ mod cases;
 mod destinations;
 mod files;
 mod misread;
+mod mixups;
 mod plays;
 mod playthrough;
 mod stage;

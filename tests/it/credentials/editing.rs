@@ -1,6 +1,7 @@
 //! Changing at the same time, and what a form keeps.
 
 use crate::support::app::TestApp;
+use crate::support::http_server::Answer;
 use crate::support::person::Person;
 
 async fn edit(person: &Person, id: &str, revision: &str, name: &str, url: &str) -> crate::support::person::Reply {
@@ -66,4 +67,61 @@ async fn t070_the_edit_form_shows_no_secret_and_blank_keeps_it() {
     let before = app.kept();
     edit(&admin, &id, "1", "Shop orders", "https://www.example.com/hook").await.expect(303);
     assert_eq!(app.kept()["credential_versions"], before["credential_versions"]);
+}
+
+#[tokio::test]
+async fn t070_a_secret_box_tells_neither_the_length_nor_the_end_and_is_emptied_only_when_told() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let (short, long) = ("whsec_0123456789abcdef", format!("whsec_{}", "0123456789abcdef".repeat(8)));
+    let mut boxes = Vec::new();
+    let mut ids = Vec::new();
+    for (name, key, webhook) in [
+        ("Short", "rk_test_0123456789ab".to_owned(), short),
+        ("Long", format!("rk_test_{}", "0123456789ab".repeat(9)), long.as_str()),
+    ] {
+        app.service.prepare(Answer::json(200, &serde_json::json!({"object": "balance"})));
+        let form = [
+            ("integration", "stripe"),
+            ("method", "api_key"),
+            ("name", name),
+            ("f.secret_key", key.as_str()),
+            ("f.webhook_secret", webhook),
+        ];
+        let id = app.create(&admin, &form).await;
+        let page = admin.get(&format!("/w/acme/credentials/{id}/edit")).await.expect(200);
+        for secret in [key.as_str(), webhook, &key[key.len() - 4..], &webhook[webhook.len() - 4..]] {
+            assert!(
+                !page.body.contains(&format!("{secret}\"")) && !page.body.contains(&format!("{secret}<")),
+                "{secret}"
+            );
+        }
+        let secrets = "[data-secret]";
+        boxes.push((page.attributes(secrets, "placeholder"), page.attributes(secrets, "value"), page.texts(secrets)));
+        ids.push(id);
+    }
+    assert_eq!(boxes[0], boxes[1], "drawn alike whatever is stored");
+    assert_eq!((boxes[0].0.len(), boxes[0].1.len()), (2, 0), "two boxes, and nothing in them");
+    let names = |app: &TestApp| {
+        use credenza::db::schema::credential_versions as versions;
+        use diesel::prelude::*;
+        let live = versions::table.filter(versions::credential_id.eq(&ids[0]).and(versions::state.eq("live")));
+        live.select(versions::secret_names).first::<String>(&mut app.database.connect()).expect("names")
+    };
+    assert_eq!(names(&app), r#"["secret_key","webhook_secret"]"#);
+    // Blank keeps both; told to, one is removed, and the other still signs in.
+    for (clear, revision, left) in
+        [("", "1", r#"["secret_key","webhook_secret"]"#), ("clear.webhook_secret", "2", r#"["secret_key"]"#)]
+    {
+        app.service.prepare(Answer::json(200, &serde_json::json!({"object": "balance"})));
+        let form = [("name", "Short"), ("revision", revision), ("f.secret_key", ""), ("f.webhook_secret", "")];
+        let form: Vec<_> = form.into_iter().chain((!clear.is_empty()).then_some((clear, "1"))).collect();
+        admin.post(&format!("/w/acme/credentials/{}", ids[0]), &form).await.expect(303);
+        assert_eq!(names(&app), left);
+    }
+    let asked = app.service.requests().pop().expect("a call");
+    assert_eq!(asked.header("authorization"), Some("Bearer rk_test_0123456789ab"));
+    let refused = [("name", "Short"), ("revision", "3"), ("clear.secret_key", "1")];
+    let reply = admin.post(&format!("/w/acme/credentials/{}", ids[0]), &refused).await.expect(422);
+    assert!(!reply.attributes("#f-secret_key-error", "data-code").is_empty(), "one that is needed cannot be removed");
 }

@@ -2,11 +2,15 @@
 
 use crate::support::app::{SERVICE, TestApp, bearer_form};
 use crate::support::http_server::Answer;
+use credenza::crypto::random::Random;
 use credenza::db::schema::{credential_versions as versions, credentials};
+use credenza::error::Error;
 use credenza::id::Id;
 use credenza::model::credential::Credential;
 use credenza::model::version::Version;
 use diesel::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 impl TestApp {
     /// The row of a credential of the workspace acme, whether deleted or not.
@@ -273,4 +277,79 @@ async fn t088_metadata_addresses_are_refused_even_where_allowed() {
     form[3].1 = "https://10.1.2.3";
     admin.post("/w/acme/credentials", &form).await;
     assert_eq!(app.calls().1, 1, "an allowed address is called");
+}
+
+#[tokio::test]
+async fn t116_a_retired_key_neither_opens_nor_seals() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let row = app.row(&id).await;
+    let version = app.version(&row).await;
+    assert!(app.opens(version.clone(), row.clone()).await, "and the opened key is at hand from now on");
+    let set = async |state: &'static str| {
+        use credenza::db::schema::workspace_keys;
+        let keys = move |tx: &mut credenza::db::Tx<'_>| {
+            Ok(diesel::update(workspace_keys::table).set(workspace_keys::state.eq(state)).execute(tx.conn())?)
+        };
+        app.write(keys).await
+    };
+    set("retained").await;
+    assert!(app.opens(version.clone(), row.clone()).await, "one that is kept still opens");
+    set("retired").await;
+    assert!(!app.opens(version.clone(), row.clone()).await);
+    let before = app.kept();
+    let form =
+        [("integration", "website"), ("method", "webhook"), ("name", "New"), ("f.url", "https://www.example.com/")];
+    let form = form.into_iter().chain([("f.signing_secret", "a signing secret of another")]).collect::<Vec<_>>();
+    admin.post("/w/acme/credentials", &form).await.expect(503);
+    admin
+        .post(&format!("/w/acme/credentials/{id}/rotation"), &[("f.signing_secret", "a new signing secret")])
+        .await
+        .expect(503);
+    app.assert_kept(&before);
+    set("active").await;
+    assert!(app.opens(version, row).await);
+    admin.post("/w/acme/credentials", &form).await.expect(303);
+}
+
+#[tokio::test]
+async fn t120_without_random_bytes_nothing_is_stored() {
+    let dry = Arc::new(AtomicBool::new(false));
+    let (source, switch) = (Random::system(), dry.clone());
+    let random = Random::from_fn(move |buffer| match switch.load(Ordering::SeqCst) {
+        true => Err(Error::unavailable("no random bytes")),
+        false => source.fill(buffer),
+    });
+    let app = TestApp::builder().random(random).start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let path = format!("/w/acme/credentials/{id}");
+    let (before, lines) = (app.kept(), app.events("acme").await.len());
+    dry.store(true, Ordering::SeqCst);
+    let form =
+        [("integration", "website"), ("method", "webhook"), ("name", "New"), ("f.url", "https://www.example.com/")];
+    let form = form.into_iter().chain([("f.signing_secret", "a signing secret of another")]).collect::<Vec<_>>();
+    let edit = [
+        ("name", "Edited"),
+        ("revision", "1"),
+        ("f.url", "https://www.example.com/hook"),
+        ("f.signing_secret", "other"),
+    ];
+    for (address, form) in [
+        ("/w/acme/credentials".to_owned(), form.as_slice()),
+        (path.clone(), &edit),
+        (format!("{path}/rotation"), &[("f.signing_secret", "a new signing secret")]),
+    ] {
+        let refused = admin.post(&address, form).await.expect(503);
+        assert_eq!(refused.header("retry-after"), Some("5"), "{address}");
+    }
+    let refused = app.anon().sign_in("admin@acme.example").await.expect(503);
+    assert_eq!(refused.header("set-cookie"), None, "no session without a key");
+    app.assert_kept(&before);
+    assert_eq!(app.events("acme").await.len(), lines);
+    admin.get(&path).await.expect(200);
+    dry.store(false, Ordering::SeqCst);
+    admin.post("/w/acme/credentials", &form).await.expect(303);
+    app.prove_audit().await;
 }

@@ -2,7 +2,7 @@
 
 use super::samples::{HOSTILE, ago, assets, shell, tile};
 use credenza::web::pages::gallery::{Category, Gallery, GalleryItem};
-use credenza::web::pages::list::{Chip, List, Pick, Row, RowFragment, ServiceLink};
+use credenza::web::pages::list::{Chip, Href, List, Pick, Row, RowFragment, ServiceLink};
 use credenza::web::pages::shell::{Link, Nav, Shell, Toast, Tone};
 use credenza::web::pages::status::{Badge, Stamp, StatusKind, StatusView};
 
@@ -17,20 +17,23 @@ pub fn status(kind: StatusKind, word: &str, line: &str, verb: &'static str, minu
     }
 }
 
-struct Line<'a>(&'a str, &'a str, &'a str, &'a str, &'a str, StatusView, &'static str, Option<i64>);
+type Text = &'static str;
 
-fn row(n: usize, line: Line<'_>) -> Row<'static> {
+struct Line(Text, Text, Text, Text, Text, StatusView, Text, Option<i64>);
+
+fn row(n: usize, line: Line) -> Row<'static> {
     let Line(integration, service, name, description, method, status, environment, used) = line;
+    let id = format!("0190{n:04}").leak();
     let badge = |text: &'static str| Badge { text, tone: if text == "test" { Tone::Plain } else { Tone::Warn } };
     Row {
-        id: format!("0190{n:04}"),
-        href: format!("{BASE}/0190{n:04}"),
-        name: name.to_owned(),
-        description: description.to_owned(),
+        id,
+        href: Href::new(BASE, id),
+        name,
+        description: description.into(),
         badges: if environment.is_empty() { vec![] } else { vec![badge(environment)] },
         tile: tile(integration, service),
-        service: service.to_owned().into(),
-        method: method.to_owned().into(),
+        service,
+        method,
         verifiable: status.kind != StatusKind::Suspended,
         status,
         used_by: Some(if used.is_some() { "2 bots".to_owned() } else { "none".to_owned() }),
@@ -192,7 +195,7 @@ pub fn list() -> List<'static> {
 }
 
 pub fn list_member() -> List<'static> {
-    let hide = |row: Row<'static>| Row { used_by: None, last_used: None, description: String::new(), ..row };
+    let hide = |row: Row<'static>| Row { used_by: None, last_used: None, description: "".into(), ..row };
     List { can_manage: false, details: false, deleted: None, rows: rows().into_iter().map(hide).collect(), ..list() }
 }
 
@@ -205,11 +208,11 @@ pub fn list_none() -> List<'static> {
 }
 
 pub fn list_hostile() -> List<'static> {
-    let long = "Credencial-de-produção-com-um-nome-muito-comprido-".repeat(4);
+    let long: Text = "Credencial-de-produção-com-um-nome-muito-comprido-".repeat(4).leak();
     let bad = |(n, row): (usize, Row<'static>)| match n {
-        0 => Row { name: long.clone(), description: long.clone(), ..row },
-        1 => Row { name: "Ünïcodé 日本語の認証情報 ".repeat(8), ..row },
-        _ => Row { name: HOSTILE.to_owned(), description: HOSTILE.to_owned(), method: HOSTILE.into(), ..row },
+        0 => Row { name: long, description: long.into(), ..row },
+        1 => Row { name: "Ünïcodé 日本語の認証情報 ".repeat(8).leak(), ..row },
+        _ => Row { name: HOSTILE, description: HOSTILE.into(), method: HOSTILE, ..row },
     };
     let toast = Some(Toast { tone: Tone::Good, text: format!("Saved “{HOSTILE}”.") });
     List {

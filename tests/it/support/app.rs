@@ -26,6 +26,7 @@ use credenza::error::Result;
 use credenza::id::Id;
 use credenza::model::attempt::Limits;
 use credenza::model::instance::{self, Opened};
+use credenza::model::listed::Lists;
 use credenza::model::permission::{Actor, Allowed, Role};
 use credenza::model::user::User;
 use credenza::model::workspace::Workspace;
@@ -68,6 +69,7 @@ pub struct Builder {
     people: bool,
     routes: fn(&mut web::ServiceConfig),
     mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
+    random: Random,
 }
 
 impl Builder {
@@ -95,6 +97,12 @@ impl Builder {
         self
     }
 
+    /// Takes random bytes from somewhere else.
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let dir = tempfile::tempdir().expect("a directory");
@@ -115,7 +123,7 @@ impl Builder {
         }
         let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
-        let state = state(config, &database, egress).await;
+        let state = state(config, &database, egress, self.random).await;
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
         made.mail = mail;
         if self.people {
@@ -146,7 +154,7 @@ impl TestApp {
 
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
-        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None }
+        Builder { vars: Vec::new(), people: true, routes: |_| {}, mail: None, random: Random::system() }
     }
 
     fn run(
@@ -346,10 +354,10 @@ fn config(
 /// A root key as the variable takes it; each test's instance has keys of its own under it.
 pub const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 
-async fn state(config: Config, database: &Database, egress: Egress) -> App {
+async fn state(config: Config, database: &Database, egress: Egress, random: Random) -> App {
     let url = database.parsed();
     let db = tokio::task::spawn_blocking(move || Db::open(&url)).await.expect("a thread").expect("a database");
-    let (random, clock) = (Random::system(), Clock::movable());
+    let clock = Clock::movable();
     let (unit_random, unit_clock) = (random.clone(), clock.clone());
     let root_key = RootKey::from_base64(ROOT_KEY).expect("a root key");
     let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await;
@@ -366,6 +374,7 @@ async fn state(config: Config, database: &Database, egress: Egress) -> App {
         setup: None,
         limits: Limits::default(),
         denials: 0.into(),
+        lists: Lists::default(),
         assets: assets(),
     }
 }

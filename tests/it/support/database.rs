@@ -1,6 +1,7 @@
 //! A database for one test: a file, or with `TEST_DATABASE_URL` a database of that PostgreSQL server; a copy
 //! of one that was migrated once, gone when the test is over.
 
+use super::queries;
 use credenza::db::{AnyConnection, DatabaseUrl, Db};
 use diesel::connection::SimpleConnection;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub struct Database {
 impl Database {
     /// A migrated database without a row; on SQLite the file lies in `dir`.
     pub fn migrated(dir: &Path) -> Self {
+        queries::watch();
         match TEMPLATE.get_or_init(template) {
             Template::Sqlite(bytes) => {
                 let file = dir.join("credenza.db");
@@ -54,6 +56,11 @@ impl Database {
     /// The address, read.
     pub fn parsed(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&self.url).expect("an address")
+    }
+
+    /// How many queries it has been asked so far.
+    pub fn asked(&self) -> u64 {
+        queries::asked(&self.url)
     }
 
     /// A connection past the program, for what only somebody with the file could do.

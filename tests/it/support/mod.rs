@@ -11,4 +11,6 @@ pub mod http_server;
 pub mod log;
 pub mod person;
 pub mod program;
+pub mod queries;
+pub mod raw;
 pub mod smtp_server;

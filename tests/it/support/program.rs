@@ -1,5 +1,6 @@
 //! The real program as a process of its own, with a data directory that is gone afterwards.
 
+use credenza::db::DatabaseUrl;
 use reqwest::header::{LOCATION, ORIGIN};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,12 @@ impl Home {
         self.data().join("credenza.db")
     }
 
+    /// The texts of the column `line` of a query, past the program.
+    pub fn rows(&self, query: &str) -> Vec<String> {
+        let mut conn = DatabaseUrl::Sqlite(self.database()).connect().expect("the database");
+        super::dump::lines(&mut conn, query)
+    }
+
     /// The program with this home and nothing else in its environment.
     pub fn command(&self) -> Command {
         let mut command = Command::new(BINARY);
@@ -97,9 +104,13 @@ pub struct Serving {
 
 impl Serving {
     /// Starts a prepared command and waits for the line that tells the address.
-    pub fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program");
+    pub fn start(command: Command) -> Self {
+        Self::start_logging_to(command, Stdio::inherit())
+    }
+
+    /// The same with its log going somewhere else.
+    pub fn start_logging_to(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("the program");
         let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let base = loop {
             let line = lines.next().expect("the program said where it is").expect("a line");

@@ -12,6 +12,7 @@ pub fn all() -> Vec<Play> {
     plays.extend(["excel", "teams", "outlook"].map(microsoft));
     plays.extend([rd_marketing(), rd_crm(), zoom(), zoom_server(), xero(), quickbooks(), own_code(), own_client()]);
     plays.extend([slack(), hubspot(), pipedrive()]);
+    plays.extend([github(), notion(), airtable(), mercado_pago()]);
     plays
 }
 
@@ -200,4 +201,28 @@ fn pipedrive() -> Play {
     let mut play = consent("pipedrive", "oauth", &[], call, Some("Bots @ Acme"));
     play.kept.push(("api_domain", "https://acme.pipedrive.com".to_owned()));
     play
+}
+
+fn github() -> Play {
+    let call = get("api.github.com", "/user", json!({ "login": "acme-bots" }))
+        .bearer(TOKEN)
+        .header("accept", "application/vnd.github+json")
+        .header("x-github-api-version", "2022-11-28");
+    consent("github", "oauth", &[], call, Some("acme-bots"))
+}
+
+fn notion() -> Play {
+    let answer = json!({ "object": "user", "name": "Bots", "bot": { "workspace_name": "Acme" } });
+    let call = get("api.notion.com", "/v1/users/me", answer).bearer(TOKEN).header("notion-version", "2022-06-28");
+    consent("notion", "oauth", &[], call, Some("Acme (Bots)"))
+}
+
+fn airtable() -> Play {
+    let answer = json!({ "id": "usr1", "email": "bots@example.test" });
+    consent("airtable", "oauth", &[], get("api.airtable.com", "/v0/meta/whoami", answer).bearer(TOKEN), Some("bots@example.test"))
+}
+
+fn mercado_pago() -> Play {
+    let answer = json!({ "id": 1, "nickname": "ACME", "site_id": "MLB" });
+    consent("mercado-pago", "oauth", &[], get("api.mercadopago.com", "/users/me", answer).bearer(TOKEN), Some("ACME (MLB)"))
 }

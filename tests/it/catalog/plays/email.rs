@@ -5,7 +5,27 @@ use serde_json::json;
 
 /// Every way to sign in, some with other values again.
 pub fn all() -> Vec<Play> {
-    vec![smtp(), smtp_starttls(), sendgrid(), sendgrid_eu(), brevo()]
+    vec![brevo(), mailgun(), mailgun_sending_key(), sendgrid(), sendgrid_eu(), smtp(), smtp_starttls()]
+}
+
+fn mailgun() -> Play {
+    let typed = [
+        ("region", "api.eu.mailgun.net"),
+        ("domain", "https://MG.example.test/"),
+        ("api_key", "0123456789abcdef0123456789abcdef-89abcdef-01234567"),
+        ("webhook_signing_key", "a-signing-key-that-is-never-sent"),
+    ];
+    let answer = json!({ "domain": { "name": "mg.example.test", "state": "active" }, "sending_dns_records": [] });
+    // RFC 7617: base64 of `api:` and the key.
+    let call = get("api.eu.mailgun.net", "/v4/domains/mg.example.test", answer)
+        .header("authorization", "Basic YXBpOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmLTg5YWJjZGVmLTAxMjM0NTY3");
+    let identity = Some("mg.example.test");
+    Play { exchanges: vec![call], identity, ..play("mailgun", "api_key", &typed) }
+}
+
+fn mailgun_sending_key() -> Play {
+    let typed = [("domain", "mg.example.test"), ("api_key", "0123456789abcdef0123456789abcdef-89abcdef-01234567")];
+    play("mailgun", "sending_key", &typed)
 }
 
 fn smtp() -> Play {

@@ -6,7 +6,21 @@ use serde_json::json;
 
 /// Every way to sign in, some with other values again.
 pub fn all() -> Vec<Play> {
-    vec![sap()]
+    vec![omie(), sap()]
+}
+
+fn omie() -> Play {
+    let typed = [("app_key", "1234567890123"), ("app_secret", "0123456789abcdef0123456789abcdef")];
+    let body = json!({
+        "call": "ListarEmpresas",
+        "param": [{ "pagina": 1, "registros_por_pagina": 1, "apenas_importado_api": "N" }],
+        "app_key": "1234567890123",
+        "app_secret": "0123456789abcdef0123456789abcdef",
+    });
+    let company = json!({ "codigo_empresa": 1, "razao_social": "Acme Comércio Ltda", "nome_fantasia": "Acme" });
+    let answer = json!({ "pagina": 1, "total_de_registros": 1, "empresas_cadastro": [company] });
+    let call = post("app.omie.com.br", "/api/v1/geral/empresas/", Body::Json(body), answer);
+    Play { exchanges: vec![call], identity: Some("Acme"), ..play("omie", "app_key", &typed) }
 }
 
 fn sap() -> Play {

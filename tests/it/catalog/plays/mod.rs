@@ -4,9 +4,12 @@ mod ai;
 mod api;
 mod consents;
 mod crm;
+mod databases;
+mod development;
 mod ecommerce;
 pub mod email;
 mod erp;
+mod helpdesk;
 mod marketing;
 mod messaging;
 mod payments;
@@ -71,9 +74,12 @@ pub fn all() -> Vec<Play> {
         api::all(),
         consents::all(),
         crm::all(),
+        databases::all(),
+        development::all(),
         ecommerce::all(),
         email::all(),
         erp::all(),
+        helpdesk::all(),
         marketing::all(),
         messaging::all(),
         payments::all(),

@@ -1,11 +1,27 @@
-//! Tables.
+//! Tables and pages.
 
-use super::{Body, KEY, Play, play, post};
+use super::{Body, KEY, Play, get, play, post};
 use serde_json::json;
 
 /// Every way to sign in, some with other values again.
 pub fn all() -> Vec<Play> {
-    vec![google_sheets()]
+    vec![airtable(), google_sheets(), notion()]
+}
+
+fn airtable() -> Play {
+    let token = "patPlayThrough0123.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let typed = [("access_token", token), ("base_id", "https://airtable.com/appPlayThrough012/tblPlayThrough012")];
+    let answer = json!({ "id": "usrPlayThrough012", "scopes": ["data.records:read"] });
+    let call = get("api.airtable.com", "/v0/meta/whoami", answer).bearer(token);
+    Play { exchanges: vec![call], identity: Some("usrPlayThrough012"), ..play("airtable", "token", &typed) }
+}
+
+fn notion() -> Play {
+    let token = "ntn_PlayThrough0123456789PlayThrough0123456789";
+    let answer = json!({ "object": "user", "name": "Bots", "type": "bot", "bot": { "workspace_name": "Acme" } });
+    let call = get("api.notion.com", "/v1/users/me", answer).bearer(token).header("notion-version", "2026-03-11");
+    let identity = Some("Acme (Bots)");
+    Play { exchanges: vec![call], identity, ..play("notion", "token", &[("access_token", token)]) }
 }
 
 fn google_sheets() -> Play {
