@@ -108,6 +108,7 @@ async fn the_client_is_kept_sealed_and_changed_field_by_field() {
     assert_eq!(form(&app.service.requests()[0])["client_secret"], CLIENT_SECRET);
     admin.post(address, &[("method", "oauth"), ("revision", "2"), ("remove", "1")]).await.expect(303);
     assert_eq!(app.kept()["oauth_apps"].len(), 0);
+    assert!(app.events("acme").await.iter().any(|event| event.action == "app.removed"));
     for path in ["/w/acme/apps/http", "/w/acme/apps/nothing", "/w/acme/apps/google-sheets?method=service_account"] {
         admin.get(path).await.expect(404);
     }

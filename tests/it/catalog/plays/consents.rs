@@ -219,10 +219,22 @@ fn notion() -> Play {
 
 fn airtable() -> Play {
     let answer = json!({ "id": "usr1", "email": "bots@example.test" });
-    consent("airtable", "oauth", &[], get("api.airtable.com", "/v0/meta/whoami", answer).bearer(TOKEN), Some("bots@example.test"))
+    consent(
+        "airtable",
+        "oauth",
+        &[],
+        get("api.airtable.com", "/v0/meta/whoami", answer).bearer(TOKEN),
+        Some("bots@example.test"),
+    )
 }
 
 fn mercado_pago() -> Play {
     let answer = json!({ "id": 1, "nickname": "ACME", "site_id": "MLB" });
-    consent("mercado-pago", "oauth", &[], get("api.mercadopago.com", "/users/me", answer).bearer(TOKEN), Some("ACME (MLB)"))
+    consent(
+        "mercado-pago",
+        "oauth",
+        &[],
+        get("api.mercadopago.com", "/users/me", answer).bearer(TOKEN),
+        Some("ACME (MLB)"),
+    )
 }
