@@ -6,8 +6,6 @@ mod authorize;
 mod exchange;
 mod redirect;
 mod revoke;
-#[cfg(test)]
-mod tests;
 
 pub(super) use ask::TokenAsk;
 pub use authorize::{Consent, asked_scopes, authorize, challenge};
