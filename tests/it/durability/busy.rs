@@ -37,11 +37,12 @@ async fn t144_fifty_writers_at_once_are_all_served() {
 }
 
 /// Holds what a writer needs, as another process does, for a while.
+/// On PostgreSQL it stands in the way of writers as another writer would, and not of readers.
 fn occupied(app: &TestApp, long: Duration) -> std::thread::JoinHandle<()> {
     let mut conn = app.database.connect();
     let begin = match &conn {
         AnyConnection::Sqlite(_) => "BEGIN IMMEDIATE",
-        AnyConnection::Postgres(_) => "BEGIN; LOCK TABLE audit_heads IN ACCESS EXCLUSIVE MODE",
+        AnyConnection::Postgres(_) => "BEGIN; LOCK TABLE audit_heads IN EXCLUSIVE MODE",
     };
     conn.batch_execute(begin).expect("the lock");
     std::thread::spawn(move || {
@@ -83,12 +84,11 @@ async fn t144_readers_go_on_while_a_writer_waits() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Waiting", "the signing secret of patience").await;
-    let held = occupied(&app, Duration::from_secs(2));
+    let held = occupied(&app, Duration::from_secs(4));
     let (writer, path) = (admin.clone(), format!("/w/acme/credentials/{id}/name"));
     let waiting = tokio::spawn(async move { writer.post(&path, &[("name", "Waited")]).await.status });
-    let began = Instant::now();
     admin.get("/w/acme/credentials").await.expect(200);
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(!held.is_finished() && !waiting.is_finished(), "the reader waited for the writer");
     assert_eq!(waiting.await.expect("a writer"), 303);
     held.join().expect("a thread");
     assert_eq!(renames(&app, &id), 1);
