@@ -78,6 +78,8 @@ pub struct Config {
     /// The log format (`CREDENZA_LOG_FORMAT`).
     pub log_format: LogFormat,
     insecure_http: bool,
+    /// Whether the program ends when a flush to the disk fails, rather than going on without writing.
+    pub exit_on_disk_fault: bool,
     origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -150,6 +152,7 @@ impl Config {
             metrics_listen: given.get("CREDENZA_METRICS_LISTEN", parse::optional_listen).flatten(),
             log: given.get("CREDENZA_LOG", parse::log).unwrap_or_else(|| "info".to_owned()),
             log_format: given.get("CREDENZA_LOG_FORMAT", parse::log_format).unwrap_or(LogFormat::Text),
+            exit_on_disk_fault: given.get("CREDENZA_EXIT_ON_DISK_FAULT", parse::flag).unwrap_or(false),
             insecure_http: given.get("CREDENZA_INSECURE_HTTP", parse::flag).unwrap_or(false),
             origins: given.origins.clone(),
         };
@@ -242,6 +245,7 @@ impl Config {
         match (name, &self.root_key, &self.database) {
             ("CREDENZA_LISTEN", ..) => self.listen.to_string(),
             ("CREDENZA_PUBLIC_URL", ..) => self.public_url.to_string(),
+            ("CREDENZA_EXIT_ON_DISK_FAULT", ..) => u8::from(self.exit_on_disk_fault).to_string(),
             ("CREDENZA_INSECURE_HTTP", ..) => u8::from(self.insecure_http).to_string(),
             ("CREDENZA_DATA_DIR", ..) => self.data_dir.display().to_string(),
             ("DATABASE_URL", _, Database::Sqlite(file)) => format!("sqlite://{}", file.display()),

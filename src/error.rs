@@ -29,6 +29,12 @@ pub enum Error {
     /// Understood but not acceptable; the text says which value and why.
     #[error("{0}")]
     Unprocessable(String),
+    /// What was announced did not come in time.
+    #[error("What you sent came too slowly.")]
+    TooSlow,
+    /// Address and headers together are larger than the limit.
+    #[error("The address and the headers of this request are too large.")]
+    HeadTooLarge,
     /// The body is larger than the limit.
     #[error("What you sent is too large.")]
     TooLarge,
@@ -90,11 +96,13 @@ impl Error {
             Self::Forbidden | Self::CrossSite => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Conflict(_) => 409,
             Self::TooLarge => 413,
             Self::UnsupportedType => 415,
             Self::Unprocessable(_) => 422,
             Self::TooMany { .. } => 429,
+            Self::HeadTooLarge => 431,
             Self::Internal(_) | Self::Database(_) => 500,
             Self::Unavailable(_) => 503,
         }

@@ -5,15 +5,22 @@ mod exporter;
 use crate::app::App;
 use crate::jobs;
 use crate::measure::Endpoint;
+use crate::web::connection::{self, Watched};
 use crate::web::session_store::Store;
 use crate::web::{address, answer, cross_site, routes, visit};
+use actix_http::{HttpService, Request};
+use actix_server::{Server, ServerHandle};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
+use actix_web::body::MessageBody;
 use actix_web::cookie::{Key, SameSite};
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App as ActixApp, web};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::TcpListener;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,48 +38,99 @@ pub fn build(
     workers: usize,
     extra: fn(&mut web::ServiceConfig),
 ) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
-        let session = SessionMiddleware::builder(Store::new(app.clone()), Key::from(app.means.keyring.cookie_key()))
-            .cookie_name(if app.config.is_https() { "__Host-sid".into() } else { "sid".into() })
-            .cookie_secure(app.config.is_https())
-            .cookie_http_only(true)
-            .cookie_same_site(SameSite::Lax)
-            .cookie_path("/".into())
-            .cookie_content_security(CookieContentSecurity::Private)
-            .session_lifecycle(BrowserSession::default())
-            .build();
-        ActixApp::new()
-            .app_data(app.clone())
-            .service(
-                web::scope("/static")
-                    .app_data(Endpoint::new("/static"))
-                    .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "public, max-age=31536000, immutable")))
-                    .service(actix_files::Files::new("", &app.assets.folder).prefer_utf8(true)),
-            )
-            .configure(extra)
-            .configure(routes::configure)
-            .wrap(session)
-            .wrap(from_fn(visit::around))
-            .wrap(from_fn(cross_site::guard))
-            .wrap(from_fn(address::guard))
-            .wrap(from_fn(answer::frame))
-            .wrap(Compress::default())
-    })
-    .workers(workers)
-    .client_request_timeout(Duration::from_secs(10))
-    .keep_alive(Duration::from_secs(75))
-    // A compressed page leaves in parts: without this the last one waits for the delayed answer to those before.
-    .tcp_nodelay(true)
-    .shutdown_timeout(GRACE_S)
-    .disable_signals()
-    .listen(listener)?;
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(most_connections() / workers.max(1))
+        .shutdown_timeout(GRACE_S)
+        .disable_signals();
+    let drained = server.graceful_shutdown_signal();
+    let server = server.listen("console", listener, move || {
+        let drained = drained.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let drained = drained.clone();
+                async move { drained.notified().await }
+            })
+            .keep_alive(connection::KEPT_FOR)
+            .client_request_timeout(connection::HEAD_WITHIN)
+            .client_disconnect_timeout(Duration::from_secs(1))
+            .on_connect_ext(|stream: &Watched, data| drop(data.insert(stream.turns())))
+            .h1(map_config(console(app.clone(), extra), |()| AppConfig::default()));
+        fn_service(async |stream: TcpStream| {
+            let stream = Watched::new(stream);
+            let peer = stream.peer();
+            Ok((stream, peer))
+        })
+        .and_then(http)
+    })?;
     Ok(server.run())
+}
+
+/// The routes inside their layers.
+fn console(
+    app: web::Data<App>,
+    extra: fn(&mut web::ServiceConfig),
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<impl MessageBody>,
+    Error = actix_web::Error,
+    InitError = (),
+> {
+    let session = SessionMiddleware::builder(Store::new(app.clone()), Key::from(app.means.keyring.cookie_key()))
+        .cookie_name(if app.config.is_https() { "__Host-sid".into() } else { "sid".into() })
+        .cookie_secure(app.config.is_https())
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".into())
+        .cookie_content_security(CookieContentSecurity::Private)
+        .session_lifecycle(BrowserSession::default())
+        .build();
+    ActixApp::new()
+        .app_data(app.clone())
+        .service(
+            web::scope("/static")
+                .app_data(Endpoint::new("/static"))
+                .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "public, max-age=31536000, immutable")))
+                .service(actix_files::Files::new("", &app.assets.folder).prefer_utf8(true)),
+        )
+        .configure(extra)
+        .configure(routes::configure)
+        .wrap(session)
+        .wrap(from_fn(visit::around))
+        .wrap(from_fn(cross_site::guard))
+        .wrap(from_fn(address::guard))
+        .wrap(from_fn(answer::frame))
+        .wrap(Compress::default())
+        .into_factory()
+}
+
+/// How many connections are let in at once: what the system lets this process open, without what the database,
+/// the way outward and the static files need. Whoever comes later waits in the system's queue.
+fn most_connections() -> usize {
+    const RESERVED: u64 = 128;
+    const MOST: u64 = 32_768;
+    let open = getrlimit(Resource::Nofile).current.unwrap_or(MOST);
+    usize::try_from(open.saturating_sub(RESERVED).max(open / 2).min(MOST)).unwrap_or(1)
+}
+
+/// Lets this process open as many files and connections as the system allows it to ask for.
+fn open_more_files() {
+    const WANTED: u64 = 65_536;
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(WANTED).min(WANTED);
+    if limit.current.is_some_and(|current| current < most)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum })
+    {
+        tracing::warn!(%error, "no more files can be opened than before");
+    }
 }
 
 /// Runs the server, the jobs and, on a listener of its own, the exporter of metrics, until it is told to stop. The
 /// first SIGTERM or SIGINT lets the requests that are under way end, for at most 30 s; the second does not wait for
 /// them.
 pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<TcpListener>) -> std::io::Result<()> {
+    open_more_files();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = build(app.clone(), listener, workers, |_| {})?;
     let told = told_twice(server.handle())?;
@@ -85,6 +143,9 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
     let done = tokio::select! {
         done = server => done,
         () = told => Ok(()),
+        () = app.db.suspect(), if app.config.exit_on_disk_fault => {
+            Err(std::io::Error::other("the disk lost a write, and CREDENZA_EXIT_ON_DISK_FAULT says to end then"))
+        }
     };
     all.iter().for_each(actix_web::rt::task::JoinHandle::abort);
     // Behind the requests, so that a stop that takes long can be watched.

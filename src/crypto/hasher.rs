@@ -11,10 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// What to answer in `Retry-After` when the queue is full.
 pub const RETRY_AFTER_S: u64 = 5;
+/// Work that has waited longer is not done any more: whoever asked has given up, or soon will.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many may wait for each thread.
+const QUEUE_FOR_EACH: usize = 64;
 
 const NICENESS: i32 = 10;
 
@@ -32,10 +37,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The decided costs, half of the processors (at least one thread), 256 waiting.
+    /// The decided costs, half of the processors (at least one thread), and no more waiting than are answered
+    /// in a few seconds.
     pub fn for_machine() -> Self {
         let threads = thread::available_parallelism().map_or(1, |n| (n.get() / 2).max(1));
-        Self { cost: Cost::NEW, floor: Cost::FLOOR, threads, queue: 256 }
+        Self { cost: Cost::NEW, floor: Cost::FLOOR, threads, queue: QUEUE_FOR_EACH * threads }
     }
 
     /// Costs next to nothing; for tests.
@@ -55,9 +61,14 @@ pub struct Hasher {
 /// A job, counted as waiting until it is taken up or given up.
 struct Queued(Job, Raised);
 
-enum Job {
+enum Work {
     Hash(Secret, oneshot::Sender<Result<String>>),
     Verify(Secret, Option<String>, oneshot::Sender<Result<Verified>>),
+}
+
+struct Job {
+    work: Work,
+    since: Instant,
 }
 
 impl Hasher {
@@ -79,14 +90,14 @@ impl Hasher {
     /// The PHC string for a new password. Unavailable when the queue is full: see [`RETRY_AFTER_S`].
     pub async fn hash(&self, password: Secret) -> Result<String> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Hash(password, reply))?;
+        self.enqueue(Work::Hash(password, reply))?;
         answer.await.map_err(|_| stopped())?
     }
 
     /// As [`Hasher::hash`], for the command line; must not be called from an async task.
     pub fn hash_blocking(&self, password: Secret) -> Result<String> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Hash(password, reply))?;
+        self.enqueue(Work::Hash(password, reply))?;
         answer.blocking_recv().map_err(|_| stopped())?
     }
 
@@ -95,7 +106,7 @@ impl Hasher {
     /// Unavailable when the queue is full: see [`RETRY_AFTER_S`].
     pub async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Verify(password, stored, reply))?;
+        self.enqueue(Work::Verify(password, stored, reply))?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -104,7 +115,8 @@ impl Hasher {
         self.scheme.computed()
     }
 
-    fn enqueue(&self, job: Job) -> Result<()> {
+    fn enqueue(&self, work: Work) -> Result<()> {
+        let job = Job { work, since: Instant::now() };
         self.queue.try_send(Queued(job, measure::HASHES_WAITING.raise())).map_err(|e| match e {
             TrySendError::Full(_) => {
                 measure::HASHES_REFUSED.add(1);
@@ -138,14 +150,20 @@ fn work(scheme: &Scheme, jobs: &Mutex<Receiver<Queued>>) {
 
 /// Work whose asker has gone away is dropped: otherwise a client that hangs up would still keep us busy.
 fn run(scheme: &Scheme, job: Job) {
-    match job {
-        Job::Hash(password, reply) if !reply.is_closed() => {
-            let _ = reply.send(timed(|| scheme.hash(password.expose().as_bytes())));
+    let late = (job.since.elapsed() > PATIENCE).then(|| {
+        measure::HASHES_REFUSED.add(1);
+        Error::unavailable("a password waited too long to be hashed")
+    });
+    match job.work {
+        Work::Hash(password, reply) if !reply.is_closed() => {
+            let hash = || timed(|| scheme.hash(password.expose().as_bytes()));
+            let _ = reply.send(late.map_or_else(hash, Err));
         }
-        Job::Verify(password, stored, reply) if !reply.is_closed() => {
-            let _ = reply.send(timed(|| scheme.verify(password.expose().as_bytes(), stored.as_deref())));
+        Work::Verify(password, stored, reply) if !reply.is_closed() => {
+            let verify = || timed(|| scheme.verify(password.expose().as_bytes(), stored.as_deref()));
+            let _ = reply.send(late.map_or_else(verify, Err));
         }
-        Job::Hash(..) | Job::Verify(..) => {}
+        Work::Hash(..) | Work::Verify(..) => {}
     }
 }
 
@@ -169,7 +187,10 @@ fn lower_priority() {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Hasher, Job, Random, Result, Secret, Settings, Verified, lower_priority, oneshot};
+    use super::{
+        Error, Hasher, Instant, Job, PATIENCE, Random, Result, Secret, Settings, Verified, Work, lower_priority,
+        oneshot, run,
+    };
     use crate::crypto::password::Pepper;
     use std::sync::mpsc::sync_channel;
     use zeroize::Zeroizing;
@@ -206,7 +227,7 @@ mod tests {
         let (queue, jobs) = sync_channel(1);
         let hasher = Hasher { queue, ..hasher() };
         let (reply, _answer) = oneshot::channel();
-        hasher.enqueue(Job::Hash(secret("waits"), reply)).unwrap();
+        hasher.enqueue(Work::Hash(secret("waits"), reply)).unwrap();
         let refused: Result<Verified> = hasher.verify(secret("x"), None).await;
         assert!(matches!(refused, Err(Error::Unavailable(ref cause)) if cause.as_str().contains("full")));
         drop(jobs);
@@ -218,9 +239,19 @@ mod tests {
         let hasher = hasher();
         let (reply, answer) = oneshot::channel();
         drop(answer);
-        hasher.enqueue(Job::Hash(secret("gone"), reply)).unwrap();
+        hasher.enqueue(Work::Hash(secret("gone"), reply)).unwrap();
         hasher.hash(secret("still here")).await.unwrap();
         assert_eq!(hasher.computed(), 1);
+    }
+
+    #[tokio::test]
+    async fn t132_what_has_waited_too_long_is_told_so_and_not_hashed() {
+        let hasher = hasher();
+        let (reply, answer) = oneshot::channel();
+        let since = Instant::now().checked_sub(PATIENCE * 2).unwrap();
+        run(&hasher.scheme, Job { work: Work::Verify(secret("late"), None, reply), since });
+        assert!(matches!(answer.await.unwrap(), Err(Error::Unavailable(_))));
+        assert_eq!(hasher.computed(), 0);
     }
 
     #[test]

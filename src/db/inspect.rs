@@ -66,6 +66,8 @@ pub struct Schema {
     pub newest: Option<String>,
     /// Known and not applied yet: the next start does that.
     pub pending: usize,
+    /// The first of these.
+    pub next: Option<String>,
     /// Applied by a newer program: this one refuses to start.
     pub unknown: Option<String>,
 }
@@ -137,6 +139,7 @@ pub fn schema(conn: &mut Conn) -> Result<Schema> {
     };
     Ok(Schema {
         newest: applied.last().cloned(),
+        next: known.difference(&applied).next().cloned(),
         pending: known.difference(&applied).count(),
         unknown: applied.difference(&known).next().cloned(),
     })

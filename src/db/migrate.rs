@@ -1,11 +1,12 @@
 //! Brings the schema up to date at start, under a lock, before any pool exists.
 
-use super::{AnyConnection, DatabaseUrl};
+use super::{AnyConnection, Conn, DatabaseUrl, file, inspect};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -27,6 +28,9 @@ pub enum MigrateError {
     /// A migration did not run.
     #[error("The database could not be brought up to date: {0}")]
     Failed(String),
+    /// No copy could be made before the upgrade, so that it was not begun.
+    #[error("No copy of the database could be made before the upgrade, so nothing was changed: {0}")]
+    Copy(String),
     /// The lock file beside the database cannot be used.
     #[error("The lock beside the database cannot be taken: {0}")]
     Lock(#[from] std::io::Error),
@@ -41,7 +45,15 @@ pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {
         }
         DatabaseUrl::Postgres(_) => None,
     };
-    match url.connect()? {
+    let mut conn = url.connect()?;
+    if let DatabaseUrl::Sqlite(path) = url {
+        let schema = inspect::schema(&mut conn).map_err(|error| MigrateError::Failed(format!("{error:?}")))?;
+        // A new database holds nothing to keep, and a newer one is refused below.
+        if let (Some(_), Some(next), None) = (schema.newest, schema.next, schema.unknown) {
+            keep_copy(&mut conn, path, &next).map_err(|error| MigrateError::Copy(error.to_string()))?;
+        }
+    }
+    match conn {
         AnyConnection::Sqlite(mut conn) => bring_up(&mut conn, SQLITE),
         AnyConnection::Postgres(mut conn) => {
             // Held until this connection closes at the end of the arm.
@@ -81,4 +93,35 @@ where
     }
     conn.run_pending_migrations(source).map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// Copies the file beside itself before its schema changes, as `name.before-<first migration>.db`. The copy is
+/// whole or not there; the one of an earlier upgrade goes.
+fn keep_copy(conn: &mut Conn, path: &Path, pending: &str) -> std::io::Result<()> {
+    let (copy, partial) =
+        (path.with_extension(format!("before-{pending}.db")), path.with_extension(format!("before-{pending}.part")));
+    if partial.exists() {
+        fs::remove_file(&partial)?;
+    }
+    file::copy(conn, &partial).map_err(|error| std::io::Error::other(format!("{error:?}")))?;
+    File::open(&partial)?.sync_all()?;
+    fs::rename(&partial, &copy)?;
+    let folder = copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()?;
+    tracing::info!(copy = %copy.display(), "the database was copied before its upgrade");
+    for older in copies(path, folder)?.into_iter().filter(|older| *older != copy) {
+        fs::remove_file(&older)?;
+    }
+    Ok(())
+}
+
+/// The copies that were made before upgrades of this file.
+fn copies(path: &Path, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let begin = format!("{}.before-", path.file_stem().unwrap_or_default().to_string_lossy());
+    let is_copy = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.strip_prefix(&begin).is_some_and(|rest| rest.ends_with(".db") || rest.ends_with(".part"))
+    };
+    let entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+    Ok(entries.into_iter().filter(is_copy).collect())
 }

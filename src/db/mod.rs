@@ -12,6 +12,7 @@ pub mod inspect;
 mod migrate;
 mod pool;
 pub mod schema;
+mod storage;
 pub mod types;
 mod writer;
 
@@ -19,6 +20,7 @@ pub use any::{AnyConnection, MultiBackend};
 pub use committed::Committed;
 pub use connect::{DatabaseUrl, UrlError};
 pub use migrate::MigrateError;
+pub use storage::Storage;
 
 use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};
@@ -27,6 +29,7 @@ use crate::work;
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Instant;
+use storage::State;
 use writer::Writer;
 
 /// What a reading unit gets.
@@ -99,6 +102,7 @@ pub struct Db {
 
 struct Inner {
     url: DatabaseUrl,
+    storage: Arc<State>,
     pool: Pool,
     /// SQLite has one writer; PostgreSQL writes through the pool.
     writer: Option<Writer>,
@@ -122,18 +126,28 @@ impl Db {
 
     /// As [`Db::open`], with the schema left as it is: for commands that must work on one of an older version.
     pub fn attach(url: &DatabaseUrl) -> Result<Self, MigrateError> {
-        let committed = Arc::new(Committed::default());
+        let (committed, storage) = (Arc::new(Committed::default()), Arc::new(State::new()));
         let pool = Pool::open(url, committed.clone())?;
         let writer = match url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone(), committed.clone())?),
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone(), committed.clone(), storage.clone())?),
             DatabaseUrl::Postgres(_) => None,
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, writer, committed }) })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), storage, pool, writer, committed }) })
     }
 
     /// The heads of the audit chains that this process has moved on.
     pub fn committed(&self) -> &Committed {
         &self.inner.committed
+    }
+
+    /// What became of writes lately.
+    pub fn storage(&self) -> Storage {
+        self.inner.storage.now()
+    }
+
+    /// Ends when a flush failed: what is on the disk is not known any more.
+    pub async fn suspect(&self) {
+        self.inner.storage.suspect().await;
     }
 
     /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
@@ -159,7 +173,15 @@ impl Db {
         let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
         match &self.inner.writer {
             Some(writer) => writer.write(unit).await,
-            None => self.inner.pool.write(unit).await,
+            None => {
+                let done = self.inner.pool.write(unit).await;
+                match &done {
+                    Ok(_) => self.inner.storage.note(Storage::Sound),
+                    Err(Error::Unavailable(_)) => self.inner.storage.note(Storage::Refusing),
+                    Err(_) => {}
+                }
+                done
+            }
         }
     }
 

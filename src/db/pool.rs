@@ -7,7 +7,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised, Spread};
 use diesel::Connection;
-use diesel::r2d2::ManageConnection;
+use diesel::r2d2::{ManageConnection, PooledConnection};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -68,15 +68,16 @@ impl Pool {
         Ok(Self { pool, slots: Arc::new(Semaphore::new(size as usize)), size, committed })
     }
 
-    /// Waits for a connection to come free; the wait is told to `spread`.
-    async fn slot(&self, spread: &'static Spread) -> Result<(OwnedSemaphorePermit, Raised)> {
-        let timer = spread.timer();
+    /// Waits for a connection to come free, and says until when to wait for it to be opened; the wait is told to
+    /// `spread`.
+    async fn slot(&self, spread: &'static Spread) -> Result<((OwnedSemaphorePermit, Raised), Instant)> {
+        let (timer, until) = (spread.timer(), Instant::now() + WAIT);
         let permit = tokio::time::timeout(WAIT, self.slots.clone().acquire_owned()).await.map_err(|_| {
             measure::DATABASE_REFUSALS.add(1);
             Error::unavailable("no database connection came free")
         })?;
         timer.stop();
-        Ok((permit.map_err(Error::unavailable)?, measure::CONNECTIONS_IN_USE.raise()))
+        Ok(((permit.map_err(Error::unavailable)?, measure::CONNECTIONS_IN_USE.raise()), until))
     }
 
     pub(super) async fn read<T, F>(&self, mut unit: F) -> Result<T>
@@ -84,11 +85,11 @@ impl Pool {
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let slot = self.slot(&measure::READ_WAIT).await?;
+        let (slot, until) = self.slot(&measure::READ_WAIT).await?;
         let (pool, attempts) = (self.pool.clone(), self.size + 1);
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            with_live(&pool, attempts, |conn| caught(|| unit(conn))).map_err(judged)
+            with_live(&pool, until, attempts, |conn| caught(|| unit(conn))).map_err(judged)
         })
         .await
         .map_err(Error::internal)?
@@ -100,13 +101,13 @@ impl Pool {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let asked = Instant::now();
-        let slot = self.slot(&measure::WRITE_WAIT).await?;
+        let (slot, until) = self.slot(&measure::WRITE_WAIT).await?;
         let (pool, attempts, committed) = (self.pool.clone(), self.size + 1, self.committed.clone());
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
             let mut tries = 0;
             loop {
-                match write_once(&pool, attempts, asked, &mut unit) {
+                match write_once(&pool, until, attempts, asked, &mut unit) {
                     Err(error) if wants_retry(&error) && tries < RETRIES => {
                         tries += 1;
                         pause(tries);
@@ -137,10 +138,17 @@ impl Pool {
     }
 }
 
+/// A connection of the pool, waited for until then, and a moment at least.
+fn connection(pool: &diesel::r2d2::Pool<Manager>, until: Instant) -> Result<PooledConnection<Manager>> {
+    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+    pool.get_timeout(left).map_err(Error::unavailable)
+}
+
 /// Runs a writing unit once. A connection that was dead before the unit began is replaced and the
 /// unit begun again; one that is lost later leaves the outcome to the caller as an error.
 fn write_once<T>(
     pool: &diesel::r2d2::Pool<Manager>,
+    until: Instant,
     attempts: u32,
     asked: Instant,
     unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
@@ -148,7 +156,7 @@ fn write_once<T>(
     use diesel::connection::SimpleConnection;
     let mut begun = false;
     for _ in 0..attempts {
-        let mut held = pool.get().map_err(Error::unavailable)?;
+        let mut held = connection(pool, until)?;
         if let Err(error) = held.conn.batch_execute("SELECT 1") {
             held.lost = true;
             tracing::debug!(%error, "a pooled connection was dead");
@@ -178,12 +186,13 @@ fn write_once<T>(
 /// Runs `f` on a connection, and again on another while the server turns out to have gone away.
 fn with_live<T>(
     pool: &diesel::r2d2::Pool<Manager>,
+    until: Instant,
     attempts: u32,
     mut f: impl FnMut(&mut Conn) -> Result<T>,
 ) -> Result<T> {
     let mut last = Error::unavailable("the database does not answer");
     for _ in 0..attempts {
-        let mut held = pool.get().map_err(Error::unavailable)?;
+        let mut held = connection(pool, until)?;
         match f(&mut held.conn) {
             Err(error) if is_lost(&error) => {
                 held.lost = true;

@@ -3,6 +3,7 @@
 //! Each unit runs in a savepoint of its own, so that its refusal undoes only itself; each caller is
 //! answered after the commit that holds its work. A storage fault gives up the whole batch.
 
+use super::storage::{State, Storage, Witness};
 use super::{
     AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, caught, is_storage_fault, measure_audit,
 };
@@ -87,12 +88,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(url: DatabaseUrl, committed: Arc<Committed>) -> Result<Self, MigrateError> {
+    pub(super) fn start(
+        url: DatabaseUrl,
+        committed: Arc<Committed>,
+        storage: Arc<State>,
+    ) -> Result<Self, MigrateError> {
         let conn = url.connect()?;
         let (queue, jobs) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || serve(&url, Some(conn), &jobs))
+            .spawn(move || serve(&url, Some(conn), &jobs, &storage))
             .map_err(MigrateError::Lock)?;
         Ok(Self { queue, committed })
     }
@@ -138,22 +143,24 @@ impl Writer {
     }
 }
 
-fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, jobs: &Receiver<Job>) {
+fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, jobs: &Receiver<Job>, storage: &State) {
+    let mut witness = Witness::new(url);
     let mut next = jobs.recv().ok();
     while let Some(job) = next.take() {
         match job {
             Job::Alone(act) => {
-                if let Some(open) = open(url, &mut conn) {
+                if storage.now() != Storage::Suspect
+                    && let Some(open) = open(url, &mut conn)
+                {
                     act(open);
                 }
             }
             Job::Unit(first) => {
                 let mut batch = vec![first];
                 let timer = measure::COMMIT_TIME.timer();
-                let committed = match open(url, &mut conn) {
-                    Some(open) => commit(open, &mut batch, jobs, &mut next),
-                    None => false,
-                };
+                let committed = storage.now() != Storage::Suspect
+                    && write(url, &mut conn, &mut batch, &mut Queue { jobs, next: &mut next }, &mut witness);
+                note(storage, committed, &mut witness);
                 if committed {
                     timer.stop();
                     measure::COMMIT_UNITS.record(batch.len() as f64);
@@ -170,6 +177,62 @@ fn serve(url: &DatabaseUrl, mut conn: Option<AnyConnection>, jobs: &Receiver<Job
     }
 }
 
+/// What comes behind a group. A job that must be alone ends the group and is left in `next`.
+struct Queue<'a> {
+    jobs: &'a Receiver<Job>,
+    next: &'a mut Option<Job>,
+}
+
+impl Queue<'_> {
+    /// The next unit that is there already, unless something that must be alone stands before it.
+    fn unit(&mut self) -> Option<Box<dyn Unit>> {
+        if self.next.is_some() {
+            return None;
+        }
+        match self.jobs.try_recv() {
+            Ok(Job::Unit(unit)) => Some(unit),
+            Ok(alone) => {
+                *self.next = Some(alone);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// Notes what became of a group; after a lost write nothing more is written.
+fn note(storage: &State, committed: bool, witness: &mut Witness) {
+    if committed {
+        return storage.note(Storage::Sound);
+    }
+    if witness.has_lost_a_write() {
+        tracing::error!("the disk lost a write: nothing more is written until the program is started again");
+        storage.note(Storage::Suspect);
+    } else {
+        storage.note(Storage::Refusing);
+    }
+    witness.forget();
+}
+
+/// One group. `false`: nothing of it was kept.
+fn write(
+    url: &DatabaseUrl,
+    conn: &mut Option<AnyConnection>,
+    batch: &mut Vec<Box<dyn Unit>>,
+    queue: &mut Queue<'_>,
+    witness: &mut Witness,
+) -> bool {
+    let Some(conn) = open(url, conn) else { return false };
+    witness.look();
+    if !begin(conn) {
+        // Another process has the file. Who came meanwhile has waited too, and is told now rather than after
+        // another wait.
+        batch.extend(std::iter::from_fn(|| queue.unit()).take(QUEUE));
+        return false;
+    }
+    commit(conn, batch, queue)
+}
+
 /// The connection, opened again if the last batch had to be given up.
 fn open<'a>(url: &DatabaseUrl, conn: &'a mut Option<AnyConnection>) -> Option<&'a mut AnyConnection> {
     if conn.is_none() {
@@ -181,20 +244,14 @@ fn open<'a>(url: &DatabaseUrl, conn: &'a mut Option<AnyConnection>) -> Option<&'
     conn.as_mut()
 }
 
-/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept. A job that must be
-/// alone ends the batch and is left in `after`.
-fn commit(
-    conn: &mut AnyConnection,
-    batch: &mut Vec<Box<dyn Unit>>,
-    jobs: &Receiver<Job>,
-    after: &mut Option<Job>,
-) -> bool {
-    if let AnyConnection::Sqlite(sqlite) = conn
-        && let Err(error) = AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
-    {
-        tracing::error!(%error, "a group of writes could not begin");
-        return false;
-    }
+fn begin(conn: &mut AnyConnection) -> bool {
+    let AnyConnection::Sqlite(sqlite) = conn else { return true };
+    let begun = AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE");
+    begun.inspect_err(|error| tracing::error!(%error, "a group of writes could not begin")).is_ok()
+}
+
+/// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept.
+fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, queue: &mut Queue<'_>) -> bool {
     let mut next = 0;
     while let Some(unit) = batch.get_mut(next) {
         if !unit.run(conn) {
@@ -204,12 +261,8 @@ fn commit(
             return false;
         }
         next += 1;
-        if next == batch.len() && next < BATCH && after.is_none() {
-            match jobs.try_recv() {
-                Ok(Job::Unit(unit)) => batch.push(unit),
-                Ok(alone) => *after = Some(alone),
-                Err(_) => {}
-            }
+        if next == batch.len() && next < BATCH {
+            batch.extend(queue.unit());
         }
     }
     match Manager::commit_transaction(conn) {

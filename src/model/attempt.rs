@@ -159,6 +159,20 @@ pub fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
     Ok(())
 }
 
+/// Gives the places back without clearing anything: the password was not tried after all.
+pub fn withdrawn(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
+    for allowance in attempt.allowances() {
+        let mut bucket = load(tx, &allowance.bucket, now)?;
+        bucket.failures = (bucket.failures - 1).max(0);
+        bucket.day_failures = (bucket.day_failures - 1).max(0);
+        if bucket.failures < allowance.free {
+            bucket.open_at = now;
+        }
+        store(tx, &allowance.bucket, &bucket)?;
+    }
+    Ok(())
+}
+
 /// Forgets buckets that no longer say anything; returns how many. A network has no memory of the day, so that
 /// whoever has many addresses leaves a quarter of an hour of them at most, and [`Limits::everybody`] a minute.
 pub fn sweep(tx: &mut Tx<'_>, now: At) -> Result<usize> {

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::Error;
 use crate::measure::{self, Endpoint};
+use crate::web::connection;
 use crate::web::guard::SignedIn;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::shell::{Shell, Theme};
@@ -116,6 +117,7 @@ async fn framed<B: MessageBody + 'static>(
         is_https: app.config.is_https(),
         app,
     };
+    let _answering = connection::answering(&req);
     let started = std::time::Instant::now();
     // A handler that panics is answered like any other fault of ours; the connection and the process go on.
     let outcome = AssertUnwindSafe(next.call(req)).catch_unwind().await;
@@ -169,7 +171,9 @@ fn error_of(error: &actix_web::Error, status: StatusCode) -> Error {
     match status.as_u16() {
         404 => Error::NotFound,
         405 => Error::MethodNotAllowed,
+        408 => Error::TooSlow,
         413 => Error::TooLarge,
+        431 => Error::HeadTooLarge,
         415 => Error::UnsupportedType,
         503 => Error::unavailable(error),
         400..=499 => Error::BadRequest("This request cannot be understood.".into()),
@@ -193,7 +197,9 @@ fn copy(error: &Error) -> Error {
         Error::BadRequest(text) => Error::BadRequest(text.clone()),
         Error::Conflict(text) => Error::Conflict(text.clone()),
         Error::Unprocessable(text) => Error::Unprocessable(text.clone()),
+        Error::TooSlow => Error::TooSlow,
         Error::TooLarge => Error::TooLarge,
+        Error::HeadTooLarge => Error::HeadTooLarge,
         Error::UnsupportedType => Error::UnsupportedType,
         Error::MethodNotAllowed => Error::MethodNotAllowed,
         Error::TooMany { retry_after_s } => Error::TooMany { retry_after_s: *retry_after_s },
@@ -234,6 +240,7 @@ impl Asked {
             assets: shell::assets(&self.app),
             demo: self.app.demo,
             support_contact: self.app.config.support_contact.clone(),
+            saves_nothing: shell::saves_nothing(&self.app),
             ..Shell::default()
         }
     }

@@ -10,12 +10,20 @@ use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
 /// No form is larger than this.
 pub const LIMIT: usize = 1 << 20;
+/// No form from somebody who has not signed in is larger than this.
+pub const LIMIT_OUTSIDE: usize = 16 << 10;
 /// A form that takes longer to arrive is given up.
-const READ_WITHIN: Duration = Duration::from_secs(20);
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// What all forms that are being read may take together, in pieces of [`PIECE`]: 64 MiB.
+static ROOM: Semaphore = Semaphore::const_new(1024);
+const PIECE: usize = 64 << 10;
+/// So much of each form is read without asking for room: a flood of large ones keeps no small one out.
+const FREE: usize = 16 << 10;
 /// No form has more entries than this.
 const MOST_ENTRIES: usize = 400;
 
@@ -54,29 +62,47 @@ fn form_type(headers: &HeaderMap) -> Result<()> {
 }
 
 impl Posted {
-    /// Reads the body: 413 beyond [`LIMIT`], 415 for another type, 400 for what is not UTF-8 or comes twice.
+    /// Reads the body: 413 beyond [`LIMIT`], 415 for another type, 400 for what is not UTF-8 or comes twice,
+    /// 408 for what has not come in ten seconds, 503 while others take all the room that there is for forms.
     /// An empty body needs no type.
-    pub async fn fields(mut self) -> Result<Fields> {
-        if self.declared.is_some_and(|length| length > LIMIT) {
+    pub async fn fields(self) -> Result<Fields> {
+        self.fields_within(LIMIT).await
+    }
+
+    /// The same for whoever has not signed in, within [`LIMIT_OUTSIDE`].
+    pub async fn fields_from_outside(self) -> Result<Fields> {
+        self.fields_within(LIMIT_OUTSIDE).await
+    }
+
+    async fn fields_within(mut self, limit: usize) -> Result<Fields> {
+        if self.declared.is_some_and(|length| length > limit) {
             return Err(Error::TooLarge);
         }
-        let bytes = tokio::time::timeout(READ_WITHIN, whole(&mut self.payload))
-            .await
-            .map_err(|_| Error::BadRequest("The body of this request came too slowly.".into()))??;
+        let mut room = Vec::new();
+        let read = whole(&mut self.payload, limit, &mut room);
+        let bytes = tokio::time::timeout(READ_WITHIN, read).await.map_err(|_| Error::TooSlow)??;
         if bytes.is_empty() {
-            return Ok(Fields(BTreeMap::new()));
+            return Ok(Fields::default());
         }
         self.kind?;
-        parse(&bytes)
+        Ok(Fields { room, ..parse(&bytes)? })
     }
 }
 
-async fn whole(payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>> {
+async fn whole(
+    payload: &mut Payload,
+    limit: usize,
+    room: &mut Vec<SemaphorePermit<'static>>,
+) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
-        if bytes.len() + chunk.len() > LIMIT {
+        let length = bytes.len() + chunk.len();
+        if length > limit {
             return Err(Error::TooLarge);
+        }
+        while length > FREE + room.len() * PIECE {
+            room.push(ROOM.try_acquire().map_err(|_| Error::unavailable("no room for another large form"))?);
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -96,7 +122,7 @@ fn parse(bytes: &[u8]) -> Result<Fields> {
             return Err(Error::BadRequest("This form has the same field twice.".into()));
         }
     }
-    Ok(Fields(fields))
+    Ok(Fields { entries: fields, room: Vec::new() })
 }
 
 fn decoded(text: &[u8]) -> Result<String> {
@@ -110,27 +136,33 @@ fn decoded(text: &[u8]) -> Result<String> {
 }
 
 /// The entries of a form; each may be a secret, so all are held as such.
-pub struct Fields(BTreeMap<String, Secret>);
+#[derive(Default)]
+pub struct Fields {
+    entries: BTreeMap<String, Secret>,
+    /// The room that they take, given back with them.
+    #[expect(dead_code, reason = "held, not read")]
+    room: Vec<SemaphorePermit<'static>>,
+}
 
 impl Fields {
     /// An entry as text; empty when it is absent.
     pub fn text(&self, name: &str) -> String {
-        self.0.get(name).map(|value| value.expose().to_owned()).unwrap_or_default()
+        self.entries.get(name).map(|value| value.expose().to_owned()).unwrap_or_default()
     }
 
     /// Takes an entry out; an empty secret when it is absent.
     pub fn take(&mut self, name: &str) -> Secret {
-        self.0.remove(name).unwrap_or_else(|| Secret::new(String::new()))
+        self.entries.remove(name).unwrap_or_else(|| Secret::new(String::new()))
     }
 
     /// Whether an entry is `1`, `true` or `on`.
     pub fn flag(&self, name: &str) -> bool {
-        matches!(self.0.get(name).map(Secret::expose), Some("1" | "true" | "on"))
+        matches!(self.entries.get(name).map(Secret::expose), Some("1" | "true" | "on"))
     }
 
     /// A number, if the entry is there; [`Error::BadRequest`] for anything else in it.
     pub fn number(&self, name: &str) -> Result<Option<i64>> {
-        match self.0.get(name).map(Secret::expose) {
+        match self.entries.get(name).map(Secret::expose) {
             None | Some("") => Ok(None),
             Some(text) => {
                 text.parse().map(Some).map_err(|_| Error::BadRequest(format!("The field {name} must be a number.")))
@@ -140,11 +172,11 @@ impl Fields {
 
     /// Takes out every entry that begins with `prefix`, without it.
     pub fn take_prefixed(&mut self, prefix: &str) -> BTreeMap<String, Secret> {
-        let names: Vec<String> = self.0.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        let names: Vec<String> = self.entries.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         names
             .into_iter()
             .filter_map(|name| {
-                let value = self.0.remove(&name)?;
+                let value = self.entries.remove(&name)?;
                 Some((name.strip_prefix(prefix)?.to_owned(), value))
             })
             .collect()

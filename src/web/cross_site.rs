@@ -8,7 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, ORIGIN};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use url::Url;
 
 /// Refuses an unsafe request with 403 unless `Sec-Fetch-Site` says `same-origin` or, where the browser does
@@ -22,8 +22,7 @@ pub async fn guard<B: MessageBody + 'static>(
     if safe || ours {
         Ok(next.call(req).await?.map_into_left_body())
     } else {
-        let refused = HttpResponse::from_error(Fault(Error::CrossSite));
-        Ok(req.into_response(refused).map_into_right_body())
+        Ok(req.error_response(Fault(Error::CrossSite)).map_into_right_body())
     }
 }
 

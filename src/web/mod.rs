@@ -5,6 +5,7 @@ pub mod address;
 pub mod answer;
 pub mod body;
 pub mod client;
+pub mod connection;
 pub mod credentials;
 pub mod cross_site;
 pub mod entry;

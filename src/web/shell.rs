@@ -1,6 +1,7 @@
 //! The frame of a page, filled from who asks and where.
 
 use crate::app::App;
+use crate::db::Storage;
 use crate::error::Result;
 use crate::id::Id;
 use crate::model::count;
@@ -69,6 +70,7 @@ pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
         assets: assets(app),
         demo: app.demo,
         support_contact: app.config.support_contact.clone(),
+        saves_nothing: saves_nothing(app),
         ..Shell::default()
     }
 }
@@ -102,6 +104,7 @@ pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result
         workspace: place.map(|(standing, _)| workspace_view(&standing)),
         demo: app.demo,
         support_contact: app.config.support_contact.clone(),
+        saves_nothing: saves_nothing(app),
         ..Shell::default()
     }))
 }
@@ -146,7 +149,13 @@ pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav)
         counts: u64::try_from(can.total).ok(),
         demo: app.demo,
         support_contact: app.config.support_contact.clone(),
+        saves_nothing: saves_nothing(app),
     }
+}
+
+/// Whether the last write was refused by the storage.
+pub fn saves_nothing(app: &App) -> bool {
+    app.db.storage() != Storage::Sound
 }
 
 /// A role in words.

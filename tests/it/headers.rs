@@ -57,6 +57,10 @@ async fn t058_t061_t066_every_answer_is_armoured() {
     }
     let refused = sent(Person::bare(&app.base).request("POST", "/sign-in")).await.expect(403);
     assert_armoured(&refused, "another site");
+    assert_eq!(refused.attributes("section[data-code]", "data-code"), ["forbidden"], "a page says why");
+    let refused = anon.get("/%00").await.expect(400);
+    assert_armoured(&refused, "an address with a NUL");
+    assert_eq!(refused.attributes("section[data-code]", "data-code"), ["malformed"], "a page says why");
     let large = sent(anon.request("POST", "/sign-in").body("x".repeat(2 << 20))).await;
     assert_armoured(&large, "too large");
 }

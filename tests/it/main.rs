@@ -15,6 +15,7 @@ mod harness;
 mod headers;
 mod keys;
 mod layers;
+mod limits;
 mod lint;
 mod matrix;
 mod operation;

@@ -32,7 +32,7 @@ pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
 /// `POST /setup`.
 pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> Answer {
     open(&app).await?;
-    let mut fields = posted.fields().await?;
+    let mut fields = posted.fields_from_outside().await?;
     let token = fields.text("token");
     if !app.setup.as_ref().is_some_and(|setup| setup.accepts(&token)) {
         let mut form = refilled(&app, &req, &fields);

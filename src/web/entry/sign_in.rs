@@ -39,7 +39,7 @@ pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
 
 /// `POST /sign-in`.
 pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> Answer {
-    let mut fields = posted.fields().await?;
+    let mut fields = posted.fields_from_outside().await?;
     let (email, next) = (fields.text("email"), local(&fields.text("next")));
     let refused = |status: StatusCode, code: &str, text: String| {
         let message = Some(Message { bad: true, code: code.to_owned(), text });
@@ -115,7 +115,14 @@ async fn try_password(app: &App, req: &HttpRequest, email: &str, password: Secre
     }
     let stored = found.as_ref().map(|row| row.password_hash.clone());
     let again = Secret::new(password.expose().to_owned());
-    let verified = app.hasher.verify(password, stored.clone()).await?;
+    let verified = match app.hasher.verify(password, stored.clone()).await {
+        Ok(verified) => verified,
+        Err(error) => {
+            // Nothing was tried, so that nothing counts against whoever comes again.
+            app.db.write(move |tx| attempt::withdrawn(tx, &attempt, now)).await?;
+            return Err(error);
+        }
+    };
     let enabled = found.filter(|row| verified.ok && row.disabled_at.is_none()).map(|row| row.id);
     let rehashed = match (&enabled, verified.needs_rehash) {
         (Some(_), true) => stored.zip(Some(app.hasher.hash(again).await?)),

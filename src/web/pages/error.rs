@@ -84,6 +84,11 @@ fn words(status: u16) -> (&'static str, &'static str, &'static str) {
             "This address does not work that way",
             "The page exists, but not for this kind of request. Open it from the list instead.",
         ),
+        408 => (
+            "too_slow",
+            "That came too slowly",
+            "What was sent did not arrive in time. Check the connection and send it again.",
+        ),
         409 => (
             "conflict",
             "Someone was faster",
@@ -106,6 +111,11 @@ fn words(status: u16) -> (&'static str, &'static str, &'static str) {
             "too_many",
             "Too many attempts",
             "To protect accounts and services, this is slowed down. Wait a few minutes and try again.",
+        ),
+        431 => (
+            "head_too_large",
+            "The address of this page is too long",
+            "The address and the headers of the request are larger than a page needs. Shorten the address, or remove the cookies of this site and sign in again.",
         ),
         503 => (
             "unavailable",

@@ -27,6 +27,8 @@ pub struct Shell {
     pub demo: bool,
     /// Whom to ask for help, from `CREDENZA_SUPPORT_CONTACT`.
     pub support_contact: Option<String>,
+    /// Whether nothing can be saved at present.
+    pub saves_nothing: bool,
 }
 
 impl Shell {

@@ -273,6 +273,11 @@ impl Browser {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
+    /// The session, as it is sent.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// Sends a form; an error when no whole answer came back.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, reqwest::Error> {
         let request = self.client.post(format!("{}{path}", self.base)).header(ORIGIN, &self.base).form(form);

@@ -1,0 +1,191 @@
+//! A connection that ends when its other side is too slow to say what it wants, or to take what it asked for.
+//!
+//! While a request is being answered the handler's own limits hold. Before and after, whatever has begun to come
+//! must become a request in ten seconds: bytes of a head, or what is left of a body that nobody reads.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::rt::net::TcpStream;
+use std::cell::Cell;
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// What has begun to come must be a request within this.
+pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A connection over which nothing comes is kept for so long.
+pub const KEPT_FOR: Duration = Duration::from_secs(75);
+/// An answer must be taken further within this.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// The first head is the server's to judge, which answers 408; this is a little later.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How often a connection turned from waiting to answering and back; odd while it is answering. Shared with the
+/// layers around a request.
+#[derive(Clone, Default)]
+pub struct Turns(Rc<Cell<u64>>);
+
+/// A request is being answered for as long as this lives.
+pub struct Answering(Option<Turns>);
+
+/// Says that the request is being answered from now on.
+pub fn answering(req: &ServiceRequest) -> Answering {
+    let turns = req.conn_data::<Turns>().cloned();
+    if let Some(turns) = &turns {
+        turns.turn();
+    }
+    Answering(turns)
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(turns) = &self.0 {
+            turns.turn();
+        }
+    }
+}
+
+impl Turns {
+    fn turn(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    fn is_answering(&self) -> bool {
+        self.0.get() % 2 == 1
+    }
+}
+
+/// A connection with its limits.
+pub struct Watched {
+    stream: TcpStream,
+    turns: Turns,
+    seen: u64,
+    /// Until when a request must have come.
+    coming: Limit,
+    /// Until when an answer must be taken further.
+    taking: Limit,
+}
+
+impl Watched {
+    /// Watches a connection that was just opened.
+    pub fn new(stream: TcpStream) -> Self {
+        // A page leaves in parts: without this the last one waits for the delayed answer to those before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection could not be told to send at once");
+        }
+        let coming = Limit { until: Some(Instant::now() + HEAD_WITHIN + SLACK), sleep: None };
+        Self { stream, turns: Turns::default(), seen: 0, coming, taking: Limit::default() }
+    }
+
+    /// What the layers around a request turn.
+    pub fn turns(&self) -> Turns {
+        self.turns.clone()
+    }
+
+    /// The other side's address.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// Takes notice of a request that began or ended meanwhile.
+    fn follow(&mut self) {
+        let turns = self.turns.0.get();
+        if turns != self.seen {
+            self.seen = turns;
+            self.coming.until = (!self.turns.is_answering()).then(|| Instant::now() + KEPT_FOR);
+        }
+    }
+
+    fn judge_read(&mut self, cx: &mut Context<'_>, read: Poll<Result<()>>, came: bool) -> Poll<Result<()>> {
+        self.follow();
+        if self.turns.is_answering() {
+            return read;
+        }
+        if came {
+            self.coming.no_later_than(HEAD_WITHIN);
+        }
+        match read {
+            Poll::Ready(Ok(())) if came && !self.coming.has_passed() => read,
+            Poll::Ready(Ok(())) if came => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            Poll::Pending if self.coming.is_over(cx) => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            read => read,
+        }
+    }
+
+    fn judge_write(&mut self, cx: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        if written.is_ready() {
+            self.taking.until = None;
+            return written;
+        }
+        self.taking.until.get_or_insert_with(|| Instant::now() + TAKEN_WITHIN);
+        if self.taking.is_over(cx) { Poll::Ready(Err(Error::from(ErrorKind::TimedOut))) } else { written }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let came = buffer.filled().len() > before;
+        self.judge_read(cx, read, came)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.judge_write(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.judge_write(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// An instant, and the timer that wakes the connection at it; made only when there is something to wait for.
+#[derive(Default)]
+struct Limit {
+    until: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Limit {
+    fn no_later_than(&mut self, after: Duration) {
+        let latest = Instant::now() + after;
+        self.until = Some(self.until.map_or(latest, |until| until.min(latest)));
+    }
+
+    fn has_passed(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(until) = self.until else { return false };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if sleep.deadline() != until {
+            sleep.as_mut().reset(until);
+        }
+        sleep.as_mut().poll(cx).is_ready()
+    }
+}
