@@ -133,7 +133,8 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
     open_more_files();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = build(app.clone(), listener, workers, |_| {})?;
-    let told = told_twice(server.handle())?;
+    let (handle, told) = (server.handle(), told_twice(server.handle())?);
+    let mut server = std::pin::pin!(server);
     let all = [
         actix_web::rt::spawn(jobs::run(app.clone())),
         actix_web::rt::spawn(jobs::keys::run(app.clone())),
@@ -141,9 +142,12 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
     ];
     let exporter = metrics.map(exporter::start).transpose()?;
     let done = tokio::select! {
-        done = server => done,
+        done = &mut server => done,
         () = told => Ok(()),
         () = app.db.suspect(), if app.config.exit_on_disk_fault => {
+            drop(handle.stop(true));
+            // Whoever waits is still told; nothing else is worth waiting for.
+            drop(tokio::time::timeout(FOLD_WITHIN, &mut server).await);
             Err(std::io::Error::other("the disk lost a write, and CREDENZA_EXIT_ON_DISK_FAULT says to end then"))
         }
     };

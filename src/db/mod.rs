@@ -187,6 +187,9 @@ impl Db {
 
     /// Folds SQLite's write-ahead log into the file; nothing to do on PostgreSQL.
     pub async fn checkpoint(&self) -> Result<()> {
+        if self.storage() == Storage::Suspect {
+            return Ok(());
+        }
         let url = self.inner.url.clone();
         tokio::task::spawn_blocking(move || {
             let mut conn = url.connect().map_err(Error::unavailable)?;

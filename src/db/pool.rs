@@ -7,7 +7,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised, Spread};
 use diesel::Connection;
-use diesel::r2d2::{ManageConnection, PooledConnection};
+use diesel::r2d2::{HandleError, ManageConnection, PooledConnection};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -43,6 +43,17 @@ impl ManageConnection for Manager {
     }
 }
 
+/// Writes down why a connection could not be made, on one line.
+#[derive(Debug)]
+struct Told;
+
+impl HandleError<diesel::r2d2::Error> for Told {
+    fn handle_error(&self, error: diesel::r2d2::Error) {
+        let cause = error.to_string();
+        tracing::warn!(cause = %cause.split_whitespace().collect::<Vec<_>>().join(" "), "no connection to the database");
+    }
+}
+
 pub(super) struct Pool {
     pool: diesel::r2d2::Pool<Manager>,
     /// Waiting happens here, not on a blocking thread each.
@@ -62,6 +73,7 @@ impl Pool {
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(WAIT)
+            .error_handler(Box::new(Told))
             .build(Manager(url.clone()))
             .map_err(|e| MigrateError::Failed(e.to_string()))?;
         measure::CONNECTIONS.set(f64::from(size));

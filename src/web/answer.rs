@@ -1,6 +1,7 @@
 //! From results to responses: pages, redirects, and the one frame of headers and error pages around all.
 
 use crate::app::App;
+use crate::db::Storage;
 use crate::error::Error;
 use crate::measure::{self, Endpoint};
 use crate::web::connection;
@@ -269,6 +270,9 @@ impl Asked {
         page.incident = status.is_server_error().then(|| self.work.to_string());
         if let Error::BadRequest(text) | Error::Unprocessable(text) | Error::Conflict(text) = error {
             page.text.clone_from(text);
+        }
+        if matches!(error, Error::Unavailable(_)) && self.app.db.storage() == Storage::Suspect {
+            "The disk failed while something was being stored. What was sent in that moment may have been stored or not; nothing is stored from now on, until the operator has looked at the disk and started Credenza again.".clone_into(&mut page.text);
         }
         match page.render() {
             Ok(html) => response.content_type("text/html; charset=utf-8").body(html),

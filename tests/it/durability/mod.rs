@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod busy;
+mod disk;
 mod flush;
 mod refusal;
+mod server;
 mod stop;

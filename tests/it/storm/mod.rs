@@ -8,12 +8,12 @@
 //! ```
 #![cfg(test)]
 
-mod ledger;
+pub mod ledger;
 
 use crate::support::program::{Browser, Home, webhook};
 use ledger::Ledger;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const CLIENTS: u64 = 8;
@@ -43,7 +43,7 @@ async fn t146_what_was_acknowledged_survives_kill_9() {
         }
         // Recovery is the program's own: it starts, and only then the file is looked at.
         drop(home.serve());
-        ledger.judge(&home.database());
+        ledger.judge(&home.url());
         let verified = home.run(&["audit", "verify"]);
         assert!(verified.status.success(), "round {round}: {}", String::from_utf8_lossy(&verified.stdout));
     }
@@ -99,4 +99,47 @@ async fn turn(admin: &Browser, ledger: &Ledger, number: u64) -> Option<()> {
 
 fn done(answer: crate::support::program::Answer) {
     assert_eq!(answer.status, 303, "{}", answer.body);
+}
+
+/// Creates, renames, deletes and restores until it is told to stop. An answer that does not come, and 503, leave
+/// open what became of the act; nobody may be signed out by it.
+pub async fn persist(admin: Browser, ledger: Arc<Ledger>, numbers: Arc<AtomicU64>, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::SeqCst) {
+        let number = numbers.fetch_add(1, Ordering::Relaxed);
+        if life(&admin, &ledger, number).await.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+async fn life(admin: &Browser, ledger: &Ledger, number: u64) -> Option<()> {
+    let list = "/w/acme/credentials";
+    let name = format!("storm {number}");
+    ledger.tries_to_create(&name);
+    let made = certain(admin.post(list, &webhook(&name, "a signing secret of a storm")).await)?;
+    if made.status == 429 {
+        ledger.was_refused(&name);
+        return None;
+    }
+    assert_eq!(made.status, 303, "{}", made.body);
+    let id = made.location.strip_prefix(&format!("{list}/"))?.split('?').next()?.to_owned();
+    ledger.created(&name, &id);
+    let renamed = format!("{name} renamed");
+    for (act, form, name, deleted) in [
+        ("name", ("name", renamed.as_str()), Some(renamed.as_str()), None),
+        ("deletion", ("confirm_name", renamed.as_str()), None, Some(true)),
+        ("restoration", ("name", ""), None, Some(false)),
+    ] {
+        ledger.tries(&id, name, deleted);
+        let done = certain(admin.post(&format!("{list}/{id}/{act}"), &[form]).await)?;
+        assert_eq!(done.status, 303, "{act}: {}", done.body);
+        assert!(done.location.starts_with("/w/acme"), "{act} led to {}", done.location);
+        ledger.acknowledge(&id);
+    }
+    Some(())
+}
+
+/// An answer that says what became of the act.
+fn certain(answer: Result<crate::support::program::Answer, reqwest::Error>) -> Option<crate::support::program::Answer> {
+    answer.ok().filter(|answer| answer.status != 503)
 }

@@ -4,11 +4,13 @@
 
 pub mod app;
 pub mod audit;
+pub mod balancer;
 pub mod daemon;
 pub mod database;
 pub mod dump;
 pub mod http_server;
 pub mod log;
+pub mod own_postgres;
 pub mod person;
 pub mod program;
 pub mod queries;

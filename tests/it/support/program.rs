@@ -20,6 +20,8 @@ pub struct Home {
     dir: tempfile::TempDir,
     /// The database, where it is not the file in the data directory.
     elsewhere: Option<Database>,
+    /// Further variables of its environment.
+    vars: Vec<(&'static str, String)>,
 }
 
 impl Home {
@@ -30,20 +32,45 @@ impl Home {
 
     /// The same below `parent`.
     pub fn set_up_in(parent: &Path) -> Self {
+        let home = Self::empty_in(parent, Vec::new());
+        home.run_setup();
+        home
+    }
+
+    /// The same with its data in the database of this address.
+    pub fn set_up_on(url: &str) -> Self {
+        let home = Self::empty_in(&std::env::temp_dir(), vec![("DATABASE_URL", url.to_owned())]);
+        home.run_setup();
+        home
+    }
+
+    /// A new directory in which nothing was set up.
+    pub fn empty() -> Self {
+        Self::empty_in(&std::env::temp_dir(), Vec::new())
+    }
+
+    /// A directory of its own for a further process of the same installation.
+    pub fn sibling(&self) -> Self {
+        let key = ("CREDENZA_ROOT_KEY_FILE", self.data().join("root.key").display().to_string());
+        Self::empty_in(&std::env::temp_dir(), self.vars.iter().cloned().chain([key]).collect())
+    }
+
+    fn empty_in(parent: &Path, vars: Vec<(&'static str, String)>) -> Self {
         let dir = tempfile::Builder::new().prefix("credenza-home").tempdir_in(parent).expect("a directory");
-        Self { dir, elsewhere: None }.settled()
+        Self { dir, elsewhere: None, vars }
     }
 
     /// The same with whichever database the tests run on.
     pub fn set_up_on_any() -> Self {
         let dir = tempfile::Builder::new().prefix("credenza-home").tempdir().expect("a directory");
         let elsewhere = super::database::is_postgres().then(|| Database::empty(dir.path()));
-        Self { dir, elsewhere }.settled()
+        let home = Self { dir, elsewhere, vars: Vec::new() };
+        home.run_setup();
+        home
     }
 
-    fn settled(self) -> Self {
-        let home = self;
-        let mut child = home
+    fn run_setup(&self) {
+        let mut child = self
             .command()
             .args(["setup", "--workspace", "Acme", "--email", EMAIL, "--password-file", "-"])
             .stdin(Stdio::piped())
@@ -55,7 +82,6 @@ impl Home {
         let done = child.wait_with_output().expect("an end");
         assert!(done.status.success(), "setup: {}", String::from_utf8_lossy(&done.stderr));
         assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "acme");
-        home
     }
 
     /// The data directory.
@@ -75,7 +101,12 @@ impl Home {
 
     /// The address of the database.
     pub fn url(&self) -> DatabaseUrl {
-        self.elsewhere.as_ref().map_or_else(|| DatabaseUrl::Sqlite(self.database()), Database::parsed)
+        let given = self.vars.iter().find(|(name, _)| *name == "DATABASE_URL");
+        match (&self.elsewhere, given) {
+            (Some(database), _) => database.parsed(),
+            (None, Some((_, url))) => DatabaseUrl::parse(url).expect("an address"),
+            (None, None) => DatabaseUrl::Sqlite(self.database()),
+        }
     }
 
     /// A connection past the program.
@@ -105,6 +136,7 @@ impl Home {
             .env("CREDENZA_DATA_DIR", self.data())
             .env("CREDENZA_LISTEN", "127.0.0.1:0")
             .env("CREDENZA_LOG", "error")
+            .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir.path());
         if let Some(database) = &self.elsewhere {
             command.env("DATABASE_URL", &database.url);
