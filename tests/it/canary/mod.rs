@@ -7,6 +7,7 @@ mod databases;
 mod debug;
 mod needle;
 mod people;
+mod plaintext;
 mod sinks;
 
 use crate::support::app::{SERVICE, TestApp};

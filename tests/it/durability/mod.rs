@@ -7,3 +7,4 @@ mod flush;
 mod refusal;
 mod server;
 mod stop;
+mod upgrade;

@@ -49,6 +49,12 @@ impl Home {
         Self::empty_in(&std::env::temp_dir(), Vec::new())
     }
 
+    /// The same, with its data to be in the database of this address.
+    pub fn empty_on(url: &str) -> Self {
+        let key = ("CREDENZA_ROOT_KEY", super::app::ROOT_KEY.to_owned());
+        Self::empty_in(&std::env::temp_dir(), vec![("DATABASE_URL", url.to_owned()), key])
+    }
+
     /// A directory of its own for a further process of the same installation.
     pub fn sibling(&self) -> Self {
         let key = ("CREDENZA_ROOT_KEY_FILE", self.data().join("root.key").display().to_string());
