@@ -210,10 +210,13 @@ mod tests {
     fn a_schema_is_judged() {
         let newest = || Some("20261121000000".to_owned());
         let of = |schema: Schema| levels(|found| assert_eq!(judge(&schema, found), found.0[0].level == Ok));
-        assert_eq!(of(Schema { newest: newest(), pending: 0, unknown: None }), [Ok]);
-        assert_eq!(of(Schema { newest: newest(), pending: 1, unknown: None }), [Warn]);
-        assert_eq!(of(Schema { newest: None, pending: 2, unknown: None }), [Warn]);
-        assert_eq!(of(Schema { newest: newest(), pending: 0, unknown: Some("2999".into()) }), [Fail]);
+        assert_eq!(of(Schema { newest: newest(), pending: 0, unknown: None, ..Schema::default() }), [Ok]);
+        assert_eq!(of(Schema { newest: newest(), pending: 1, unknown: None, ..Schema::default() }), [Warn]);
+        assert_eq!(of(Schema { newest: None, pending: 2, unknown: None, ..Schema::default() }), [Warn]);
+        assert_eq!(
+            of(Schema { newest: newest(), pending: 0, unknown: Some("2999".into()), ..Schema::default() }),
+            [Fail]
+        );
     }
 
     #[test]

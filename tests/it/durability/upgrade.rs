@@ -35,7 +35,7 @@ async fn older() -> Home {
         assert_eq!(admin.post("/w/acme/credentials", &form).await.expect("an answer").status, 303);
     }
     drop(serving);
-    let AnyConnection::Sqlite(mut conn) = home.database_url().connect().expect("the database") else {
+    let AnyConnection::Sqlite(mut conn) = home.url().connect().expect("the database") else {
         panic!("a home lies in a file")
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
@@ -100,7 +100,7 @@ async fn t172_an_upgrade_that_is_killed_is_finished_by_the_next_start() {
     let home = older().await;
     let kept = home.data().join("kept");
     std::fs::copy(home.database(), &kept).expect("a copy for each round");
-    let before = dump(&mut home.database_url().connect().expect("the database"));
+    let before = dump(&mut home.url().connect().expect("the database"));
     // How long an undisturbed upgrade takes.
     let began = Instant::now();
     drop(home.serve());
@@ -123,7 +123,7 @@ async fn t172_an_upgrade_that_is_killed_is_finished_by_the_next_start() {
         drop(serving);
         assert_eq!(home.rows(VERSIONS), current, "round {round}");
         assert_eq!(home.rows("SELECT integrity_check AS line FROM pragma_integrity_check"), ["ok"]);
-        let after = dump(&mut home.database_url().connect().expect("the database"));
+        let after = dump(&mut home.url().connect().expect("the database"));
         for table in ["credentials", "credential_versions", "users", "workspaces", "instance", "workspace_keys"] {
             assert_eq!(after[table].len(), before[table].len(), "round {round}: {table}");
         }
@@ -165,13 +165,13 @@ async fn t172_without_room_for_a_copy_nothing_is_upgraded() {
     let name = home.database().with_extension(format!("before-{}.part", second_version()));
     std::fs::create_dir(&name).expect("a folder");
     std::fs::write(name.join("in the way"), "x").expect("a file");
-    let before = dump(&mut home.database_url().connect().expect("the database"));
+    let before = dump(&mut home.url().connect().expect("the database"));
     let refused = home.run(&[]);
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("No copy of the database could be made"), "{said}");
     assert_eq!(home.rows(VERSIONS).len(), 1, "the schema is what it was");
-    assert_eq!(dump(&mut home.database_url().connect().expect("the database")), before);
+    assert_eq!(dump(&mut home.url().connect().expect("the database")), before);
     std::fs::remove_dir_all(name).expect("out of the way");
     drop(home.serve());
     assert!(home.rows(VERSIONS).len() > 1);
