@@ -208,8 +208,8 @@ async fn t008_parallel_guesses_are_counted_before_they_are_hashed() {
 
 #[tokio::test]
 async fn t009_a_flood_of_unknown_names_neither_grows_nor_clears_anything() {
-    // A server is asked over a socket: there the same is seen with fewer.
-    let names = if is_postgres() { 5_000 } else { 100_000 };
+    // That a hundred thousand share their buckets is looked at beside the code; here is what that comes to in rows.
+    let names = if is_postgres() { 5_000 } else { 25_000 };
     let app = TestApp::start().await;
     let wrong = [("email", admin_of_acme()), ("password", "seven red kettles".to_owned())];
     sent(app.anon().request("POST", "/sign-in").form(&wrong)).await.expect(422);

@@ -90,6 +90,8 @@ fn restored(from: &Path, home: &Home) {
         drop(std::fs::remove_file(format!("{}{ending}", home.database().display())));
     }
     std::fs::copy(from, home.database()).expect("the database as it was");
+    // The heads of the chains that the program remembers belong to the state that is given up.
+    drop(std::fs::remove_file(home.data().join("anchor")));
     for copy in copies(home) {
         std::fs::remove_file(copy).expect("a copy");
     }

@@ -27,13 +27,13 @@ async fn held(base: &str, path: &str, cookie: &str) -> TcpStream {
     let mut body = vec![b'x'; LARGE - 1];
     body[..5].copy_from_slice(b"name=");
     // A server that has no room answers before all of it was sent.
-    drop(tokio::time::timeout(Duration::from_secs(5), stream.write_all(&body)).await);
+    drop(tokio::time::timeout(Duration::from_secs(2), stream.write_all(&body)).await);
     stream
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t131_a_flood_of_large_forms_takes_bounded_memory_and_keeps_no_small_one_out() {
-    let bodies = many("LARGE_BODIES", 100);
+    let bodies = many("LARGE_BODIES", 90);
     let home = Home::set_up();
     let serving = home.serve();
     let admin = Browser::sign_in(&serving.base).await;
@@ -53,7 +53,7 @@ async fn t131_a_flood_of_large_forms_takes_bounded_memory_and_keeps_no_small_one
         // While all of them are held: small forms are taken, pages are drawn.
         let made = admin.post("/w/acme/credentials", &webhook("Small", "a small signing secret")).await;
         assert_eq!(made.expect("an answer").status, 303, "a small form was kept out");
-        let busy = visits(&admin, "/w/acme/credentials", Duration::from_secs(2)).await;
+        let busy = visits(&admin, "/w/acme/credentials", Duration::from_secs(1)).await;
         let mut statuses = Vec::new();
         for mut stream in streams {
             drop(stream.write_all(b"x").await);
@@ -93,7 +93,7 @@ async fn t131_nobody_from_outside_makes_the_server_keep_a_large_body() {
     let serving = home.serve();
     let before = resident(&serving);
     let flood = async {
-        let clients: Vec<_> = (0..many("LARGE_BODIES", 100))
+        let clients: Vec<_> = (0..many("LARGE_BODIES", 60))
             .map(|n| {
                 let (base, path) =
                     (serving.base.clone(), ["/sign-in", "/w/acme/credentials", "/nothing", "/sign-out"][n % 4]);

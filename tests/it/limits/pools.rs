@@ -19,7 +19,7 @@ async fn t136_without_a_free_connection_pages_are_503_in_five_seconds_and_come_b
             let db = app.db.clone();
             tokio::spawn(async move {
                 let asleep = |_: &mut AnyConnection| {
-                    std::thread::sleep(Duration::from_secs(8));
+                    std::thread::sleep(Duration::from_millis(6500));
                     Ok(())
                 };
                 db.read(asleep).await
@@ -51,7 +51,7 @@ async fn t136_many_writers_behind_one_that_waits_are_all_answered_in_five_second
     let id = app.website(&admin, "Waiting", "the signing secret of patience").await;
     let mut conn = app.database.connect();
     let (begin, long) = match &conn {
-        AnyConnection::Sqlite(_) => ("BEGIN IMMEDIATE", Duration::from_secs(12)),
+        AnyConnection::Sqlite(_) => ("BEGIN IMMEDIATE", Duration::from_secs(8)),
         // Its locks are waited for: the writers come through when it is let go, and who finds no connection is told.
         AnyConnection::Postgres(_) => {
             ("BEGIN; LOCK TABLE audit_heads IN ACCESS EXCLUSIVE MODE", Duration::from_secs(7))
@@ -67,7 +67,7 @@ async fn t136_many_writers_behind_one_that_waits_are_all_answered_in_five_second
             let (admin, path) = (admin.clone(), format!("/w/acme/credentials/{id}/name"));
             tokio::spawn(async move {
                 // They come one after the other, for as long as the lock is held at first.
-                tokio::time::sleep(Duration::from_millis(100 * n)).await;
+                tokio::time::sleep(Duration::from_millis(50 * n)).await;
                 let (began, name) = (Instant::now(), format!("Named {n}"));
                 let reply = admin.post(&path, &[("name", &name)]).await;
                 (reply, began.elapsed())
