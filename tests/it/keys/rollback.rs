@@ -112,6 +112,23 @@ async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
 }
 
 #[tokio::test]
+async fn t155_nothing_is_made_in_the_place_of_a_database_that_was_lost() {
+    let home = Home::set_up_on_any();
+    let outside = tempfile::tempdir().expect("a directory");
+    let empty = crate::support::database::Database::empty(outside.path());
+    let (code, said) = told(home.command().env("DATABASE_URL", &empty.url));
+    assert!(code == Some(2) && said.contains("restore its backup"), "{said}");
+    assert!(dump(&mut empty.connect()).is_empty(), "no table was made");
+    // To begin anew is said aloud; the key stays the same.
+    let mut command = home.command();
+    command.env("DATABASE_URL", &empty.url).args(["serve", "--accept-rollback"]);
+    drop(Serving::start(command));
+    assert_eq!(dump(&mut empty.connect())["instance"].len(), 1);
+    let (code, said) = told(home.command().env("DATABASE_URL", &empty.url).args(["audit", "verify"]));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
 async fn t166_an_end_that_was_cut_with_its_head_set_back_is_found() {
     let home = Home::set_up_on_any();
     Inside::of(&home).fill("kept", 3).await;
