@@ -127,6 +127,8 @@ diesel::table! {
         created_at -> Timestamp,
         created_by -> Text,
         last_used_at -> Timestamp,
+        suspended_until -> Nullable<Timestamp>,
+        suspended_from -> Nullable<Text>,
     }
 }
 
@@ -160,6 +162,8 @@ diesel::table! {
         created_at -> Timestamp,
         created_by -> Text,
         retire_at -> Nullable<Timestamp>,
+        promote_at -> Nullable<Timestamp>,
+        standing -> Nullable<Text>,
     }
 }
 
@@ -183,6 +187,48 @@ diesel::table! {
         hint -> Text,
         steps -> Text,
         ms -> Integer,
+    }
+}
+
+diesel::table! {
+    bots (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        name -> Text,
+        name_key -> Text,
+        description -> Text,
+        published_at -> Nullable<Timestamp>,
+        revision -> BigInt,
+        created_at -> Timestamp,
+        created_by -> Text,
+        deleted_at -> Nullable<Timestamp>,
+        deleted_by -> Text,
+    }
+}
+
+diesel::table! {
+    blocks (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        bot_id -> Text,
+        key -> Text,
+        label -> Text,
+        integration -> Text,
+        credential_id -> Nullable<Text>,
+        position -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    credential_uses (workspace_id, credential_id, bot_id) {
+        workspace_id -> Text,
+        credential_id -> Text,
+        bot_id -> Text,
+        last_at -> Nullable<Timestamp>,
+        count -> BigInt,
+        last_denied_at -> Nullable<Timestamp>,
+        denied -> BigInt,
     }
 }
 
@@ -233,6 +279,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     credential_versions,
     credential_fingerprints,
     credential_checks,
+    bots,
+    blocks,
+    credential_uses,
     audit_heads,
     audit_events,
 );

@@ -4,6 +4,7 @@
 //! `mac = HMAC-SHA-256(audit key, hash)`; the head of each chain is a row of its own, whose lock orders the lines.
 
 use super::Means;
+use super::bot::Bot;
 use super::permission::{Actor, Allowed, Permission};
 use super::user::User;
 use super::workspace::Workspace;
@@ -44,6 +45,11 @@ impl Target {
     /// A credential.
     pub fn credential(id: &str) -> Self {
         Self { kind: "credential", id: id.to_owned() }
+    }
+
+    /// A bot.
+    pub fn bot(id: &Id<Bot>) -> Self {
+        Self { kind: "bot", id: id.to_string() }
     }
 
     /// A person.

@@ -8,7 +8,7 @@ use super::credential_change::one;
 use super::permission::{Allowed, KeepHouse};
 use super::status::{EXPIRING_WITHIN, GOOD_FOR, Status};
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, block};
 use crate::db::schema::credentials;
 use crate::db::{Conn, Tx};
 use crate::error::Result;
@@ -104,6 +104,7 @@ pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &
     if found.deleted_at.is_none_or(|at| now.since(at) < KEPT_DELETED) {
         return Ok(());
     }
+    block::empty(tx, allowed.workspace(), id)?;
     diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
     let entry =
         audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str())).detail("name", found.name);

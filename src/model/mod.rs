@@ -7,6 +7,8 @@ pub mod attempt;
 pub mod audit;
 pub mod audit_verify;
 pub mod backup;
+pub mod block;
+pub mod bot;
 pub mod check_record;
 pub mod count;
 pub mod credential;

@@ -70,10 +70,16 @@ permissions! {
     VerifyCredential = "credentials.verify": Admin;
     /// Switch a credential off.
     SuspendCredential = "credentials.suspend": Admin;
+    /// Move blocks from one credential to another.
+    ReplaceCredential = "credentials.replace": Admin;
     /// Delete a credential, and see and purge what was deleted.
     DeleteCredential = "credentials.delete": Admin;
     /// Bring a deleted credential back.
     RestoreCredential = "credentials.restore": Admin;
+    /// See bots, their blocks and whether their credentials work.
+    ReadBots = "bots.read": Admin Member Support;
+    /// Make, change, publish and delete bots and their blocks.
+    ManageBots = "bots.manage": Admin;
     /// Let statuses age and deleted credentials go; only the program itself does this.
     KeepHouse = "credentials.housekeeping": Admin;
     /// Rotate and retire the keys of a workspace: no role, only the shell and the program itself.

@@ -9,7 +9,7 @@ use crate::fold;
 use crate::id::Id;
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, DeleteCredential, RestoreCredential};
-use crate::model::{Means, audit, count};
+use crate::model::{Means, audit, block, count};
 use diesel::prelude::*;
 
 /// Moves a credential to “Recently deleted”.
@@ -77,6 +77,7 @@ pub fn restore(
 pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<DeleteCredential>, id: &Id<Credential>) -> Result<()> {
     allowed.begin(tx, means.now())?;
     let before = Credential::get_deleted(tx.conn(), allowed.workspace(), id)?;
+    block::empty(tx, allowed.workspace(), id)?;
     diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
     let entry =
         audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str())).detail("name", before.name);

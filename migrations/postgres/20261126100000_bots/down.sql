@@ -1,0 +1,10 @@
+DROP INDEX credentials_due_resumption;
+ALTER TABLE credentials DROP COLUMN suspended_from;
+ALTER TABLE credentials DROP COLUMN suspended_until;
+DROP INDEX credential_versions_due_erasure;
+DROP INDEX credential_versions_due_promotion;
+ALTER TABLE credential_versions DROP COLUMN standing;
+ALTER TABLE credential_versions DROP COLUMN promote_at;
+DROP TABLE credential_uses;
+DROP TABLE blocks;
+DROP TABLE bots;
