@@ -285,3 +285,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_heads,
     audit_events,
 );
+
+diesel::allow_columns_to_appear_in_same_group_by_clause!(credentials::workspace_id, workspaces::settings,);

@@ -8,8 +8,11 @@ use super::credential_change::one;
 use super::permission::{Allowed, KeepHouse};
 use super::status::{EXPIRING_WITHIN, GOOD_FOR, Status};
 use super::workspace::Workspace;
+use super::workspace_settings::Settings;
 use super::{Means, audit, block};
-use crate::db::schema::credentials;
+use crate::clock::At;
+use crate::db::schema::{credentials, workspaces};
+use crate::db::types::Json;
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -18,8 +21,8 @@ use diesel::prelude::*;
 
 /// Rows of one unit.
 const BATCH: i64 = 100;
-/// A deleted credential can be restored for so long.
-pub const KEPT_DELETED: TimeDelta = TimeDelta::days(30);
+/// No workspace keeps deleted credentials for a shorter time.
+const KEPT_AT_LEAST: TimeDelta = TimeDelta::days(1);
 
 /// One credential that something is due for.
 pub type Due = (Id<Workspace>, Id<Credential>);
@@ -46,9 +49,21 @@ pub fn due_expiring(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
     })
 }
 
-/// Deleted credentials whose time is over.
+/// Deleted credentials whose time is over, which each workspace decides for itself.
 pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
-    due(conn, |query| query.filter(credentials::deleted_at.le(means.now().plus(-KEPT_DELETED))))
+    let now = means.now();
+    let deleted: Vec<(Id<Workspace>, Json<Settings>, Option<At>)> = credentials::table
+        .inner_join(workspaces::table.on(workspaces::id.eq(credentials::workspace_id)))
+        .filter(credentials::deleted_at.le(now.plus(-KEPT_AT_LEAST)))
+        .group_by((credentials::workspace_id, workspaces::settings))
+        .select((credentials::workspace_id, workspaces::settings, diesel::dsl::min(credentials::deleted_at)))
+        .load(conn)?;
+    let due_in = deleted.into_iter().find_map(|(id, settings, oldest)| {
+        let until = now.plus(-settings.0.keep_deleted());
+        oldest.is_some_and(|oldest| oldest <= until).then_some((id, until))
+    });
+    let Some((workspace, until)) = due_in else { return Ok(Vec::new()) };
+    due(conn, |query| query.filter(credentials::workspace_id.eq(workspace)).filter(credentials::deleted_at.le(until)))
 }
 
 type All<'a> = credentials::BoxedQuery<'a, crate::db::MultiBackend>;
@@ -101,7 +116,11 @@ pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, id: &
         Err(crate::error::Error::NotFound) => return Ok(()),
         found => found?,
     };
-    if found.deleted_at.is_none_or(|at| now.since(at) < KEPT_DELETED) {
+    let settings: Json<Settings> = workspaces::table
+        .filter(workspaces::id.eq(allowed.workspace()))
+        .select(workspaces::settings)
+        .first(tx.conn())?;
+    if found.deleted_at.is_none_or(|at| now.since(at) < settings.0.keep_deleted()) {
         return Ok(());
     }
     block::empty(tx, allowed.workspace(), id)?;

@@ -37,6 +37,7 @@ pub mod version;
 pub mod word;
 pub mod workspace;
 pub mod workspace_key;
+pub mod workspace_settings;
 
 use crate::clock::{At, Clock};
 use crate::crypto::keyring::Keyring;

@@ -1,6 +1,7 @@
 //! Signed-in sessions. Only a hash of the key is kept.
 
 use super::user::User;
+use super::workspace::Workspace;
 use crate::clock::At;
 use crate::db::schema::{sessions, users};
 use crate::db::{Conn, Tx};
@@ -32,6 +33,24 @@ pub struct Session {
     pub seen_at: At,
 }
 
+/// How long the sessions of a person last: as long as the strictest of their workspaces lets them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    idle: TimeDelta,
+    absolute: TimeDelta,
+}
+
+impl Lifetime {
+    /// The strictest of these workspaces; the program's own limits hold in any case.
+    pub fn within(workspaces: &[Workspace]) -> Self {
+        let most = Self { idle: IDLE, absolute: ABSOLUTE };
+        workspaces.iter().fold(most, |least, workspace| Self {
+            idle: least.idle.min(workspace.settings.idle()),
+            absolute: least.absolute.min(workspace.settings.absolute()),
+        })
+    }
+}
+
 /// A session to be stored.
 pub struct NewSession<'a> {
     /// SHA-256 of the key in the cookie, in hexadecimal.
@@ -58,6 +77,11 @@ impl Session {
             .select((Self::as_select(), User::as_select()))
             .first(conn)
             .optional()?)
+    }
+
+    /// Whether the session has lasted longer than it may.
+    pub fn has_outlived(&self, lifetime: Lifetime, now: At) -> bool {
+        now.since(self.seen_at) >= lifetime.idle || now.since(self.created_at) >= lifetime.absolute
     }
 
     /// Whether `seen_at` is old enough to be written again.

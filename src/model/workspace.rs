@@ -1,8 +1,10 @@
 //! Workspaces: what owns credentials.
 
+use super::workspace_settings::Settings;
 use super::{Means, audit, count, workspace_key};
 use crate::clock::At;
 use crate::db::schema::workspaces;
+use crate::db::types::Json;
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::fold;
@@ -23,6 +25,9 @@ pub struct Workspace {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+    /// Its policies.
+    #[diesel(deserialize_as = Json<Settings>)]
+    pub settings: Settings,
 }
 
 impl Workspace {
@@ -46,7 +51,7 @@ impl Workspace {
     pub fn create(tx: &mut Tx<'_>, means: &Means, name: &str, actor: &Actor) -> Result<Self> {
         let name = checked_name(name)?;
         let now = means.now();
-        let workspace = Self { id: Id::new(), slug: free_slug(tx.conn(), &name)?, name };
+        let workspace = Self { id: Id::new(), slug: free_slug(tx.conn(), &name)?, name, settings: Settings::default() };
         diesel::insert_into(workspaces::table)
             .values((
                 workspaces::id.eq(&workspace.id),

@@ -6,9 +6,9 @@ use crate::crypto::token;
 use crate::error::Error;
 use crate::id::Id;
 use crate::measure;
-use crate::model::membership::Surroundings;
-use crate::model::session::{NewSession, Session};
-use crate::web::visit;
+use crate::model::membership::{self, SWITCHER, Surroundings};
+use crate::model::session::{Lifetime, NewSession, Session};
+use crate::web::visit::{self, Read};
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration;
 use actix_web::web;
@@ -42,6 +42,16 @@ impl Store {
 
 type State = HashMap<String, String>;
 
+/// What a cookie leads to.
+enum Found {
+    /// No session that lasts.
+    Nobody,
+    /// One that lasted longer than a workspace of its person allows.
+    Outlived,
+    /// A session, and what was read for the page.
+    Live(Box<Session>, Option<Box<(Surroundings, Option<Read>)>>),
+}
+
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
@@ -51,18 +61,38 @@ impl SessionStore for Store {
             .app
             .db
             .read(move |conn| {
-                let Some((session, user)) = Session::live(conn, &wanted, now)? else { return Ok(None) };
-                let Some(slug) = &slug else { return Ok(Some((session, None))) };
-                let Some(around) = Surroundings::of(conn, slug, user, now)? else {
-                    return Ok(Some((session, None)));
+                let Some((session, user)) = Session::live(conn, &wanted, now)? else { return Ok(Found::Nobody) };
+                let id = user.id.clone();
+                let around = match &slug {
+                    Some(slug) => Surroundings::of(conn, slug, user, now)?,
+                    None => None,
                 };
+                let lifetime = match &around {
+                    Some(around) => Lifetime::within(&around.workspaces),
+                    None => Lifetime::within(&membership::workspaces_of(conn, &id, now, SWITCHER)?),
+                };
+                if session.has_outlived(lifetime, now) {
+                    return Ok(Found::Outlived);
+                }
+                let Some(around) = around else { return Ok(Found::Live(Box::new(session), None)) };
                 let read = ahead.as_mut().map(|read| read(conn, &around.standing)).transpose()?;
-                Ok(Some((session, Some((around, read)))))
+                Ok(Found::Live(Box::new(session), Some(Box::new((around, read)))))
             })
             .await
             .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
-        let Some((session, around)) = found else { return Ok(None) };
-        if let Some((around, read)) = around {
+        let (session, around) = match found {
+            Found::Live(session, around) => (session, around),
+            Found::Nobody => return Ok(None),
+            Found::Outlived => {
+                let ended = self.app.db.write(move |tx| Session::end(tx, &id)).await;
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a session that is over could not be removed; nobody can use it");
+                }
+                return Ok(None);
+            }
+        };
+        if let Some(found) = around {
+            let (around, read) = *found;
             visit::leave(around, read);
         }
         if session.is_stale(now) {

@@ -178,7 +178,7 @@ pub fn toast(did: &str) -> Option<Toast> {
         "edited" => (Tone::Good, "Changes saved."),
         "renamed" => (Tone::Good, "Renamed. The handle stays the same, so no bot notices."),
         "rotated" => (Tone::Good, "The new secret is in use. The old one was erased."),
-        "deleted" => (Tone::Good, "Deleted. It can be restored for 30 days under “Recently deleted”."),
+        "deleted" => (Tone::Good, "Deleted. It can be restored for a while: see “Recently deleted”."),
         "restored" => (Tone::Good, "Restored."),
         "purged" => (Tone::Good, "Removed for good."),
         "checked" => (Tone::Plain, "Verified just now: the result is below."),

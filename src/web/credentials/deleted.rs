@@ -1,6 +1,5 @@
 //! “Recently deleted”: what can still be brought back.
 
-use super::deletion::KEEP_DAYS;
 use super::drawn::{names, tile};
 use super::typed::DetailRemarks;
 use crate::app::App;
@@ -21,7 +20,6 @@ use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::web;
-use chrono::TimeDelta;
 
 /// So many are listed; older ones go by themselves.
 const LISTED: i64 = 200;
@@ -82,7 +80,7 @@ async fn list<P: Permission>(
             Ok((found, User::names(conn, &ids)?))
         })
         .await?;
-    let (base, now) = (can.list(), app.means.now());
+    let (base, now, settings) = (can.list(), app.means.now(), &can.standing.workspace.settings);
     let rows = found
         .iter()
         .map(|row| {
@@ -95,7 +93,7 @@ async fn list<P: Permission>(
                 service,
                 at: When::new(at, now),
                 by: people.iter().find(|(id, _)| *id == row.deleted_by).map(|(_, n)| n.clone()).unwrap_or_default(),
-                purge: When::new(at.plus(TimeDelta::days(KEEP_DAYS.into())), now),
+                purge: When::new(at.plus(settings.keep_deleted()), now),
                 restore: format!("{base}/{}/restoration", row.id),
                 purge_href: format!("{base}/{}/purge", row.id),
                 new_name: taken.as_ref().filter(|(id, _)| **id == row.id).map(|(_, text)| text.clone()),
@@ -105,7 +103,7 @@ async fn list<P: Permission>(
     Ok(Deleted {
         shell: shell::inside(app, can, "Recently deleted", Nav::Credentials),
         base,
-        keep_days: KEEP_DAYS,
+        keep_days: settings.keep_deleted_days,
         rows,
         next: None,
     })

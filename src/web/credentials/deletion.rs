@@ -20,8 +20,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 
-/// Days for which a deleted credential can be restored.
-pub const KEEP_DAYS: u16 = 30;
 /// Use within these days asks for the name to be typed.
 const USED_LATELY: TimeDelta = TimeDelta::days(30);
 
@@ -82,6 +80,6 @@ fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> De
         last_used: row.last_used().map(|at| When::new(at, app.means.now())),
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
         ask_password: None,
-        keep_days: KEEP_DAYS,
+        keep_days: can.standing.workspace.settings.keep_deleted_days,
     }
 }

@@ -31,7 +31,7 @@ pub struct Deletion {
     /// `current_password`, asked for when the sign-in is old.
     pub ask_password: Option<TextBox>,
     /// For how many days it can be restored.
-    pub keep_days: u16,
+    pub keep_days: i64,
 }
 
 /// `GET …/credentials/deleted`, and the 409 of a restoration.
@@ -43,7 +43,7 @@ pub struct Deleted {
     /// Address of the list.
     pub base: String,
     /// For how many days things are kept.
-    pub keep_days: u16,
+    pub keep_days: i64,
     /// What was deleted, the latest first.
     pub rows: Vec<DeletedRow>,
     /// Address of the next page.

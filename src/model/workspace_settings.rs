@@ -1,0 +1,187 @@
+//! The policies of a workspace, kept as JSON beside its name: what is not there has its default.
+
+use super::permission::{Allowed, ManageSettings};
+use super::workspace::{Workspace, checked_name};
+use super::{Means, audit};
+use crate::db::Tx;
+use crate::db::schema::workspaces;
+use crate::db::types::Json;
+use crate::error::{Error, Result};
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+/// What the admins of a workspace decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Whether admins and support need a second factor.
+    pub second_factor: bool,
+    /// A session ends after so many minutes without a request.
+    pub idle_minutes: i64,
+    /// A session ends so many hours after signing in.
+    pub absolute_hours: i64,
+    /// A bot token lives for at most so many days.
+    pub token_days: i64,
+    /// A deleted credential can be restored for so many days.
+    pub keep_deleted_days: i64,
+    /// Audit lines are kept for so many days; 0 is for ever.
+    pub keep_audit_days: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            second_factor: false,
+            idle_minutes: 60,
+            absolute_hours: 12,
+            token_days: 90,
+            keep_deleted_days: 30,
+            keep_audit_days: 0,
+        }
+    }
+}
+
+impl From<Json<Settings>> for Settings {
+    fn from(json: Json<Settings>) -> Self {
+        json.0
+    }
+}
+
+/// A number among the settings: its field, what it may be, and what it is called in a sentence.
+pub struct Number {
+    /// The name of its field.
+    pub field: &'static str,
+    /// What it may be.
+    pub range: RangeInclusive<i64>,
+    /// What to say of anything else.
+    pub advice: &'static str,
+}
+
+/// Every number with its limits. Sessions can be made shorter than the program's own limits, never longer.
+pub const NUMBERS: [Number; 5] = [
+    Number { field: "idle_minutes", range: 5..=60, advice: "Between 5 and 60 minutes." },
+    Number { field: "absolute_hours", range: 1..=12, advice: "Between 1 and 12 hours." },
+    Number { field: "token_days", range: 1..=365, advice: "Between 1 and 365 days." },
+    Number { field: "keep_deleted_days", range: 1..=365, advice: "Between 1 and 365 days." },
+    Number { field: "keep_audit_days", range: 365..=3650, advice: "0 for ever, or between 365 and 3650 days." },
+];
+
+impl Settings {
+    /// A session ends after this long without a request.
+    pub fn idle(&self) -> TimeDelta {
+        TimeDelta::minutes(self.idle_minutes)
+    }
+
+    /// A session ends this long after signing in.
+    pub fn absolute(&self) -> TimeDelta {
+        TimeDelta::hours(self.absolute_hours)
+    }
+
+    /// A deleted credential can be restored for so long.
+    pub fn keep_deleted(&self) -> TimeDelta {
+        TimeDelta::days(self.keep_deleted_days)
+    }
+
+    /// Audit lines are kept for so long; none is for ever.
+    pub fn keep_audit(&self) -> Option<TimeDelta> {
+        (self.keep_audit_days > 0).then(|| TimeDelta::days(self.keep_audit_days))
+    }
+
+    /// Each number by the name of its field, in the order of [`NUMBERS`].
+    pub fn numbers(&self) -> [i64; 5] {
+        [self.idle_minutes, self.absolute_hours, self.token_days, self.keep_deleted_days, self.keep_audit_days]
+    }
+
+    /// The numbers that are out of their limits.
+    pub fn faults(&self) -> Vec<&'static Number> {
+        let off =
+            |number: &Number, value| number.field == "keep_audit_days" && value == 0 || number.range.contains(&value);
+        NUMBERS
+            .iter()
+            .zip(self.numbers())
+            .filter(|(number, value)| !off(number, *value))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The names of the fields in which `other` differs.
+    fn changed(&self, other: &Self) -> Vec<&'static str> {
+        let numbers = NUMBERS.iter().zip(self.numbers()).zip(other.numbers());
+        let second_factor = (self.second_factor != other.second_factor).then_some("second_factor");
+        let numbers = numbers.filter(|((_, old), new)| old != new).map(|((number, _), _)| number.field);
+        second_factor.into_iter().chain(numbers).collect()
+    }
+}
+
+/// Gives the workspace another name (its slug stays) and other policies; a line of the audit for each.
+pub fn save(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageSettings>,
+    name: &str,
+    settings: &Settings,
+) -> Result<()> {
+    allowed.begin(tx, means.now())?;
+    let name = checked_name(name)?;
+    if let Some(number) = settings.faults().first() {
+        return Err(Error::Unprocessable(format!("{}: {}", number.field, number.advice)));
+    }
+    let id = allowed.workspace();
+    let before: Workspace =
+        workspaces::table.filter(workspaces::id.eq(id)).select(Workspace::as_select()).first(tx.conn())?;
+    diesel::update(workspaces::table.filter(workspaces::id.eq(id)))
+        .set((workspaces::name.eq(&name), workspaces::settings.eq(Json(settings.clone()))))
+        .execute(tx.conn())?;
+    if before.name != name {
+        let entry = audit::Entry::allow("workspace.renamed", audit::Target::workspace(id))
+            .detail("from", before.name.clone())
+            .detail("to", name);
+        audit::record_allowed(tx, means, allowed, entry)?;
+    }
+    let changed = before.settings.changed(settings);
+    if !changed.is_empty() {
+        let entry =
+            audit::Entry::allow("workspace.settings_changed", audit::Target::workspace(id)).detail("fields", changed);
+        audit::record_allowed(tx, means, allowed, entry)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NUMBERS, Settings};
+
+    #[test]
+    fn what_is_not_stored_has_its_default() {
+        assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), Settings::default());
+        let some: Settings = serde_json::from_str(r#"{"idle_minutes":15,"of_a_later_version":1}"#).unwrap();
+        assert_eq!(some, Settings { idle_minutes: 15, ..Settings::default() });
+        assert!(Settings::default().faults().is_empty());
+    }
+
+    #[test]
+    fn each_number_has_its_limits() {
+        let names: Vec<&str> = NUMBERS.iter().map(|number| number.field).collect();
+        let json = serde_json::to_value(Settings::default()).unwrap();
+        for (name, number) in names.iter().zip(&NUMBERS) {
+            for (value, sound) in [
+                (*number.range.start(), true),
+                (*number.range.end(), true),
+                (number.range.end() + 1, false),
+                (number.range.start() - 1, false),
+                (-1, false),
+            ] {
+                let mut json = json.clone();
+                json[name] = value.into();
+                let settings: Settings = serde_json::from_value(json).unwrap();
+                assert_eq!(settings.faults().is_empty(), sound, "{name} = {value}");
+            }
+        }
+        assert_eq!(
+            Settings::default().changed(&Settings { second_factor: true, token_days: 3, ..Settings::default() }),
+            ["second_factor", "token_days"]
+        );
+    }
+}
