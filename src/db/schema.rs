@@ -264,6 +264,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_proofs (chain) {
+        chain -> Text,
+        seq -> BigInt,
+        hash -> Binary,
+        at -> Timestamp,
+        again_seq -> BigInt,
+        again_hash -> Binary,
+        whole_seq -> BigInt,
+        whole_at -> Nullable<Timestamp>,
+        fault_seq -> Nullable<BigInt>,
+        fault -> Text,
+        mac -> Binary,
+        mac_key -> Integer,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     instance,
     instance_roots,
@@ -284,6 +301,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credential_uses,
     audit_heads,
     audit_events,
+    audit_proofs,
 );
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(credentials::workspace_id, workspaces::settings,);

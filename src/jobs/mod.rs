@@ -2,6 +2,7 @@
 
 pub mod anchor;
 pub mod keys;
+pub mod proof;
 pub mod rotation;
 
 use crate::app::App;
@@ -38,7 +39,8 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("expiry", age(app, housekeeping::due_expiring, Status::Expiring)).await?;
     unit("purge", purge(app)).await?;
     unit("sweep", sweep(app)).await?;
-    unit("denials", count_denials(app)).await
+    unit("denials", count_denials(app)).await?;
+    unit("audit proof", proof::prove(app)).await
 }
 
 /// One round of a job: a unit of work of its own, whose id its log lines and audit lines carry. `round` tells

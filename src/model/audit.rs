@@ -62,6 +62,11 @@ impl Target {
         Self { kind: "workspace", id: id.to_string() }
     }
 
+    /// An audit chain.
+    pub fn chain(name: &str) -> Self {
+        Self { kind: "chain", id: name.to_owned() }
+    }
+
     /// An address of the console that was refused.
     pub fn route(pattern: &str) -> Self {
         Self { kind: "route", id: pattern.chars().take(200).collect() }

@@ -55,48 +55,85 @@ pub fn chains(conn: &mut Conn, after: &str) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
-/// Verifies one chain from its first line to its head, then the credentials it tells of.
-pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict> {
-    let (head_seq, head_hash): (i64, Vec<u8>) = audit_heads::table
+/// A place in a chain that was proved: the number of its line and that line's hash.
+pub type Place = (i64, [u8; 32]);
+
+/// The place before the first line.
+pub const START: Place = (0, mac::FIRST);
+
+/// The end of a chain as its head tells it; none where a head cannot be.
+pub fn end(conn: &mut Conn, chain: &str) -> Result<Option<Place>> {
+    let (seq, hash): (i64, Vec<u8>) = audit_heads::table
         .filter(audit_heads::chain.eq(chain))
         .select((audit_heads::seq, audit_heads::hash))
         .first(conn)?;
-    let mut last = (0, mac::FIRST);
-    loop {
-        let batch = match lines(conn, chain, last.0, head_seq, BATCH) {
-            Err(error) if is_unreadable(&error) => match lines(conn, chain, last.0, head_seq, 1) {
-                Err(error) if is_unreadable(&error) => {
-                    return broken(last.0 + 1, "the line cannot be read");
-                }
+    Ok(hash.try_into().ok().map(|hash| (seq, hash)))
+}
+
+/// Verifies one chain from its first line to its head, then the credentials it tells of.
+pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict> {
+    let Some(end) = end(conn, chain)? else { return broken(0, "the head of the chain cannot be read") };
+    if let Err(fault) = walk(conn, keyring, chain, START, end, i64::MAX)? {
+        return Ok(Verdict::Broken(vec![fault]));
+    }
+    let contradicted = stored(conn, keyring, chain)?;
+    Ok(if contradicted.is_empty() { Verdict::Sound(end.0) } else { Verdict::Broken(contradicted) })
+}
+
+/// Proves a chain from behind a place that was proved before, for about `most` lines or to its end. Where it gets
+/// to the end, the head must be that of the last line and nothing may lie beyond.
+pub fn walk(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    chain: &str,
+    from: Place,
+    end: Place,
+    most: i64,
+) -> Result<std::result::Result<Place, Fault>> {
+    let fault = |seq, why| Ok(Err(Fault { seq, credential: None, why }));
+    let mut last = from;
+    while last.0 < end.0 && last.0 - from.0 < most {
+        let batch = match lines(conn, chain, last.0, end.0, BATCH) {
+            Err(error) if is_unreadable(&error) => match lines(conn, chain, last.0, end.0, 1) {
+                Err(error) if is_unreadable(&error) => return fault(last.0 + 1, "the line cannot be read"),
                 one => one?,
             },
             batch => batch?,
         };
         if batch.is_empty() {
-            break;
+            return fault(last.0 + 1, "the end of the chain is missing");
         }
         for event in &batch {
             match step(keyring, last, event)? {
                 Ok(hash) => last = (event.seq, hash),
-                Err(why) => return broken(last.0 + 1, why),
+                Err(why) => return fault(last.0 + 1, why),
             }
         }
     }
-    if last.0 != head_seq {
-        return broken(last.0 + 1, "the end of the chain is missing");
+    if last.0 < end.0 {
+        return Ok(Ok(last));
     }
-    if !token::same(&last.1, &head_hash) {
-        return broken(last.0, "the head of the chain does not match its last line");
+    if last.0 > end.0 {
+        return fault(end.0 + 1, "the head of the chain was set back");
     }
+    if !token::same(&last.1, &end.1) {
+        return fault(last.0, "the head of the chain does not match its last line");
+    }
+    if is_longer(conn, chain, end.0)? {
+        return fault(end.0 + 1, "there are lines beyond the head of the chain");
+    }
+    Ok(Ok(last))
+}
+
+/// Whether lines lie beyond the head, asked for in one query with the head, which may have moved on meanwhile.
+fn is_longer(conn: &mut Conn, chain: &str, seen: i64) -> Result<bool> {
     let beyond: i64 = audit_events::table
-        .filter(audit_events::chain.eq(chain).and(audit_events::seq.gt(head_seq)))
+        .inner_join(audit_heads::table.on(audit_heads::chain.eq(audit_events::chain)))
+        .filter(audit_events::chain.eq(chain).and(audit_events::seq.gt(seen)))
+        .filter(audit_events::seq.gt(audit_heads::seq))
         .count()
         .get_result(conn)?;
-    if beyond > 0 {
-        return broken(head_seq + 1, "there are lines beyond the head of the chain");
-    }
-    let contradicted = stored(conn, keyring, chain)?;
-    Ok(if contradicted.is_empty() { Verdict::Sound(head_seq) } else { Verdict::Broken(contradicted) })
+    Ok(beyond > 0)
 }
 
 fn broken(seq: i64, why: &'static str) -> Result<Verdict> {

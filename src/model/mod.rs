@@ -5,6 +5,9 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod audit_list;
+pub mod audit_names;
+pub mod audit_proof;
 pub mod audit_verify;
 pub mod backup;
 pub mod block;

@@ -84,6 +84,8 @@ permissions! {
     KeepHouse = "credentials.housekeeping": Admin;
     /// Rotate and retire the keys of a workspace: no role, only the shell and the program itself.
     ManageKeys = "keys.manage":;
+    /// Read the audit of a workspace.
+    ReadAudit = "audit.read": Admin Support;
     /// Change the name and the policies of a workspace, and delete it.
     ManageSettings = "settings.manage": Admin;
     /// Add people to a workspace.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod address;
 pub mod answer;
+pub mod audit;
 pub mod body;
 pub mod client;
 pub mod connection;

@@ -3,12 +3,12 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, Permission, ReadCredentials, ReadIntegrations,
+    CreateCredential, DeleteCredential, EditCredential, Permission, ReadAudit, ReadCredentials, ReadIntegrations,
     RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, credentials, entry, health, integrations, visit};
+use crate::web::{account, audit, credentials, entry, health, integrations, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -150,6 +150,7 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/purge",
             credentials::deleted::purge,
         ),
+        workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]

@@ -1,14 +1,20 @@
 //! The history of a credential in words, drawn from its audit lines.
 
 use crate::clock::At;
-use crate::model::audit::{Event, Outcome};
+use crate::model::audit::Event;
+use crate::web::audit::words;
 use crate::web::pages::detail::EventView;
 use crate::web::pages::shell::Tone;
 use crate::web::pages::time::When;
 
 /// A line of the history.
 pub fn line(event: &Event, people: &[(String, String)], now: At) -> EventView {
-    EventView { actor: actor(event, people), text: sentence(event), tone: tone(event), at: When::new(event.at, now) }
+    EventView {
+        actor: actor(event, people),
+        text: words::told(event).with("it"),
+        tone: tone(event),
+        at: When::new(event.at, now),
+    }
 }
 
 fn actor(event: &Event, people: &[(String, String)]) -> String {
@@ -20,66 +26,6 @@ fn actor(event: &Event, people: &[(String, String)]) -> String {
         "operator" => "The operator".to_owned(),
         "job" => "Credenza".to_owned(),
         _ => "Somebody".to_owned(),
-    }
-}
-
-fn sentence(event: &Event) -> String {
-    let text = |name: &str| event.detail(name).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    if event.outcome == Outcome::Deny {
-        return denied(event);
-    }
-    match event.action.as_str() {
-        "credential.created" => match event.detail("unverified").and_then(|v| v.as_bool()) {
-            Some(true) => "created it without verification".into(),
-            _ => "created it, verified".into(),
-        },
-        "credential.edited" => match fields(event) {
-            fields if fields.is_empty() => "saved it unchanged".into(),
-            fields => format!("changed {fields}"),
-        },
-        "credential.renamed" => format!("renamed it from “{}” to “{}”", text("from"), text("to")),
-        "credential.rotated" => "entered a new secret".into(),
-        "credential.checked" => format!("verified it: {}", outcome(&event.code)),
-        "credential.aged" => format!("found it {} by now", text("to")),
-        "credential.unreadable" => "could not decrypt the stored value".into(),
-        "credential.readable" => "could decrypt the stored value again".into(),
-        "credential.resealed" => "sealed it again under a new key".into(),
-        "credential.suspended" => "suspended it".into(),
-        "credential.deleted" => "deleted it".into(),
-        "credential.restored" => "restored it".into(),
-        action => action.to_owned(),
-    }
-}
-
-fn denied(event: &Event) -> String {
-    let what = match event.action.as_str() {
-        "credentials.edit" => "tried to change it",
-        "credentials.rotate" => "tried a new secret",
-        action => return format!("was refused: {action}"),
-    };
-    format!("{what}: {}. Nothing was saved", outcome(&event.code))
-}
-
-fn fields(event: &Event) -> String {
-    let names: Vec<String> =
-        event.detail("fields").and_then(|v| serde_json::from_value::<Vec<String>>(v).ok()).unwrap_or_default();
-    names.join(", ")
-}
-
-fn outcome(code: &str) -> &str {
-    match code {
-        "ok" => "it works",
-        "limited" => "it works, but lacks a permission",
-        "invalid" => "not accepted",
-        "forbidden" => "refused",
-        "misconfigured" => "set up wrongly",
-        "blocked" => "blocked",
-        "expired" => "expired",
-        "reauthorize" => "access was withdrawn",
-        "rate_limited" => "the service was limiting calls",
-        "unavailable" => "no answer",
-        "untested" => "no live test for this service",
-        _ => "nobody can tell",
     }
 }
 

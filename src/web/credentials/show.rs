@@ -128,6 +128,7 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found) -> Detail {
         used_by: None,
         versions: found.versions.iter().map(|version| version_view(version, found, now)).collect(),
         history: found.events.iter().map(|event| history::line(event, &found.people, now)).collect(),
+        audit: format!("{}/audit?credential={}", can.root(), row.id),
         edit: kind.map_or(EditRule::Full, |(_, method)| edit_rule(method)),
         href,
     }

@@ -62,6 +62,8 @@ pub struct Detail {
     pub versions: Vec<VersionView>,
     /// What happened to it, newest first.
     pub history: Vec<EventView>,
+    /// Its events in the audit.
+    pub audit: String,
     /// What may be edited.
     pub edit: EditRule,
 }

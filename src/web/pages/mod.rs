@@ -4,6 +4,7 @@
 //! from an instant and “now”; addresses are given ready to use.
 
 pub mod account;
+pub mod audit;
 pub mod deletion;
 pub mod detail;
 pub mod edit;

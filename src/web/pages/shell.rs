@@ -42,6 +42,11 @@ impl Shell {
         self.current == nav
     }
 
+    /// Whether the person reads the audit.
+    pub fn reads_audit(&self) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.role != "Member")
+    }
+
     /// The support contact as a link, if it is an e-mail address or a web address.
     pub fn support_href(&self) -> Option<String> {
         let contact = self.support_contact.as_deref()?;
@@ -100,6 +105,8 @@ pub enum Nav {
     Credentials,
     /// The guide pages.
     Services,
+    /// The audit.
+    Audit,
     /// Own account.
     Account,
 }

@@ -3,14 +3,16 @@
 
 mod lines;
 mod many;
+mod page;
 mod stored;
 mod tamper;
 
 use crate::support::app::{ACME, ROOT_KEY, TestApp};
 use crate::support::person::Person;
-use credenza::db::Conn;
+use credenza::db::{AnyConnection, Conn};
 use credenza::model::audit_verify::{self, Verdict};
 use diesel::Connection;
+use diesel::prelude::RunQueryDsl;
 use diesel::result::Error as Diesel;
 use std::process::{Command, Stdio};
 
@@ -89,4 +91,31 @@ fn broken_at(verdict: Option<Verdict>) -> i64 {
         Some(Verdict::Broken(faults)) => faults[0].seq,
         other => panic!("{other:?}"),
     }
+}
+
+/// How the database goes about a query, in its own words.
+fn plan(conn: &mut AnyConnection, query: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Sqlite {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    #[derive(diesel::QueryableByName)]
+    struct Postgres {
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+        line: String,
+    }
+    #[expect(clippy::disallowed_methods, reason = "a plan has no typed form")]
+    let lines: Vec<String> = match conn {
+        AnyConnection::Sqlite(conn) => {
+            let rows: Vec<Sqlite> =
+                diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(conn).expect("a plan");
+            rows.into_iter().map(|row| row.detail).collect()
+        }
+        AnyConnection::Postgres(conn) => {
+            let rows: Vec<Postgres> = diesel::sql_query(format!("EXPLAIN {query}")).load(conn).expect("a plan");
+            rows.into_iter().map(|row| row.line).collect()
+        }
+    };
+    lines.join("\n")
 }

@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod sample_audit;
 mod sample_details;
 mod sample_forms;
 mod sample_lists;

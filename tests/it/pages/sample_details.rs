@@ -140,6 +140,7 @@ pub fn detail() -> Detail {
             },
         ],
         history: history(),
+        audit: "/w/acme/audit?credential=3".to_owned(),
         edit: EditRule::Rename(
             "The sign-in belongs to one account and one set of permissions. Connect again to change it.".to_owned(),
         ),

@@ -1,5 +1,6 @@
 //! One or more samples of every page, as a person would meet them.
 
+use super::sample_audit as audit;
 use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
@@ -52,6 +53,9 @@ pub fn all() -> Vec<Sample> {
     add("conflict", forms::conflict().render());
     add("rename", forms::rename().render());
     add("rotation", forms::rotation().render());
+    add("audit", audit::page().render());
+    add("audit-broken", audit::broken().render());
+    add("audit-hostile", audit::hostile().render());
     add("integrations", integrations().render());
     add("guide", guide().render());
     add("account", account().render());

@@ -1,0 +1,31 @@
+//! “Chain verified up to event N”, told as it is.
+
+use crate::clock::At;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::id::Id;
+use crate::model::Means;
+use crate::model::audit_proof::{self, Proof};
+use crate::model::workspace::Workspace;
+use crate::web::pages::audit::ProofView;
+use crate::web::pages::time::When;
+
+/// What the page says of the chain of a workspace.
+pub fn view(conn: &mut Conn, means: &Means, workspace: &Id<Workspace>) -> Result<ProofView> {
+    let last = audit_proof::length(conn, workspace.as_str())?;
+    let proof = Proof::of_chain(conn, &means.keyring, workspace.as_str())?;
+    Ok(drawn(proof, last, means.now()))
+}
+
+fn drawn(proof: Option<Proof>, last: i64, now: At) -> ProofView {
+    let Some(proof) = proof else { return ProofView::Waiting };
+    if let Some((event, why)) = proof.fault {
+        return ProofView::Broken { event, why, at: When::new(proof.at, now) };
+    }
+    ProofView::Sound {
+        event: proof.place.0,
+        last,
+        at: When::new(proof.at, now),
+        whole: proof.whole_at.map(|at| (proof.whole_seq, When::new(at, now))),
+    }
+}
