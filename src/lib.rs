@@ -4,10 +4,10 @@
 //! along it; `tests/it/layers.rs` holds the code to it):
 //!
 //! ```text
-//! main -> cli -> server -> web, jobs -> model -> db -> leaf
-//!                          web, jobs -> check -> egress -> leaf
-//!                          check, model -> catalog, crypto -> leaf
-//!         cli, server, web, jobs -> app -> config, check, model -> leaf
+//! main -> cli -> server -> web, jobs -> broker -> model -> db -> leaf
+//!                                       broker -> check -> egress -> leaf
+//!                                       check, model -> catalog, crypto -> leaf
+//!         cli, server, web, jobs -> app -> config, broker -> leaf
 //! cli -> demo -> check, model
 //! cli -> harden
 //! ```
@@ -23,6 +23,7 @@
 //! | [`check`] | runs a method's live check and judges the answer |
 //! | [`db`] | the two doors to the database, both dialects, migrations |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
+//! | [`broker`] | opens a credential for use and makes the calls of bots with it |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor |
 //! | [`demo`] | a throw-away workspace, and services imitated from their catalogue files |
@@ -34,6 +35,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod anchor;
 pub mod app;
+pub mod broker;
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! Envelope, key ring, password hashing, tokens, fingerprints. Knows no other room but the leaves.
 
 mod acl;
+pub mod bot_token;
 pub mod context;
 pub mod envelope;
 pub mod fingerprint;
@@ -14,6 +15,7 @@ pub mod random;
 pub mod root_key;
 pub mod root_key_command;
 mod subkeys;
+pub mod ticket;
 pub mod token;
 mod wrapped_root;
 

@@ -19,15 +19,15 @@ use zeroize::Zeroizing;
 /// Bytes of a body that are read; the rest is cut off.
 pub const BODY_LIMIT: usize = 64 * 1024;
 /// Bytes of a response's head.
-const HEAD_LIMIT: usize = 64 * 1024;
+pub(super) const HEAD_LIMIT: usize = 64 * 1024;
 /// Bytes that are read for one answer, with interim answers and chunk frames.
 const READ_LIMIT: usize = 4 * 64 * 1024;
 /// Headers of a response.
-const HEADER_COUNT: usize = 100;
+pub(super) const HEADER_COUNT: usize = 100;
 
 /// Headers of a request; every value counts as a secret.
 #[derive(Default)]
-pub struct Headers(HeaderMap);
+pub struct Headers(pub(super) HeaderMap);
 
 /// A header that may not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,28 @@ impl Headers {
         value.set_sensitive(true);
         self.0.insert(name, value);
         Ok(())
+    }
+
+    /// Adds a header that somebody else wrote, beside others of the same name.
+    ///
+    /// # Errors
+    /// As [`Headers::set`].
+    pub fn add(&mut self, name: &str, value: &[u8]) -> Result<(), BadHeader> {
+        let name = header_name(name)?;
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| BadHeader::Value)?;
+        value.set_sensitive(true);
+        self.0.append(name, value);
+        Ok(())
+    }
+
+    /// The values that are set, as texts where they are texts.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.values().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
+    }
+
+    /// The names that are set, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(HeaderName::as_str)
     }
 
     /// Whether a header of that name is set.
@@ -247,7 +269,7 @@ async fn read(mut body: Incoming) -> Result<(Zeroizing<Vec<u8>>, bool), Fault> {
     Ok((read, false))
 }
 
-fn fault(error: &hyper::Error) -> Fault {
+pub(super) fn fault(error: &hyper::Error) -> Fault {
     let mut below = error.source();
     while let Some(inner) = below {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {

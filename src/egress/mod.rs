@@ -5,9 +5,11 @@ pub mod address;
 pub mod allow;
 pub mod dial;
 pub mod fault;
+pub mod flow;
 pub mod http;
 pub mod lead;
 mod line;
+mod paced;
 pub mod policy;
 pub mod smtp;
 mod smtp_talk;
@@ -30,7 +32,7 @@ use target::{Host, Target};
 use tokio::net::TcpStream;
 use trace::{Phase, Trace};
 
-/// Makes calls: [`Egress::http`], [`Egress::smtp`] and [`Egress::sql`].
+/// Makes calls: [`Egress::http`], [`Egress::flow`], [`Egress::smtp`] and [`Egress::sql`].
 pub struct Egress {
     dialer: Dialer,
     allow: Allow,

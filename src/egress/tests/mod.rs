@@ -1,5 +1,6 @@
 //! Calls to loopback servers that behave well, badly, or not at all.
 
+mod flow;
 mod http;
 mod properties;
 mod rules;

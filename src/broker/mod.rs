@@ -1,0 +1,3 @@
+//! Opens a credential for use.
+
+pub mod mask;
