@@ -1,5 +1,8 @@
 //! The handles that a request needs, made once at start.
 
+use crate::broker::Broker;
+use crate::broker::door::Door;
+use crate::broker::session::Sessions;
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::config::Config;
@@ -38,10 +41,21 @@ pub struct App {
     pub denials: AtomicU64,
     /// The pages of the list that were read last.
     pub lists: Lists,
+    /// Who of the bots is let in at once.
+    pub door: Door,
+    /// Live sessions for the calls of bots.
+    pub sessions: Sessions,
     /// The static files as they were written out.
     pub assets: Assets,
     /// Whether this is the demo: its data vanish, and pages say so.
     pub demo: bool,
+}
+
+impl App {
+    /// Opens credentials for use.
+    pub fn broker(&self) -> Broker<'_> {
+        Broker::new(&self.db, &self.means, &self.catalog, &self.egress)
+    }
 }
 
 /// Where static files lie and what they are called in addresses.

@@ -4,9 +4,9 @@
 //! along it; `tests/it/layers.rs` holds the code to it):
 //!
 //! ```text
-//! main -> cli -> server -> web, jobs -> broker -> model -> db -> leaf
-//!                                       broker -> check -> egress -> leaf
-//!                                       check, model -> catalog, crypto -> leaf
+//! main -> cli -> server -> api -> web, jobs -> broker -> model -> db -> leaf
+//!                                              broker -> check -> egress -> leaf
+//!                                              check, model -> catalog, crypto -> leaf
 //!         cli, server, web, jobs -> app -> config, broker -> leaf
 //! cli -> demo -> check, model
 //! cli -> harden
@@ -25,6 +25,7 @@
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
 //! | [`broker`] | opens a credential for use and makes the calls of bots with it |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
+//! | [`api`] | JSON for bots and automations: lists, values, calls, and what Vault's clients ask for |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor |
 //! | [`demo`] | a throw-away workspace, and services imitated from their catalogue files |
 //! | [`cli`] | the command line |
@@ -34,6 +35,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod anchor;
+pub mod api;
 pub mod app;
 pub mod broker;
 pub mod catalog;

@@ -2,6 +2,7 @@
 
 mod exporter;
 
+use crate::api;
 use crate::app::App;
 use crate::jobs;
 use crate::measure::Endpoint;
@@ -86,8 +87,8 @@ fn console(
         .cookie_content_security(CookieContentSecurity::Private)
         .session_lifecycle(BrowserSession::default())
         .build();
-    ActixApp::new()
-        .app_data(app.clone())
+    // Pages lie in a scope of their own: no session, origin or compression is looked at for the machine API.
+    let pages = web::scope("")
         .service(
             web::scope("/static")
                 .app_data(Endpoint::new("/static"))
@@ -101,8 +102,8 @@ fn console(
         .wrap(from_fn(cross_site::guard))
         .wrap(from_fn(address::guard))
         .wrap(from_fn(answer::frame))
-        .wrap(Compress::default())
-        .into_factory()
+        .wrap(Compress::default());
+    ActixApp::new().app_data(app.clone()).configure(api::routes::configure).service(pages).into_factory()
 }
 
 /// How many connections are let in at once: what the system lets this process open, without what the database,

@@ -6,6 +6,8 @@ use actix_web::dev::ServerHandle;
 use actix_web::{HttpResponse, web};
 use anyhow::{Context, Result, bail, ensure};
 use credenza::app::App;
+use credenza::broker::door::Door;
+use credenza::broker::session::Sessions;
 use credenza::catalog::load::Catalog;
 use credenza::check::limits::Limits as CheckLimits;
 use credenza::clock::Clock;
@@ -150,6 +152,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
         config,
         db,
         check_limits: CheckLimits::new(clock.clone()),
+        door: Door::new(clock.clone()),
         means: Means { keyring: Arc::from(keyring), clock },
         catalog,
         egress,
@@ -158,6 +161,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
         limits: Limits { account: 1000, network: 1000, everybody: 10_000 },
         denials: AtomicU64::new(0),
         lists: Lists::default(),
+        sessions: Sessions::default(),
         assets,
         demo: false,
     })

@@ -158,6 +158,24 @@ impl Address {
         Secret::new(text)
     }
 
+    /// The address of something below this one; path and query as they are sent, in ASCII.
+    ///
+    /// # Errors
+    /// [`RenderError::BadAddress`] when it would not lie at the same scheme, host and port.
+    pub fn below(mut self, path: &str, query: &str) -> Result<Self, RenderError> {
+        if path.contains(['?', '#']) || query.contains('#') {
+            return Err(RenderError::BadAddress);
+        }
+        if !path.is_empty() {
+            let bare = self.path.trim_end_matches('/').len();
+            self.path.truncate(bare);
+            self.path.push('/');
+            self.path.push_str(path);
+        }
+        self.push_query_text(query);
+        self.judged()
+    }
+
     /// Scheme, host and port (`https://api.example.com:8443`): what a policy judges and a step may show.
     pub fn origin(&self) -> &str {
         &self.origin

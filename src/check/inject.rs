@@ -67,7 +67,10 @@ pub fn request(
 }
 
 /// Headers, cookies and Basic of `[inject]`; empty ones are left out.
-fn credential_headers(inject: &Inject, held: &Held<'_>, headers: &mut Headers) -> Result<(), Unfit> {
+///
+/// # Errors
+/// [`Unfit`] when a value does not fit the place it is put into.
+pub fn credential_headers(inject: &Inject, held: &Held<'_>, headers: &mut Headers) -> Result<(), Unfit> {
     let scope = |name: &str| held.get(name);
     if let Some(basic) = &inject.basic {
         let user = basic.user.render(&scope, Place::Raw)?;
@@ -135,7 +138,7 @@ pub(super) fn json_body(value: &Value) -> (&'static str, Secret) {
 }
 
 /// Puts the entries of `more` into `into`, table into table; what the request itself says stays.
-fn merge(into: &mut Value, more: Value) {
+pub fn merge(into: &mut Value, more: Value) {
     let (Value::Object(into), Value::Object(more)) = (into, more) else { return };
     for (name, value) in more {
         match into.get_mut(&name) {

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod rules;
 pub mod run;
 pub mod seen;
+pub mod session;
 #[cfg(test)]
 mod tests;
 pub mod token;

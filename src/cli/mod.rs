@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bots;
 mod catalog;
 mod config;
 mod demo;
@@ -62,6 +63,12 @@ enum Command {
     /// Members of a workspace.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Bots, which use credentials.
+    #[command(subcommand)]
+    Bot(BotCommand),
+    /// Tokens, which bots and automations sign in with.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -117,6 +124,25 @@ enum MemberCommand {
         #[arg(long)]
         password_file: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum BotCommand {
+    /// Register a bot, as a draft; prints its id.
+    Add {
+        /// The workspace's slug.
+        #[arg(long)]
+        workspace: String,
+        /// Its name.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token; prints it, once.
+    Add(bots::NewToken),
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,6 +228,8 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
         Command::Member(MemberCommand::Add { workspace, email, role, password_file }) => {
             people::add_member(&workspace, &email, &role, password_file.as_deref())
         }
+        Command::Bot(BotCommand::Add { workspace, name }) => bots::add(&workspace, &name),
+        Command::Token(TokenCommand::Add(new)) => bots::add_token(new),
         Command::Audit(AuditCommand::Verify) => audit::verify(),
         Command::Backup { file } => backup::backup(&file),
         Command::Drill { from } => drill::drill(&from),

@@ -4,6 +4,8 @@ use super::exit::Failure;
 use super::log;
 use crate::anchor::Anchor;
 use crate::app::{App, Assets};
+use crate::broker::door::Door;
+use crate::broker::session::Sessions;
 use crate::catalog::load::Catalog;
 use crate::check::limits::Limits as CheckLimits;
 use crate::clock::Clock;
@@ -267,6 +269,7 @@ pub async fn app(
     };
     let (setup, token) = setup.unzip();
     let check_limits = CheckLimits::new(means.clock.clone());
+    let door = Door::new(means.clock.clone());
     let app = App {
         config,
         db,
@@ -274,11 +277,13 @@ pub async fn app(
         catalog,
         egress,
         check_limits,
+        door,
         hasher,
         setup,
         limits: Limits::default(),
         denials: AtomicU64::new(0),
         lists: Lists::default(),
+        sessions: Sessions::default(),
         assets,
         demo: false,
     };

@@ -19,6 +19,7 @@ const SUM: usize = 6;
 const WHOLE: usize = MARK.len() + NAME + 1 + SECRET + 1 + SUM;
 
 /// A token that was just made; the text is to be shown once and then dropped.
+#[derive(Debug)]
 pub struct Minted {
     /// The token.
     pub text: Secret,

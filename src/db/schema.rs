@@ -233,6 +233,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    bot_tokens (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        bot_id -> Nullable<Text>,
+        name -> Text,
+        prefix -> Text,
+        digest -> Text,
+        scopes -> Text,
+        every_block -> Bool,
+        networks -> Text,
+        created_at -> Timestamp,
+        created_by -> Text,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+        revoked_by -> Text,
+        leaked_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        replaced_by -> Nullable<Text>,
+        shown -> Nullable<Binary>,
+        shown_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    bot_token_credentials (workspace_id, token_id, credential_id) {
+        workspace_id -> Text,
+        token_id -> Text,
+        credential_id -> Text,
+    }
+}
+
+diesel::table! {
     audit_heads (chain) {
         chain -> Text,
         seq -> BigInt,
@@ -299,6 +331,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     bots,
     blocks,
     credential_uses,
+    bot_tokens,
+    bot_token_credentials,
     audit_heads,
     audit_events,
     audit_proofs,

@@ -50,6 +50,11 @@ table! {
         "Attempts that a limiter refused.";
     Count CHECKS_LIMITED = "credenza_limiter_refusals_total" { limiter = "check" }:
         "Attempts that a limiter refused.";
+    Count USES_LIMITED = "credenza_limiter_refusals_total" { limiter = "use" }:
+        "Attempts that a limiter refused.";
+    Count USES_FETCHED = "credenza_uses_total" { kind = "fetched" }: "Calls of bots by what became of them.";
+    Count USES_CALLED = "credenza_uses_total" { kind = "called" }: "Calls of bots by what became of them.";
+    Count USES_REFUSED = "credenza_uses_total" { kind = "refused" }: "Calls of bots by what became of them.";
     Count RESEALED = "credenza_keys_resealed_total": "Sealed values that were sealed anew under another key.";
     Level UNDER_OLD_KEYS = "credenza_keys_under_old":
         "Sealed values that the rotation under way in this process has still to seal anew.";

@@ -5,6 +5,7 @@
 
 use super::Means;
 use super::bot::Bot;
+use super::bot_token::BotToken;
 use super::permission::{Actor, Allowed, Permission};
 use super::user::User;
 use super::workspace::Workspace;
@@ -50,6 +51,11 @@ impl Target {
     /// A bot.
     pub fn bot(id: &Id<Bot>) -> Self {
         Self { kind: "bot", id: id.to_string() }
+    }
+
+    /// A token.
+    pub fn token(id: &Id<BotToken>) -> Self {
+        Self { kind: "token", id: id.to_string() }
     }
 
     /// A person.

@@ -119,6 +119,24 @@ impl Credential {
         Self::find(conn, workspace, id)?.ok_or(Error::NotFound)
     }
 
+    /// A live credential of the workspace by what bots call it.
+    pub fn by_handle(conn: &mut Conn, workspace: &Id<Workspace>, handle: &str) -> Result<Option<Self>> {
+        Ok(live_in(workspace)
+            .filter(credentials::handle.eq(handle.to_owned()))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+
+    /// Live credentials of the workspace by handle or id: id and handle of each that is there.
+    pub fn named(conn: &mut Conn, workspace: &Id<Workspace>, names: &[String]) -> Result<Vec<(Id<Self>, String)>> {
+        let names = names.to_vec();
+        Ok(live_in(workspace)
+            .filter(credentials::handle.eq_any(names.clone()).or(credentials::id.eq_any(names)))
+            .select((credentials::id, credentials::handle))
+            .load(conn)?)
+    }
+
     /// The row, whether deleted or not.
     pub(super) fn find_any(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Self> {
         credentials::table

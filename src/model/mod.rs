@@ -12,6 +12,8 @@ pub mod audit_verify;
 pub mod backup;
 pub mod block;
 pub mod bot;
+pub mod bot_token;
+pub mod bot_use;
 pub mod check_record;
 pub mod count;
 pub mod credential;

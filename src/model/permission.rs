@@ -1,5 +1,6 @@
 //! A permission is a value that must be held: [`Allowed<P>`] cannot be made outside this room.
 
+use super::bot_token::BotToken;
 use super::membership;
 use super::workspace::Workspace;
 use crate::clock::At;
@@ -80,6 +81,10 @@ permissions! {
     ReadBots = "bots.read": Admin Member Support;
     /// Make, change, publish and delete bots and their blocks.
     ManageBots = "bots.manage": Admin;
+    /// Make, rotate and revoke tokens.
+    ManageTokens = "tokens.manage": Admin;
+    /// Use a credential: no role, only the token of a bot.
+    UseCredential = "credentials.use":;
     /// Let statuses age and deleted credentials go; only the program itself does this.
     KeepHouse = "credentials.housekeeping": Admin;
     /// Rotate and retire the keys of a workspace: no role, only the shell and the program itself.
@@ -95,11 +100,11 @@ permissions! {
 /// Who acts, as the audit log names them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor {
-    /// `person`, `operator`, `job` or `anonymous`.
+    /// `person`, `bot`, `operator`, `job` or `anonymous`.
     pub kind: &'static str,
-    /// The person's id, the job's name, or empty.
+    /// The person's or bot's id, the job's name, or empty.
     pub id: String,
-    /// The first characters of the hashed session key, or empty.
+    /// The first characters of the hashed session key or of the token, or empty.
     pub session: String,
     /// The client's address, or empty.
     pub address: String,
@@ -121,13 +126,20 @@ impl Actor {
     }
 }
 
+/// Whose right is read again inside each write; nobody's for the shell and for jobs.
+#[derive(Debug, Clone)]
+enum By {
+    Person(Id<super::user::User>),
+    Token(Id<BotToken>),
+    Program,
+}
+
 /// Proof that somebody may do `P` in one workspace, and who it is.
 #[derive(Debug)]
 pub struct Allowed<P> {
     workspace: Id<Workspace>,
     actor: Actor,
-    /// The person whose membership is read again inside each write; none for the shell and for jobs.
-    person: Option<Id<super::user::User>>,
+    by: By,
     permission: PhantomData<fn() -> P>,
 }
 
@@ -136,7 +148,7 @@ impl<P> Clone for Allowed<P> {
         Self {
             workspace: self.workspace.clone(),
             actor: self.actor.clone(),
-            person: self.person.clone(),
+            by: self.by.clone(),
             permission: PhantomData,
         }
     }
@@ -150,17 +162,22 @@ impl<P: Permission> Allowed<P> {
         role: Role,
         actor: Actor,
     ) -> Option<Self> {
-        P::ROLES.contains(&role).then_some(Self { workspace, actor, person: Some(user), permission: PhantomData })
+        P::ROLES.contains(&role).then_some(Self { workspace, actor, by: By::Person(user), permission: PhantomData })
     }
 
     /// For the operator at the shell.
     pub fn operator(workspace: Id<Workspace>) -> Self {
-        Self { workspace, actor: Actor::operator(), person: None, permission: PhantomData }
+        Self { workspace, actor: Actor::operator(), by: By::Program, permission: PhantomData }
     }
 
     /// For one of the program's own jobs.
     pub fn job(workspace: Id<Workspace>, name: &str) -> Self {
-        Self { workspace, actor: Actor::job(name), person: None, permission: PhantomData }
+        Self { workspace, actor: Actor::job(name), by: By::Program, permission: PhantomData }
+    }
+
+    /// For a bot whose token was just judged.
+    pub(super) fn bot(workspace: Id<Workspace>, actor: Actor, token: Id<BotToken>) -> Self {
+        Self { workspace, actor, by: By::Token(token), permission: PhantomData }
     }
 
     /// The workspace it holds in.
@@ -173,11 +190,19 @@ impl<P: Permission> Allowed<P> {
         &self.actor
     }
 
-    /// Locks the workspace's chain and reads the membership again, inside the write that needs it:
+    /// Locks the workspace's chain and reads the membership or the token again, inside the write that needs it:
     /// a role taken away a moment ago is felt.
     pub(super) fn begin(&self, tx: &mut Tx<'_>, now: At) -> Result<()> {
         super::audit::lock(tx, self.workspace.as_str())?;
-        let Some(user) = &self.person else { return Ok(()) };
+        let user = match &self.by {
+            By::Program => return Ok(()),
+            By::Token(token) => {
+                let token = BotToken::find(tx.conn(), &self.workspace, token)?;
+                let open = token.is_some_and(|token| token.revoked_at.is_none() && token.expires_at > now);
+                return if open { Ok(()) } else { Err(Error::Forbidden) };
+            }
+            By::Person(user) => user,
+        };
         match membership::role(tx.conn(), &self.workspace, user, now)? {
             None => Err(Error::NotFound),
             Some(role) if P::ROLES.contains(&role) => Ok(()),

@@ -58,6 +58,8 @@ pub struct Version {
     pub created_at: At,
     /// Who entered it.
     pub created_by: String,
+    /// Until when its secret is kept for callers that still ask for it.
+    pub retire_at: Option<At>,
 }
 
 /// What the seal is bound to besides the version.

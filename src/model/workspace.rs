@@ -36,6 +36,15 @@ impl Workspace {
         Ok(workspaces::table.filter(workspaces::slug.eq(slug)).select(Self::as_select()).first(conn).optional()?)
     }
 
+    /// The workspace of this id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is gone.
+    pub fn get(conn: &mut Conn, id: &Id<Self>) -> Result<Self> {
+        let found = workspaces::table.filter(workspaces::id.eq(id)).select(Self::as_select()).first(conn).optional()?;
+        found.ok_or(Error::NotFound)
+    }
+
     /// Every workspace by name, `limit` at a time, after `after` (a slug).
     pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Self>> {
         Ok(workspaces::table

@@ -17,14 +17,16 @@ pub async fn guard<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
-    let refused = if req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00")) {
-        Error::BadRequest("This address has a NUL in it.".into())
-    } else if is_too_large(&req) {
-        Error::HeadTooLarge
-    } else {
-        return Ok(next.call(req).await?.map_into_left_body());
-    };
+    let Some(refused) = refusal(&req) else { return Ok(next.call(req).await?.map_into_left_body()) };
     Ok(req.error_response(Fault(refused)).map_into_right_body())
+}
+
+/// Why a request cannot be looked at, whatever it is for.
+pub fn refusal(req: &ServiceRequest) -> Option<Error> {
+    if req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00")) {
+        return Some(Error::BadRequest("This address has a NUL in it.".into()));
+    }
+    is_too_large(req).then_some(Error::HeadTooLarge)
 }
 
 fn is_too_large(req: &ServiceRequest) -> bool {

@@ -3,6 +3,7 @@
 //! While a request is being answered the handler's own limits hold. Before and after, whatever has begun to come
 //! must become a request in ten seconds: bytes of a head, or what is left of a body that nobody reads.
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::rt::net::TcpStream;
 use std::cell::Cell;
@@ -24,10 +25,10 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// The first head is the server's to judge, which answers 408; this is a little later.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How often a connection turned from waiting to answering and back; odd while it is answering. Shared with the
-/// layers around a request.
+/// How often a connection turned from waiting to answering and back; odd while it is answering. And how many bodies
+/// it passes on. Shared with the layers around a request.
 #[derive(Clone, Default)]
-pub struct Turns(Rc<Cell<u64>>);
+pub struct Turns(Rc<(Cell<u64>, Cell<u64>)>);
 
 /// A request is being answered for as long as this lives.
 pub struct Answering(Option<Turns>);
@@ -41,6 +42,29 @@ pub fn answering(req: &ServiceRequest) -> Answering {
     Answering(turns)
 }
 
+/// A body is being passed on for as long as this lives: it has limits of its own.
+pub struct Streaming(Option<Turns>);
+
+/// Says that a body is passed on from now on, which outlives the answer's head.
+pub fn streaming(req: &HttpRequest) -> Streaming {
+    let turns = req.conn_data::<Turns>().cloned();
+    if let Some(turns) = &turns {
+        turns.0.1.set(turns.0.1.get() + 1);
+    }
+    Streaming(turns)
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        if let Some(turns) = &self.0 {
+            turns.0.1.set(turns.0.1.get().saturating_sub(1));
+            // Twice, so that the connection takes notice and answers as little as before.
+            turns.turn();
+            turns.turn();
+        }
+    }
+}
+
 impl Drop for Answering {
     fn drop(&mut self) {
         if let Some(turns) = &self.0 {
@@ -51,11 +75,11 @@ impl Drop for Answering {
 
 impl Turns {
     fn turn(&self) {
-        self.0.set(self.0.get() + 1);
+        self.0.0.set(self.0.0.get() + 1);
     }
 
     fn is_answering(&self) -> bool {
-        self.0.get() % 2 == 1
+        self.0.0.get() % 2 == 1 || self.0.1.get() > 0
     }
 }
 
@@ -93,7 +117,7 @@ impl Watched {
 
     /// Takes notice of a request that began or ended meanwhile.
     fn follow(&mut self) {
-        let turns = self.turns.0.get();
+        let turns = self.turns.0.0.get();
         if turns != self.seen {
             self.seen = turns;
             self.coming.until = (!self.turns.is_answering()).then(|| Instant::now() + KEPT_FOR);

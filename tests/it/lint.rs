@@ -119,14 +119,28 @@ fn t027_only_the_route_table_registers_routes() {
         }
     }
     // The server itself serves the static files, which have no policy; the exporter has one address on a listener
-    // of its own, where nobody has a session.
+    // of its own, where nobody has a session. The machine API has a table of its own; what Vault's clients ask for is
+    // told apart by the path behind one address.
     let exporter = folder("src/server/exporter.rs");
-    assert_eq!(found, [exporter.clone(), folder("src/server.rs"), folder("src/web/routes.rs")]);
+    let (machine, vault) = (folder("src/api/routes.rs"), folder("src/api/vault/mod.rs"));
+    let tables =
+        [machine.clone(), vault.clone(), exporter.clone(), folder("src/server.rs"), folder("src/web/routes.rs")];
+    assert_eq!(found, tables);
+    let machine = code(&machine).expect("a source");
+    let body = machine.split("pub fn table()").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the table");
+    assert_eq!(
+        pattern(r"\brow\(").find_iter(body).count(),
+        credenza::api::routes::table().len(),
+        "each row names its scopes"
+    );
+    assert_eq!(pattern(r"web::(resource|scope)\(").find_iter(&machine).count(), 2, "the scope, and the rows in it");
+    let vault = code(&vault).expect("a source");
+    assert_eq!(pattern(r"web::(resource|scope)\(").find_iter(&vault).count(), 2, "one address for all of Vault's");
     let exporter = code(&exporter).expect("a source");
     assert!(exporter.contains("web::resource(\"/metrics\")"));
     assert_eq!(pattern(r"web::(resource|scope|route)\(").find_iter(&exporter).count(), 1, "one address");
     let server = code(&folder("src/server.rs")).expect("a source");
-    assert_eq!(server.matches(".service(").count(), 2, "a scope of files and the files in it");
+    assert_eq!(server.matches(".service(").count(), 3, "the pages, a scope of files and the files in it");
     let table = code(&folder("src/web/routes.rs")).expect("a source");
     let row = pattern(r"\b(public|signed_in|workspace::<\w+, _, _>)\(");
     let body = table.split("pub fn table()").nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the table");

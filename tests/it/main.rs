@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod api;
 mod audit;
 mod canary;
 mod catalog;

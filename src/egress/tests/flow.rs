@@ -85,7 +85,8 @@ async fn a_body_of_unknown_length_is_sent_as_it_comes() {
 #[tokio::test]
 async fn silence_an_endless_trickle_and_too_much_end_it() {
     let authority = Authority::new();
-    let cases: [(&str, fn(usize) -> Option<Vec<u8>>, Fault); 3] = [
+    type Piece = fn(usize) -> Option<Vec<u8>>;
+    let cases: [(&str, Piece, Fault); 3] = [
         ("silence", |at| (at == 0).then(|| b"x".to_vec()), Fault::Network(Network::Timeout)),
         ("trickle", |_| Some(b"x".to_vec()), Fault::Network(Network::Timeout)),
         ("too much", |_| Some(vec![b'x'; 200_000]), Fault::Protocol),

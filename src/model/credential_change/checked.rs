@@ -134,7 +134,7 @@ impl Checked {
         Self::of(report, status::when_saved(report.outcome, now, expires_at), now)
     }
 
-    fn again(before: &Credential, report: &Report, now: At) -> Result<Self> {
+    pub(super) fn again(before: &Credential, report: &Report, now: At) -> Result<Self> {
         let status = status::after_check(before.status, report.outcome, before.good_at, now, before.expires_at);
         Self::of(report, status, now)
     }

@@ -4,6 +4,7 @@ mod checked;
 mod creation;
 mod deletion;
 mod edit;
+mod learnt;
 mod rotation;
 mod suspension;
 
@@ -11,6 +12,7 @@ pub use checked::{checked, refused, unreadable};
 pub use creation::{NewCredential, create};
 pub use deletion::{delete, purge, restore};
 pub use edit::{Edited, edit, rename};
+pub use learnt::learnt;
 pub use rotation::{Rotated, rotate};
 pub use suspension::suspend;
 

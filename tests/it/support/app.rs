@@ -9,6 +9,8 @@ use super::sql_server::{Behaviour, SqlServer};
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use credenza::app::{App, Assets};
+use credenza::broker::door::Door;
+use credenza::broker::session::Sessions;
 use credenza::catalog::load::Catalog;
 use credenza::check::limits::Limits as CheckLimits;
 use credenza::clock::Clock;
@@ -396,6 +398,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         config,
         db,
         check_limits: CheckLimits::new(clock.clone()),
+        door: Door::new(clock.clone()),
         means: Means { keyring: Arc::from(keyring), clock },
         catalog: catalog(),
         egress,
@@ -404,6 +407,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         limits: Limits::default(),
         denials: 0.into(),
         lists: Lists::default(),
+        sessions: Sessions::default(),
         assets: assets(),
         demo: false,
     }

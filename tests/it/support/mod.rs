@@ -5,6 +5,7 @@
 pub mod app;
 pub mod audit;
 pub mod balancer;
+pub mod bots;
 pub mod daemon;
 pub mod database;
 pub mod dump;

@@ -1,0 +1,2 @@
+DROP TABLE bot_token_credentials;
+DROP TABLE bot_tokens;

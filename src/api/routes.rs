@@ -1,0 +1,95 @@
+//! The routes of the machine API: a row says which scope a token needs, and registers the route.
+
+use super::answer::Answer;
+use super::problem::{PASSED, Problem};
+use super::{blocks, call, credentials, frame, openapi, problems, secret, vault};
+use crate::measure::Endpoint;
+use crate::model::bot_token::Scope;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, Responder, guard, web};
+
+/// One route with the scopes of which its token needs one; none: anybody may.
+pub struct Route {
+    /// Its methods; `GET` answers `HEAD` too.
+    pub methods: Vec<Method>,
+    /// The pattern of the address.
+    pub path: &'static str,
+    /// The scopes.
+    pub scopes: &'static [Scope],
+    register: Box<dyn Fn() -> actix_web::Route>,
+}
+
+fn row<H, A>(methods: &[Method], path: &'static str, scopes: &'static [Scope], handler: H) -> Route
+where
+    H: Handler<A>,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    let register = Box::new(move || web::route().to(handler.clone()));
+    Route { methods: methods.to_vec(), path, scopes, register }
+}
+
+const GET: &[Method] = &[Method::GET];
+const EITHER: &[Scope] = &[Scope::Use, Scope::Fetch];
+const FETCH: &[Scope] = &[Scope::Fetch];
+const USE: &[Scope] = &[Scope::Use];
+
+/// Every route.
+pub fn table() -> Vec<Route> {
+    vec![
+        row(GET, "/api/v1/openapi.json", &[], openapi::document),
+        row(GET, "/api/v1/problems", &[], problems::index),
+        row(GET, "/api/v1/problems/{code}", &[], problems::show),
+        row(GET, "/api/v1/credentials", EITHER, credentials::index),
+        row(GET, "/api/v1/credentials/{credential}/secret", FETCH, secret::of_credential),
+        row(&PASSED, "/api/v1/credentials/{credential}/proxy/{path:.*}", USE, call::of_credential),
+        row(GET, "/api/v1/blocks", EITHER, blocks::index),
+        row(GET, "/api/v1/blocks/{key}/secret", FETCH, secret::of_block),
+        row(&PASSED, "/api/v1/blocks/{key}/proxy/{path:.*}", USE, call::of_block),
+    ]
+}
+
+/// Registers the table below `/api/v1`, in its own frame; and what Vault's clients ask for below `/v1`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    let mut scope = web::scope("/api/v1").default_service(web::to(refuse_address));
+    let mut table = table();
+    while let Some(first) = table.first().map(|route| route.path) {
+        let (here, rest): (Vec<_>, Vec<_>) = table.into_iter().partition(|route| route.path == first);
+        table = rest;
+        let allow = allow_of(&here);
+        let mut resource = web::resource(first.trim_start_matches("/api/v1"))
+            .app_data(Endpoint::new(first))
+            .default_service(web::to(move || refuse_method(allow.clone())));
+        for route in here {
+            let mut methods = guard::Any(guard::fn_guard(|_| false));
+            for method in &route.methods {
+                methods = methods.or(guard::Method(method.clone()));
+                if *method == Method::GET {
+                    methods = methods.or(guard::Head());
+                }
+            }
+            resource = resource.route((route.register)().guard(methods));
+        }
+        scope = scope.service(resource);
+    }
+    config.service(scope.wrap(from_fn(frame::frame)));
+    vault::configure(config);
+}
+
+/// The methods of an address, as `Allow` lists them (RFC 9110 §10.2.1).
+fn allow_of(here: &[Route]) -> String {
+    let mut names: Vec<&str> = here.iter().flat_map(|route| &route.methods).map(Method::as_str).collect();
+    if names.contains(&"GET") && !names.contains(&"HEAD") {
+        names.push("HEAD");
+    }
+    names.join(", ")
+}
+
+async fn refuse_address() -> Answer {
+    Err(crate::error::Error::NotFound.into())
+}
+
+async fn refuse_method(allow: String) -> Answer {
+    Err(Problem::method(&allow))
+}

@@ -1,0 +1,76 @@
+//! From a request to a granted call, or to the problem that keeps it from one.
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::broker::door::Place;
+use crate::measure;
+use crate::model::bot_token::{BotToken, Scope};
+use crate::model::bot_use::{self, Asked, Caller, Granted, Purpose, Refusal};
+use actix_web::web;
+use std::sync::atomic::Ordering;
+
+/// Judges a call and opens its values; its line is kept when this returns.
+///
+/// # Errors
+/// The problem of each refusal; 429 above the limits, and 503 when the line cannot be kept.
+pub async fn granted(app: &web::Data<App>, asked: Asked) -> Result<Granted, Problem> {
+    let purpose = asked.purpose;
+    let _place = enter(app, &asked.caller).await?;
+    let (means, catalog, key) = (app.means.clone(), app.catalog.clone(), asked.caller.token.digest.clone());
+    let taken = app.db.write(move |tx| bot_use::take(tx, &means, &catalog, &asked)).await;
+    match taken? {
+        Ok(granted) => {
+            match purpose {
+                Purpose::Fetch => measure::USES_FETCHED.add(1),
+                Purpose::Use => measure::USES_CALLED.add(1),
+            }
+            Ok(*granted)
+        }
+        Err(refusal) => {
+            app.door.refused(&key);
+            measure::USES_REFUSED.add(1);
+            Err(refusal.into())
+        }
+    }
+}
+
+/// The token of a request that lists things: judged now, and written down only when it is refused.
+///
+/// # Errors
+/// As [`granted`].
+pub async fn recognised(app: &web::Data<App>, caller: &Caller, scopes: &'static [Scope]) -> Result<BotToken, Problem> {
+    let _place = enter(app, caller).await?;
+    let (now, asked) = (app.means.now(), caller.clone());
+    let recognised = app.db.read(move |conn| bot_use::recognise(conn, now, &asked, scopes)).await?;
+    match recognised {
+        Ok(token) => Ok(token),
+        Err(refusal) => {
+            app.door.refused(&caller.token.digest);
+            measure::USES_REFUSED.add(1);
+            let (means, asked, why) = (app.means.clone(), caller.clone(), refusal.clone());
+            app.db.write(move |tx| bot_use::refused(tx, &means, &asked, &why)).await?;
+            Err(refusal.into())
+        }
+    }
+}
+
+/// A place at the door for a token that the database knows. Who comes with others never gets to a write.
+async fn enter(app: &web::Data<App>, caller: &Caller) -> Result<Place, Problem> {
+    let full = |full: crate::broker::door::Full| {
+        measure::USES_LIMITED.add(1);
+        Problem::wait(full.retry_after_s)
+    };
+    let digest = caller.token.digest.clone();
+    if !app.door.knows(&digest) {
+        let place = app.door.judge(&caller.actor.address).map_err(full)?;
+        let wanted = digest.clone();
+        if !app.db.read(move |conn| BotToken::is_known(conn, &wanted)).await? {
+            app.door.refused(&caller.actor.address);
+            app.denials.fetch_add(1, Ordering::Relaxed);
+            return Err(Refusal::Unknown.into());
+        }
+        app.door.learn(&digest);
+        drop(place);
+    }
+    app.door.judge(&digest).map_err(full)
+}

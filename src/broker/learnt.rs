@@ -1,0 +1,37 @@
+//! What the answer to a bot's call says of the credential.
+
+use super::Broker;
+use crate::catalog::form::Values;
+use crate::catalog::schema::{Integration, Method};
+use crate::check::report::{Outcome, Report};
+use crate::check::rules::{Facts, judge};
+use crate::check::seen::{Missing, Place, Stop, Unexpected};
+
+/// What a check would say to an answer with this status; `None` when it says nothing of the credential: a call may be
+/// wrong in many ways in which the credential is right, and an address that answers everybody proves nothing.
+pub fn report(
+    broker: &Broker<'_>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    status: u16,
+    is_check: bool,
+) -> Option<Report> {
+    if (200..300).contains(&status) && is_check {
+        return Some(of(Outcome::Ok, "ok".to_owned(), String::new()));
+    }
+    if status != 401 {
+        return None;
+    }
+    let answer = Unexpected { status, json: None, text: String::new(), missing: Missing::Status, retry_after_s: None };
+    let place = Place { host: integration.name.clone(), ..Place::default() };
+    let facts = Facts { name: &integration.name, seconds: 10, retry_at: String::new(), plain: &values.plain };
+    let stop = Stop::Unexpected(Box::new(answer), place);
+    let verdict = judge(&stop, &method.check.on, broker.context().defaults, &facts);
+    let is_final = matches!(verdict.outcome, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize);
+    is_final.then(|| of(verdict.outcome, verdict.code, verdict.hint))
+}
+
+fn of(outcome: Outcome, code: String, hint: String) -> Report {
+    Report { outcome, code, hint, steps: Vec::new(), identity: None, ms: 0, connected: true, fingerprint: None }
+}

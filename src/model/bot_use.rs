@@ -1,0 +1,484 @@
+//! What a bot's call takes: judged, written down and counted in one unit, before anything leaves.
+
+use super::bot::Bot;
+use super::bot_token::{BotToken, Closed, Scope};
+use super::credential::Credential;
+use super::permission::{Actor, Allowed, UseCredential};
+use super::status::Status;
+use super::version::{Version, VersionState};
+use super::{Means, audit, credential_change};
+use crate::catalog::destination;
+use crate::catalog::form::Values;
+use crate::catalog::load::Catalog;
+use crate::clock::At;
+use crate::crypto::bot_token::Presented;
+use crate::db::schema::{blocks, credential_uses as uses, credentials};
+use crate::db::{Conn, Tx, dialect};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use std::net::IpAddr;
+
+/// The last use of a credential is written into its row at most so often: lists are sorted by it.
+const TOUCH_EVERY: TimeDelta = TimeDelta::seconds(60);
+
+/// What a call names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A credential, by handle or id.
+    Credential(String),
+    /// A block, by key.
+    Block(String),
+}
+
+/// What is to be done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The values go to the bot.
+    Fetch,
+    /// We make a call with them.
+    Use,
+}
+
+impl Purpose {
+    /// The scope that it needs.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Fetch => Scope::Fetch,
+            Self::Use => Scope::Use,
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Self::Fetch => "credential.fetched",
+            Self::Use => "credential.used",
+        }
+    }
+}
+
+/// Who asks: a token, and where from.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The token.
+    pub token: Presented,
+    /// The address it came from.
+    pub address: Option<IpAddr>,
+    /// How the audit log names who has not been recognised yet.
+    pub actor: Actor,
+    /// The pattern of the address that was asked.
+    pub route: String,
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who asks.
+    pub caller: Caller,
+    /// What for.
+    pub purpose: Purpose,
+    /// Of what.
+    pub wanted: Wanted,
+    /// Of which version; none: of the one in use.
+    pub version: Option<i64>,
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such token.
+    Unknown,
+    /// The token is not let in.
+    Closed(Closed),
+    /// The token lacks a scope.
+    Scope(Scope),
+    /// Nothing of this name within the token's reach.
+    NotFound,
+    /// The block has no credential.
+    EmptyBlock,
+    /// It was deleted.
+    Deleted,
+    /// It is switched off.
+    Suspended,
+    /// It does not work; with the hint of its last check.
+    Broken(String),
+    /// It cannot be decrypted.
+    Unreadable,
+    /// The catalogue does not have its service any more.
+    NoService,
+    /// There is no such version, or it is not served yet or any more.
+    NoVersion,
+}
+
+impl Refusal {
+    /// Its word in the audit log, and the name of its problem type.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "token-unknown",
+            Self::Closed(Closed::Revoked) => "token-revoked",
+            Self::Closed(Closed::Expired) => "token-expired",
+            Self::Closed(Closed::Network) => "token-network",
+            Self::Scope(_) => "scope-missing",
+            Self::NotFound => "not-found",
+            Self::EmptyBlock => "block-empty",
+            Self::Deleted => "credential-deleted",
+            Self::Suspended => "credential-suspended",
+            Self::Broken(_) => "credential-broken",
+            Self::Unreadable => "credential-unreadable",
+            Self::NoService => "service-unknown",
+            Self::NoVersion => "version-gone",
+        }
+    }
+}
+
+/// What a granted call gets.
+#[derive(Debug)]
+pub struct Granted {
+    /// The permission, for what follows from the call.
+    pub allowed: Allowed<UseCredential>,
+    /// The token.
+    pub token: BotToken,
+    /// The credential.
+    pub row: Credential,
+    /// The version that is served.
+    pub version: Version,
+    /// Its values.
+    pub values: Values,
+}
+
+/// What became of a call.
+pub type Taken = Result<Box<Granted>, Refusal>;
+
+/// Finds the token of a call that may do one of some things.
+///
+/// # Errors
+/// The outer one when storage fails.
+pub fn recognise(conn: &mut Conn, now: At, caller: &Caller, scopes: &[Scope]) -> Result<Result<BotToken, Refusal>> {
+    let Some((token, has_bot)) = BotToken::by_digest(conn, &caller.token.digest)? else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    let judged = if has_bot { token.judge(now, caller.address) } else { Err(Closed::Revoked) };
+    Ok(match (judged, scopes) {
+        (Err(closed), _) => Err(Refusal::Closed(closed)),
+        (Ok(()), scopes) if scopes.iter().any(|scope| token.may(*scope)) => Ok(token),
+        (Ok(()), [first, ..]) => Err(Refusal::Scope(*first)),
+        (Ok(()), []) => Ok(token),
+    })
+}
+
+/// Writes down that a call was refused before it named anything; nothing for a token that nobody knows.
+pub fn refused(tx: &mut Tx<'_>, means: &Means, caller: &Caller, refusal: &Refusal) -> Result<()> {
+    let Some((token, _)) = BotToken::by_digest(tx.conn(), &caller.token.digest)? else { return Ok(()) };
+    let target = audit::Target::route(&caller.route);
+    let entry = audit::Entry::deny("token.refused", target, refusal.code()).detail("token", token.prefix.as_str());
+    audit::record(tx, means, token.workspace_id.as_str(), &actor(&token, caller), entry).map(|_| ())
+}
+
+/// How the audit log names a bot.
+fn actor(token: &BotToken, caller: &Caller) -> Actor {
+    let id = token.bot_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    Actor { kind: "bot", id, session: token.prefix.clone(), ..caller.actor.clone() }
+}
+
+/// Judges a call and, if it may be, opens the values. Either way it is written down here, so that nothing leaves
+/// before its line is kept.
+///
+/// # Errors
+/// When storage fails; a refusal is a value, since it leaves a line.
+pub fn take(tx: &mut Tx<'_>, means: &Means, catalog: &Catalog, asked: &Asked) -> Result<Taken> {
+    let digest = &asked.caller.token.digest;
+    if dialect::needs_row_locks(tx.conn())
+        && let Some((token, _)) = BotToken::by_digest(tx.conn(), digest)?
+    {
+        // What is judged is read behind the lock: a token revoked a moment ago is not let in.
+        audit::lock(tx, token.workspace_id.as_str())?;
+    }
+    let now = means.now();
+    let Some((token, has_bot)) = BotToken::by_digest(tx.conn(), digest)? else { return Ok(Err(Refusal::Unknown)) };
+    let actor = actor(&token, &asked.caller);
+    let mut seen = Seen::default();
+    let judged = match judge(tx.conn(), now, &token, has_bot, asked, &mut seen)? {
+        Ok((row, version)) => {
+            open(tx, means, catalog, &row, &version, &token, &actor)?.map(|values| (row, version, values))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match judged {
+        Ok((row, version, values)) => {
+            count(tx, &token, &row.id, now, true)?;
+            token.touch(tx, now)?;
+            touch(tx, &row, now)?;
+            let entry =
+                seen.noted(audit::Entry::allow(asked.purpose.action(), audit::Target::credential(row.id.as_str())));
+            let entry = entry.detail("token", token.prefix.as_str()).detail("version", version.version);
+            audit::record(tx, means, token.workspace_id.as_str(), &actor, entry)?;
+            let allowed = Allowed::bot(token.workspace_id.clone(), actor, token.id.clone());
+            Ok(Ok(Box::new(Granted { allowed, token, row, version, values })))
+        }
+        Err(refusal) => {
+            if let (Some(credential), true) = (&seen.credential, seen.reached) {
+                count(tx, &token, credential, now, false)?;
+            }
+            let target = match &seen.credential {
+                Some(credential) => audit::Target::credential(credential.as_str()),
+                None => audit::Target::route(&asked.caller.route),
+            };
+            let entry = seen.noted(audit::Entry::deny(asked.purpose.action(), target, refusal.code()));
+            let entry = entry.detail("token", token.prefix.as_str());
+            audit::record(tx, means, token.workspace_id.as_str(), &actor, entry)?;
+            Ok(Err(refusal))
+        }
+    }
+}
+
+/// What was found on the way to a judgement, for its line.
+#[derive(Default)]
+struct Seen {
+    credential: Option<Id<Credential>>,
+    /// Whether the credential is within the token's reach.
+    reached: bool,
+    block: Option<String>,
+}
+
+impl Seen {
+    fn noted(&self, entry: audit::Entry) -> audit::Entry {
+        match &self.block {
+            Some(block) => entry.detail("block", block.as_str()),
+            None => entry,
+        }
+    }
+}
+
+fn judge(
+    conn: &mut Conn,
+    now: At,
+    token: &BotToken,
+    has_bot: bool,
+    asked: &Asked,
+    seen: &mut Seen,
+) -> Result<Result<(Credential, Version), Refusal>> {
+    let let_in = if has_bot { token.judge(now, asked.caller.address) } else { Err(Closed::Revoked) };
+    if let Err(closed) = let_in {
+        return Ok(Err(Refusal::Closed(closed)));
+    }
+    if !token.may(asked.purpose.scope()) {
+        return Ok(Err(Refusal::Scope(asked.purpose.scope())));
+    }
+    let row = match find(conn, token, &asked.wanted, seen)? {
+        Ok(row) => row,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Some(refusal) = unfit(&row) {
+        return Ok(Err(refusal));
+    }
+    Ok(served(conn, &row, asked.version, now)?.map(|version| (row, version)).ok_or(Refusal::NoVersion))
+}
+
+/// The credential that a call names, if it is within the token's reach.
+fn find(conn: &mut Conn, token: &BotToken, wanted: &Wanted, seen: &mut Seen) -> Result<Result<Credential, Refusal>> {
+    let query = credentials::table
+        .filter(credentials::workspace_id.eq(token.workspace_id.as_str().to_owned()))
+        .select(Credential::as_select())
+        .into_boxed();
+    let mut through_block = false;
+    let query = match wanted {
+        Wanted::Credential(text) => match Id::<Credential>::parse(text) {
+            Some(id) => query.filter(credentials::id.eq(String::from(id))),
+            None => query.filter(credentials::handle.eq(text.clone())),
+        },
+        Wanted::Block(key) => {
+            let chosen: Option<Option<String>> = blocks::table
+                .filter(blocks::workspace_id.eq(&token.workspace_id).and(blocks::key.eq(key)))
+                .filter(blocks::bot_id.nullable().eq(token.bot_id.as_ref().map(Id::as_str)))
+                .select(blocks::credential_id)
+                .first(conn)
+                .optional()?;
+            let Some(chosen) = chosen else { return Ok(Err(Refusal::NotFound)) };
+            seen.block = Some(key.clone());
+            let Some(id) = chosen else { return Ok(Err(Refusal::EmptyBlock)) };
+            through_block = token.every_block;
+            query.filter(credentials::id.eq(id))
+        }
+    };
+    let Some(row) = query.first::<Credential>(conn).optional()? else { return Ok(Err(Refusal::NotFound)) };
+    seen.credential = Some(row.id.clone());
+    if !through_block && !token.reaches(conn, &row.id)? {
+        return Ok(Err(Refusal::NotFound));
+    }
+    seen.reached = true;
+    Ok(Ok(row))
+}
+
+/// Why a credential cannot be used as it is.
+fn unfit(row: &Credential) -> Option<Refusal> {
+    if row.deleted_at.is_some() {
+        return Some(Refusal::Deleted);
+    }
+    match row.status {
+        Status::Suspended => Some(Refusal::Suspended),
+        Status::Broken => Some(Refusal::Broken(row.hint.clone())),
+        Status::Unreadable => Some(Refusal::Unreadable),
+        Status::Working | Status::Expiring | Status::Unverified => None,
+    }
+}
+
+/// The version that is served: the one in use, or while an overlap lasts the one that it took the place of.
+fn served(conn: &mut Conn, row: &Credential, wanted: Option<i64>, now: At) -> Result<Option<Version>> {
+    let number = wanted.unwrap_or(row.live_version);
+    let found = match Version::get(conn, &row.workspace_id, &row.id, number) {
+        Ok(found) => found,
+        Err(Error::NotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let overlaps =
+        |version: &Version| version.state == VersionState::Previous && version.retire_at.is_some_and(|at| at > now);
+    Ok(Some(found).filter(|version| number == row.live_version || (overlaps(version) && version.sealed.is_some())))
+}
+
+/// Opens the values, provided that they lead where they were sealed for.
+fn open(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    catalog: &Catalog,
+    row: &Credential,
+    version: &Version,
+    token: &BotToken,
+    actor: &Actor,
+) -> Result<Result<Values, Refusal>> {
+    let Some((_, method)) = catalog.method(&row.integration, &row.method) else { return Ok(Err(Refusal::NoService)) };
+    let leads = serde_json::from_str(&version.destination)
+        .is_ok_and(|sealed| destination::changed(method, &sealed, &version.config.0).is_empty());
+    if !leads {
+        tracing::warn!(credential = %row.id, "its values lead elsewhere than it was sealed for");
+        return Ok(Err(Refusal::Unreadable));
+    }
+    match version.open(tx.conn(), means, row.seal_place()) {
+        Ok(secret) => Ok(Ok(Values { plain: version.config.0.clone(), secret })),
+        Err(fault) => {
+            tracing::warn!(credential = %row.id, cause = fault.cause, "a stored value cannot be decrypted");
+            let allowed = Allowed::<UseCredential>::bot(row.workspace_id.clone(), actor.clone(), token.id.clone());
+            credential_change::unreadable(tx, means, &allowed, &row.id, &fault)?;
+            Ok(Err(Refusal::Unreadable))
+        }
+    }
+}
+
+/// Counts a use, or a refusal, of a credential by a bot.
+fn count(tx: &mut Tx<'_>, token: &BotToken, credential: &Id<Credential>, now: At, allowed: bool) -> Result<()> {
+    let Some(bot) = &token.bot_id else { return Ok(()) };
+    let one = uses::table
+        .filter(uses::workspace_id.eq(&token.workspace_id).and(uses::credential_id.eq(credential)))
+        .filter(uses::bot_id.eq(bot));
+    let counted = match allowed {
+        true => diesel::update(one)
+            .set((uses::count.eq(uses::count + 1), uses::last_at.eq(Some(now))))
+            .execute(tx.conn())?,
+        false => diesel::update(one)
+            .set((uses::denied.eq(uses::denied + 1), uses::last_denied_at.eq(Some(now))))
+            .execute(tx.conn())?,
+    };
+    if counted == 0 {
+        diesel::insert_into(uses::table)
+            .values((
+                uses::workspace_id.eq(&token.workspace_id),
+                uses::credential_id.eq(credential),
+                uses::bot_id.eq(bot),
+                uses::last_at.eq(allowed.then_some(now)),
+                uses::count.eq(i64::from(allowed)),
+                uses::last_denied_at.eq((!allowed).then_some(now)),
+                uses::denied.eq(i64::from(!allowed)),
+            ))
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+fn touch(tx: &mut Tx<'_>, row: &Credential, now: At) -> Result<()> {
+    if now.since(row.last_used_at) >= TOUCH_EVERY {
+        diesel::update(credential_change::one(&row.workspace_id, &row.id))
+            .set(credentials::last_used_at.eq(now))
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+/// The credentials that a token is for, with what may be said of them, by handle; behind `after`, at most `limit`.
+pub fn within_reach(conn: &mut Conn, token: &BotToken, after: &str, limit: i64) -> Result<Vec<Credential>> {
+    use crate::db::schema::bot_token_credentials as narrowed;
+    let query = credentials::table
+        .filter(credentials::workspace_id.eq(token.workspace_id.as_str().to_owned()))
+        .filter(credentials::deleted_at.is_null().and(credentials::handle.gt(after.to_owned())))
+        .into_boxed();
+    let query = if token.every_block {
+        let chosen = blocks::table
+            .filter(blocks::workspace_id.eq(token.workspace_id.as_str().to_owned()))
+            .filter(blocks::bot_id.nullable().eq(token.bot_id.as_ref().map(ToString::to_string)))
+            .select(blocks::credential_id);
+        query.filter(credentials::id.nullable().eq_any(chosen))
+    } else {
+        let named = narrowed::table
+            .filter(narrowed::workspace_id.eq(token.workspace_id.as_str().to_owned()))
+            .filter(narrowed::token_id.eq(token.id.as_str().to_owned()))
+            .select(narrowed::credential_id);
+        query.filter(credentials::id.eq_any(named))
+    };
+    Ok(query.order(credentials::handle).limit(limit).select(Credential::as_select()).load(conn)?)
+}
+
+/// A credential that a token is for, by handle or id.
+pub fn find_within_reach(conn: &mut Conn, token: &BotToken, name: &str) -> Result<Option<Credential>> {
+    let found = find(conn, token, &Wanted::Credential(name.to_owned()), &mut Seen::default())?;
+    Ok(found.ok().filter(|row| row.deleted_at.is_none()))
+}
+
+/// The blocks of a token's bot: key, label, service, and the credential's handle and status where there is one that
+/// is within reach; behind `after`, at most `limit`.
+pub fn blocks_of(conn: &mut Conn, token: &BotToken, after: &str, limit: i64) -> Result<Vec<BlockRow>> {
+    let Some(bot) = &token.bot_id else { return Ok(Vec::new()) };
+    let chosen =
+        credentials::workspace_id.eq(blocks::workspace_id).and(credentials::id.nullable().eq(blocks::credential_id));
+    let rows: Vec<(String, String, String, Option<Credential>)> = blocks::table
+        .left_join(credentials::table.on(chosen))
+        .filter(blocks::workspace_id.eq(&token.workspace_id).and(blocks::bot_id.eq(bot)))
+        .filter(blocks::key.gt(after))
+        .order(blocks::key)
+        .limit(limit)
+        .select((blocks::key, blocks::label, blocks::integration, Option::<Credential>::as_select()))
+        .load(conn)?;
+    let reach: Vec<String> = match token.every_block {
+        true => Vec::new(),
+        false => within_reach(conn, token, "", 1000)?.into_iter().map(|row| row.id.to_string()).collect(),
+    };
+    let reaches = |row: &Credential| token.every_block || reach.iter().any(|id| id == row.id.as_str());
+    Ok(rows
+        .into_iter()
+        .map(|(key, label, integration, chosen)| BlockRow {
+            key,
+            label,
+            integration,
+            credential: chosen.filter(reaches),
+        })
+        .collect())
+}
+
+/// A block as its bot sees it.
+#[derive(Debug)]
+pub struct BlockRow {
+    /// Its key.
+    pub key: String,
+    /// Its label.
+    pub label: String,
+    /// The service of its credentials.
+    pub integration: String,
+    /// What it chose, if the token is for it.
+    pub credential: Option<Credential>,
+}
+
+/// The bot of a token, for its name.
+pub fn bot_of(conn: &mut Conn, token: &BotToken) -> Result<Option<Bot>> {
+    match &token.bot_id {
+        Some(bot) => Bot::find(conn, &token.workspace_id, bot),
+        None => Ok(None),
+    }
+}
