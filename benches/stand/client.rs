@@ -44,6 +44,7 @@ impl Client {
         let text = self.head(head)?.to_owned();
         let status = text.get(9..12).and_then(|code| code.parse().ok()).context("no status")?;
         let body = match header(&text, "content-length") {
+            _ if status == 304 => 0,
             Some(length) => {
                 let length: usize = length.parse()?;
                 while self.filled < head + length {

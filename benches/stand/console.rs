@@ -57,6 +57,14 @@ const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 impl Console {
     /// Starts one with so many live credentials.
     pub fn start(rows: usize) -> Result<Self> {
+        Ok(Self::start_with(rows, |_, _| Ok(()))?.0)
+    }
+
+    /// The same with something more in it, made before it serves.
+    pub fn start_with<T>(
+        rows: usize,
+        prepare: impl FnOnce(&web::Data<App>, &tokio::runtime::Runtime) -> Result<T>,
+    ) -> Result<(Self, T)> {
         let dir = tempfile::tempdir()?;
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let addr = listener.local_addr()?;
@@ -66,6 +74,7 @@ impl Console {
         let seeded = runtime.block_on(seed::fill(&app, EMAIL, hash, rows))?;
         let (send, receive) = mpsc::channel();
         let data = web::Data::new(app);
+        let prepared = prepare(&data, &runtime)?;
         let thread = std::thread::spawn(move || {
             let ended = actix_web::rt::System::new().block_on(async move {
                 let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -79,7 +88,7 @@ impl Console {
         });
         let handle = receive.recv().context("the server did not start")?;
         let cookie = sign_in(addr)?;
-        Ok(Self { addr, cookie, seeded, handle, thread: Some(thread), _dir: dir })
+        Ok((Self { addr, cookie, seeded, handle, thread: Some(thread), _dir: dir }, prepared))
     }
 
     /// A request for a page of the workspace, signed in; `query` begins with `?` or is empty.
@@ -93,7 +102,8 @@ impl Console {
         self.request(CONSTANT, accept)
     }
 
-    fn request(&self, target: &str, headers: &str) -> Vec<u8> {
+    /// A request for any address.
+    pub fn request(&self, target: &str, headers: &str) -> Vec<u8> {
         format!("GET {target} HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\n{headers}\r\n", self.addr).into_bytes()
     }
 
