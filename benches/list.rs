@@ -2,11 +2,13 @@
 //!
 //! `cargo bench --bench list`; with `-- --short` a run of seconds that shows whether it works, not how fast.
 
+#[allow(dead_code, reason = "each bench takes what it needs")]
 mod stand;
 
 use anyhow::{Context, Result, ensure};
 use stand::client::Client;
 use stand::console::{self, Console};
+use stand::growth::{self, verdict};
 use stand::sample::{self, Round};
 use std::time::Duration;
 
@@ -47,7 +49,11 @@ fn main() -> Result<()> {
     let reply = client.send(&middle.constant(""))?;
     ensure!(reply.body == length, "the constant page has {} bytes", reply.body);
     let mut met = against_constant(middle, &effort)?;
-    met &= as_rows_grow(&consoles, &effort)?;
+    let sizes: Vec<(&str, &Console)> =
+        ["1,000", "10,000", "100,000"].into_iter().zip(consoles.iter().map(|(_, console)| console)).collect();
+    for changing in [false, true] {
+        met &= growth::measure(&sizes, effort.rounds, effort.samples, changing, GROWTH)?;
+    }
     let (resident, highest) = sample::memory()?;
     println!("\nmemory at the end: {resident:.0} MiB, at its highest {highest:.0} MiB");
     println!("{}", if met { "all targets met" } else { "targets missed" });
@@ -90,65 +96,4 @@ fn line(name: &str, rounds: &[Round]) -> Result<()> {
         median(|r| r.processor)?
     );
     Ok(())
-}
-
-/// Each page at each size, request by request in turns; the p50 of three parts, and of those the median.
-fn as_rows_grow(consoles: &[(usize, Console)], effort: &Effort) -> Result<bool> {
-    println!("\np50 in µs as the number of credentials grows (one connection, sizes in turns)");
-    println!("{:<26}{:>10}{:>10}{:>10}", "", "1,000", "10,000", "100,000");
-    let mut met = true;
-    for (name, query, after, rows) in pages() {
-        let mut clients = Vec::new();
-        for (_, console) in consoles {
-            let cursor = after.and_then(|order| console.seeded.middle.get(order));
-            let query = cursor.map_or_else(|| query.to_owned(), |cursor| format!("{query}&after={cursor}"));
-            console.page(&query, rows..=rows)?;
-            clients.push((Client::connect(console.addr)?, console.list(&query, ""), Vec::new()));
-        }
-        for _ in 0..effort.rounds {
-            let mut round = vec![Vec::new(); clients.len()];
-            for _ in 0..effort.samples / effort.rounds {
-                for ((client, request, _), taken) in clients.iter_mut().zip(&mut round) {
-                    taken.push(sample::once(client, request)?);
-                }
-            }
-            for ((_, _, medians), mut taken) in clients.iter_mut().zip(round) {
-                medians.push(sample::quantile(&mut taken, 0.5)?);
-            }
-        }
-        let p50s: Vec<f64> =
-            clients.iter_mut().map(|(_, _, medians)| sample::quantile(medians, 0.5)).collect::<Result<_>>()?;
-        let shown: String = p50s.iter().map(|p50| format!("{p50:>10.0}")).collect();
-        let growth = p50s.last().context("no size")? / p50s.first().context("no size")?;
-        met &= verdict(&format!("{name:<26}{shown}"), growth, growth <= GROWTH, &format!("≤ {GROWTH}"));
-    }
-    Ok(met)
-}
-
-/// Name, query, the order whose middle row to continue behind, and how many rows are drawn.
-type Page = (&'static str, &'static str, Option<&'static str>, usize);
-
-fn pages() -> Vec<Page> {
-    vec![
-        ("first page", "", None, 50),
-        ("deep page", "?sort=newest", Some("newest"), 50),
-        ("by name", "?sort=name", None, 50),
-        ("by name, deep", "?sort=name", Some("name"), 50),
-        ("by status", "?sort=status", None, 50),
-        ("by status, deep", "?sort=status", Some("status"), 50),
-        ("by last use", "?sort=last_used", None, 50),
-        ("by last use, deep", "?sort=last_used", Some("last_used"), 50),
-        ("status filter", "?status=broken", None, 50),
-        ("search, rare word", "?q=zephyr", None, 5),
-        ("search, medium word", "?q=campaign", None, 50),
-        ("search, common word", "?q=bots", None, 50),
-        ("search, two words", "?q=bots+campaign", None, 50),
-        ("search in a filter", "?q=campaign&status=working", None, 50),
-        ("search by name order", "?q=campaign&sort=name", None, 50),
-    ]
-}
-
-fn verdict(name: &str, ratio: f64, met: bool, wanted: &str) -> bool {
-    println!("{name:<36} ratio {ratio:.2} ({wanted}) {}", if met { "PASS" } else { "FAIL" });
-    met
 }

@@ -21,8 +21,10 @@ use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
 use credenza::model::Means;
 use credenza::model::attempt::Limits;
+use credenza::model::audit;
 use credenza::model::instance::{self, Opened};
 use credenza::model::listed::Lists;
+use credenza::model::permission::Actor;
 use credenza::secret::Secret;
 use credenza::server;
 use credenza::web::static_files;
@@ -46,6 +48,9 @@ pub struct Console {
     pub cookie: String,
     /// What is in it.
     pub seeded: Seeded,
+    /// The handles of the server.
+    pub app: web::Data<App>,
+    runtime: tokio::runtime::Runtime,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
     _dir: tempfile::TempDir,
@@ -57,24 +62,32 @@ const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 impl Console {
     /// Starts one with so many live credentials.
     pub fn start(rows: usize) -> Result<Self> {
-        Ok(Self::start_with(rows, |_, _| Ok(()))?.0)
+        Self::start_on(rows, Settings::for_testing(), None)
     }
 
-    /// The same with something more in it, made before it serves.
+    /// The same with something more in it, made before it is measured.
     pub fn start_with<T>(
         rows: usize,
         prepare: impl FnOnce(&web::Data<App>, &tokio::runtime::Runtime) -> Result<T>,
     ) -> Result<(Self, T)> {
+        let console = Self::start(rows)?;
+        let prepared = prepare(&console.app, &console.runtime)?;
+        Ok((console, prepared))
+    }
+
+    /// The same with passwords that cost what `hashing` says, and on a database other than the usual file.
+    pub fn start_on(rows: usize, hashing: Settings, database: Option<DatabaseUrl>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
+        let database = database.unwrap_or_else(|| DatabaseUrl::Sqlite(dir.path().join("credenza.db")));
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Runtime::new()?;
-        let app = runtime.block_on(app(&dir, addr))?;
+        let app = runtime.block_on(app(&dir, addr, hashing, &database))?;
         let hash = runtime.block_on(app.hasher.hash(Secret::new(PASSWORD.to_owned())))?;
         let seeded = runtime.block_on(seed::fill(&app, EMAIL, hash, rows))?;
         let (send, receive) = mpsc::channel();
-        let data = web::Data::new(app);
-        let prepared = prepare(&data, &runtime)?;
+        let app = web::Data::new(app);
+        let data = app.clone();
         let thread = std::thread::spawn(move || {
             let ended = actix_web::rt::System::new().block_on(async move {
                 let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -88,7 +101,7 @@ impl Console {
         });
         let handle = receive.recv().context("the server did not start")?;
         let cookie = sign_in(addr)?;
-        Ok((Self { addr, cookie, seeded, handle, thread: Some(thread), _dir: dir }, prepared))
+        Ok(Self { addr, cookie, seeded, app, runtime, handle, thread: Some(thread), _dir: dir })
     }
 
     /// A request for a page of the workspace, signed in; `query` begins with `?` or is empty.
@@ -100,6 +113,27 @@ impl Console {
     /// A request for the constant page, by nobody.
     pub fn constant(&self, accept: &str) -> Vec<u8> {
         self.request(CONSTANT, accept)
+    }
+
+    /// Moves the head of the workspace's chain, as every change of it does: what was kept of it is read again.
+    pub fn change(&self) -> Result<()> {
+        let (means, chain) = (self.app.means.clone(), self.seeded.workspace.clone());
+        let changed = self.app.db.write(move |tx| {
+            let entry = audit::Entry::allow("instance.started", audit::Target::instance());
+            audit::record(tx, &means, chain.as_str(), &Actor::operator(), entry)
+        });
+        self.runtime.block_on(changed)?;
+        Ok(())
+    }
+
+    /// A form, signed in.
+    pub fn post(&self, target: &str, typed: &str) -> Vec<u8> {
+        form(self.addr, target, &format!("Cookie: {}\r\n", self.cookie), typed)
+    }
+
+    /// A request to sign in once more.
+    pub fn sign_in_request(&self) -> Vec<u8> {
+        sign_in_request(self.addr)
     }
 
     /// A request for any address.
@@ -141,21 +175,21 @@ fn constant(config: &mut web::ServiceConfig) {
     config.route(CONSTANT, web::get().to(answer));
 }
 
-async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
+async fn app(dir: &tempfile::TempDir, addr: SocketAddr, hashing: Settings, database: &DatabaseUrl) -> Result<App> {
     let pair = |name: &str, value: String| (name.to_owned(), value);
     let config = Config::from([
         pair("CREDENZA_LISTEN", addr.to_string()),
         pair("CREDENZA_DATA_DIR", dir.path().display().to_string()),
         pair("CREDENZA_ROOT_KEY", ROOT_KEY.to_owned()),
     ])?;
-    let db = Db::open(&DatabaseUrl::Sqlite(dir.path().join("credenza.db")))?;
+    let db = Db::open(database)?;
     let (random, clock) = (Random::system(), Clock::system());
     let (unit_random, unit_clock) = (random.clone(), clock.clone());
     let root_key = RootKey::from_base64(ROOT_KEY)?;
     let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await?;
     let Opened::Ready(keyring) = opened else { bail!("the instance cannot be opened") };
     let catalog = Arc::new(Catalog::load(None)?);
-    let hasher = Hasher::start(Settings::for_testing(), keyring.peppers(), random)?;
+    let hasher = Hasher::start(hashing, keyring.peppers(), random)?;
     let assets = static_files::write_out(dir.path(), &catalog)?;
     let egress = Egress::new(Dialer::system(None)?, Allow::parse("")?).keeping_from(addr.port());
     Ok(App {
@@ -177,14 +211,23 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr) -> Result<App> {
     })
 }
 
+/// A form as a page of ours sends it; `cookie` is a header line or empty.
+fn form(addr: SocketAddr, target: &str, cookie: &str, form: &str) -> Vec<u8> {
+    let length = form.len();
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: {addr}\r\nOrigin: http://{addr}\r\nUser-Agent: bench\r\n{cookie}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+    )
+    .into_bytes()
+}
+
+fn sign_in_request(addr: SocketAddr) -> Vec<u8> {
+    let typed = format!("email={}&password={}", EMAIL.replace('@', "%40"), PASSWORD.replace(' ', "+"));
+    form(addr, "/sign-in", "", &typed)
+}
+
 fn sign_in(addr: SocketAddr) -> Result<String> {
-    let form = format!("email={}&password={}", EMAIL.replace('@', "%40"), PASSWORD.replace(' ', "+"));
-    let request = format!(
-        "POST /sign-in HTTP/1.1\r\nHost: {addr}\r\nOrigin: http://{addr}\r\nUser-Agent: bench\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-        form.len()
-    );
     let mut client = Client::connect(addr)?;
-    let reply = client.send(request.as_bytes())?;
+    let reply = client.send(&sign_in_request(addr))?;
     ensure!(reply.status == 303, "signing in came to {}", reply.status);
     let cookie = header(client.head(reply.head)?, "set-cookie").context("no cookie")?;
     Ok(cookie.split(';').next().unwrap_or_default().to_owned())

@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod console;
+pub mod growth;
 pub mod sample;
 pub mod seed;

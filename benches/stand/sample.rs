@@ -71,8 +71,19 @@ pub fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> Result<f64> {
     quantile(&mut rounds.iter().map(figure).collect::<Vec<_>>(), 0.5)
 }
 
+/// Prints a figure beside the most that it may be, and says whether it is no more.
+pub fn judge(name: &str, figure: f64, most: f64, unit: &str) -> bool {
+    println!("{name}: {figure:.2} {unit} (≤ {most}) {}", verdict(figure <= most));
+    figure <= most
+}
+
+/// The word for a target that was met or was not.
+pub fn verdict(met: bool) -> &'static str {
+    if met { "PASS" } else { "FAIL" }
+}
+
 /// Seconds of processor time that this process has used (`/proc/self/stat`, in hundredths).
-fn processor_time() -> Result<f64> {
+pub fn processor_time() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let behind = stat.rsplit(')').next().context("no fields")?;
     let fields: Vec<&str> = behind.split_whitespace().collect();

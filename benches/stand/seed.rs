@@ -38,6 +38,8 @@ const PURPOSES: [&str; 8] =
 /// What a console was filled with.
 #[derive(Debug)]
 pub struct Seeded {
+    /// The workspace.
+    pub workspace: Id<Workspace>,
     /// The workspace's part of the address.
     pub slug: String,
     /// For each order, the cursor of the row in the middle.
@@ -83,7 +85,7 @@ pub async fn fill(app: &App, email: &str, hash: String, live: usize) -> Result<S
     let (counted, id) = (alive.clone(), workspace.id.clone());
     app.db.write(move |tx| count(tx, &id, &counted)).await?;
     app.db.checkpoint().await?;
-    Ok(Seeded { slug: workspace.slug, middle: middle(alive)? })
+    Ok(Seeded { workspace: workspace.id, slug: workspace.slug, middle: middle(alive)? })
 }
 
 fn row(app: &App, at: usize, live: usize) -> Result<Row> {

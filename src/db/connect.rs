@@ -39,7 +39,7 @@ pub enum UrlError {
 }
 
 /// Settings of each SQLite connection. Each PRAGMA alone: a failing one must not swallow those behind it.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 8] = [
     "PRAGMA busy_timeout = 5000",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -48,7 +48,6 @@ const SETTINGS: [&str; 9] = [
     "PRAGMA cell_size_check = ON",
     "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA cache_size = -16384",
-    "PRAGMA mmap_size = 268435456",
 ];
 
 impl fmt::Debug for DatabaseUrl {

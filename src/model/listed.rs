@@ -1,20 +1,22 @@
-//! What the list shows, kept for as long as nothing in its workspace changes.
+//! What the list shows and the numbers beside it, kept for as long as nothing in their workspace changes.
 //!
 //! Every change of a workspace moves the head of its audit chain in the same transaction. So what was read stays
 //! what would be read as long as the head stands where it stood, which is asked for each time.
 
-use super::audit;
 use super::credential_list::{self, Page, Query};
 use super::permission::Role;
+use super::status::Status;
 use super::workspace::Workspace;
+use super::{audit, count};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
 use lru::LruCache;
+use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many pages are kept, of all workspaces together; a full page has about 40 KiB.
+/// So many pages are kept, of all workspaces together, and the numbers of so many workspaces; a full page has about 40 KiB.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
 
 /// One page of the list with what stands around it.
@@ -39,34 +41,59 @@ impl Listed {
 }
 
 type Key = (Id<Workspace>, Role, Query);
-/// A page, and the head of the chain under which it was read.
-type Kept = (Vec<u8>, Arc<Listed>);
+/// How many credentials a workspace has in each status.
+pub type Counts = Vec<(Status, i64)>;
+/// Where the head of a workspace's chain stood when something of it was read.
+pub type Head = Vec<u8>;
 
-/// The pages that were read last.
+type Shelf<K, V> = Mutex<LruCache<K, (Head, Arc<V>)>>;
+
+/// What was read last, each with the head under which it was.
 pub struct Lists {
-    kept: Mutex<LruCache<Key, Kept>>,
+    pages: Shelf<Key, Listed>,
+    counts: Shelf<Id<Workspace>, Counts>,
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Self { kept: Mutex::new(LruCache::new(KEPT)) }
+        Self { pages: Mutex::new(LruCache::new(KEPT)), counts: Mutex::new(LruCache::new(KEPT)) }
     }
 }
 
 impl Lists {
-    /// The page that `query` asks for, as it is now.
-    pub fn read(&self, conn: &mut Conn, workspace: &Id<Workspace>, role: Role, query: &Query) -> Result<Arc<Listed>> {
+    /// Where the head of a workspace's chain stands. It is asked for before what is kept under it: a change in
+    /// between leaves newer rows under an older head, which is asked for in vain.
+    pub fn head(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<Head> {
+        audit::head(conn, workspace.as_str())
+    }
+
+    /// The page that `query` asks for, as it is under `head`.
+    pub fn page(
+        &self,
+        conn: &mut Conn,
+        workspace: &Id<Workspace>,
+        role: Role,
+        query: &Query,
+        head: &Head,
+    ) -> Result<Arc<Listed>> {
         let key = (workspace.clone(), role, query.clone());
-        // Before the rows: a change in between leaves newer rows under an older head, which is asked for in vain.
-        let head = audit::head(conn, workspace.as_str())?;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        match kept {
-            Some((at, listed)) if at == head => Ok(listed),
-            _ => {
-                let listed = Arc::new(Listed::read(conn, workspace, role, query)?);
-                self.kept.lock().unwrap_or_else(PoisonError::into_inner).put(key, (head, listed.clone()));
-                Ok(listed)
-            }
+        kept(&self.pages, key, head, || Listed::read(conn, workspace, role, query))
+    }
+
+    /// How many credentials the workspace has in each status, as it is under `head`.
+    pub fn counts(&self, conn: &mut Conn, workspace: &Id<Workspace>, head: &Head) -> Result<Arc<Counts>> {
+        kept(&self.counts, workspace.clone(), head, || count::all(conn, workspace))
+    }
+}
+
+fn kept<K: Hash + Eq, V>(all: &Shelf<K, V>, key: K, head: &Head, read: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
+    let found = all.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    match found {
+        Some((at, value)) if at == *head => Ok(value),
+        _ => {
+            let value = Arc::new(read()?);
+            all.lock().unwrap_or_else(PoisonError::into_inner).put(key, (head.clone(), value.clone()));
+            Ok(value)
         }
     }
 }

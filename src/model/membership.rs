@@ -1,16 +1,17 @@
 //! Who belongs to a workspace, and as what.
 
+use super::listed::{Counts, Head, Lists};
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
-use super::status::Status;
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit, count};
+use super::{Means, audit};
 use crate::clock::At;
 use crate::db::schema::{memberships, users, workspaces};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
 use diesel::prelude::*;
+use std::sync::Arc;
 
 /// A person in a workspace that was asked for by its slug.
 #[derive(Debug, Clone)]
@@ -55,18 +56,20 @@ pub struct Surroundings {
     /// The person's workspaces.
     pub workspaces: Vec<Workspace>,
     /// How many credentials the workspace has in each status.
-    pub counts: Vec<(Status, i64)>,
+    pub counts: Arc<Counts>,
+    /// Where the head of the workspace's chain stood before they were counted.
+    pub head: Head,
 }
 
 impl Surroundings {
     /// As [`Standing::find`], with the rest.
-    pub fn find(conn: &mut Conn, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
+    pub fn find(conn: &mut Conn, lists: &Lists, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
         let Some(user) = User::find(conn, user)? else { return Ok(None) };
-        Self::of(conn, slug, user, now)
+        Self::of(conn, lists, slug, user, now)
     }
 
     /// The same for a person who was just read and has not been disabled.
-    pub fn of(conn: &mut Conn, slug: &str, user: User, now: At) -> Result<Option<Self>> {
+    pub fn of(conn: &mut Conn, lists: &Lists, slug: &str, user: User, now: At) -> Result<Option<Self>> {
         let mut open = open_to(conn, &user.id, now, SWITCHER)?;
         let standing = match open.iter().find(|(workspace, _)| workspace.slug == slug) {
             Some((workspace, role)) => Standing { workspace: workspace.clone(), user, role: *role },
@@ -78,8 +81,10 @@ impl Surroundings {
             },
         };
         open.sort_by(|(a, _), (b, _)| a.slug.cmp(&b.slug));
-        let counts = count::all(conn, &standing.workspace.id)?;
-        Ok(Some(Self { standing, workspaces: open.into_iter().map(|(workspace, _)| workspace).collect(), counts }))
+        let workspaces = open.into_iter().map(|(workspace, _)| workspace).collect();
+        let head = Lists::head(conn, &standing.workspace.id)?;
+        let counts = lists.counts(conn, &standing.workspace.id, &head)?;
+        Ok(Some(Self { standing, workspaces, counts, head }))
     }
 }
 

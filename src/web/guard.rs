@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::audit;
 use crate::model::credential::Credential;
+use crate::model::listed::Counts;
 use crate::model::membership::{Standing, Surroundings};
 use crate::model::permission::{Actor, Allowed, Permission, Role};
-use crate::model::status::Status;
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
 use crate::web::answer::Fault;
@@ -21,6 +21,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// The signed-in person of a request, before any workspace is asked for.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ pub struct Can<P: Permission> {
     /// How many credentials the workspace has.
     pub total: i64,
     /// How many it has in each status.
-    pub counts: Vec<(Status, i64)>,
+    pub counts: Arc<Counts>,
     /// What the act before a redirect to this request came to.
     pub said: Option<Toast>,
     id: Option<String>,
@@ -144,9 +145,12 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
     let (user, now) = (person.user.clone(), app.means.now());
     let found = match visit::take(&slug, &user) {
         Some(found) => Some(found),
-        None => app.db.read(move |conn| Surroundings::find(conn, &slug, &user, now)).await?,
+        None => {
+            let asked = app.clone();
+            app.db.read(move |conn| Surroundings::find(conn, &asked.lists, &slug, &user, now)).await?
+        }
     };
-    let Surroundings { standing, workspaces, counts } = found.ok_or(Error::NotFound)?;
+    let Surroundings { standing, workspaces, counts, .. } = found.ok_or(Error::NotFound)?;
     let total = counts.iter().map(|(_, n)| n).sum();
     let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);

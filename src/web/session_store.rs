@@ -56,7 +56,7 @@ impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
         let now = self.app.means.now();
-        let (wanted, slug, mut ahead) = (id.clone(), visit::named(), visit::ahead());
+        let (wanted, slug, mut ahead, app) = (id.clone(), visit::named(), visit::ahead(), self.app.clone());
         let found = self
             .app
             .db
@@ -64,7 +64,7 @@ impl SessionStore for Store {
                 let Some((session, user)) = Session::live(conn, &wanted, now)? else { return Ok(Found::Nobody) };
                 let id = user.id.clone();
                 let around = match &slug {
-                    Some(slug) => Surroundings::of(conn, slug, user, now)?,
+                    Some(slug) => Surroundings::of(conn, &app.lists, slug, user, now)?,
                     None => None,
                 };
                 let lifetime = match &around {
@@ -75,7 +75,7 @@ impl SessionStore for Store {
                     return Ok(Found::Outlived);
                 }
                 let Some(around) = around else { return Ok(Found::Live(Box::new(session), None)) };
-                let read = ahead.as_mut().map(|read| read(conn, &around.standing)).transpose()?;
+                let read = ahead.as_mut().map(|read| read(conn, &around)).transpose()?;
                 Ok(Found::Live(Box::new(session), Some(Box::new((around, read)))))
             })
             .await

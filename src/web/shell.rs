@@ -10,6 +10,7 @@ use crate::model::permission::{Permission, Role};
 use crate::model::user::{self, User};
 use crate::model::workspace::Workspace;
 use crate::web::guard::Can;
+use crate::web::pages::markup::Markup;
 use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -57,7 +58,7 @@ pub fn assets(app: &App) -> Assets {
         css: at("css/app.css"),
         js: at("js/app.js"),
         htmx: at("vendor/htmx-4.0.1.min.js"),
-        icons: at("icons.svg"),
+        icons: Markup::of(at("icons.svg")),
         mark: at("icon.svg"),
     }
 }

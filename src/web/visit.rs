@@ -4,7 +4,7 @@
 use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
-use crate::model::membership::{Standing, Surroundings};
+use crate::model::membership::Surroundings;
 use crate::model::user::User;
 use crate::web::routes;
 use actix_web::body::MessageBody;
@@ -14,7 +14,7 @@ use std::any::Any;
 use std::cell::RefCell;
 
 /// What a page wants read in the session's unit, once it is known who stands where.
-pub type Ahead = Box<dyn FnMut(&mut Conn, &Standing) -> Result<Read> + Send>;
+pub type Ahead = Box<dyn FnMut(&mut Conn, &Surroundings) -> Result<Read> + Send>;
 /// What was read so.
 pub type Read = Box<dyn Any + Send>;
 

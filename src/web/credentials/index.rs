@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::credential::Environment;
 use crate::model::credential_list::{Cursor, Query, Sort};
-use crate::model::listed::Listed;
+use crate::model::listed::{Listed, Lists};
 use crate::model::permission::ReadCredentials;
 use crate::model::status::Status;
 use crate::web::answer::{Answer, see_other, sized_page};
@@ -96,9 +96,10 @@ impl Asked {
 pub fn ahead(req: &ServiceRequest) -> Option<Ahead> {
     let app = req.app_data::<web::Data<App>>()?.clone();
     let mut query = Asked::read(req.query_string()).query(false).ok()?;
-    Some(Box::new(move |conn, standing| {
+    Some(Box::new(move |conn, around| {
+        let standing = &around.standing;
         query.sees_private = standing.role.inspects();
-        Ok(Box::new(app.lists.read(conn, &standing.workspace.id, standing.role, &query)?))
+        Ok(Box::new(app.lists.page(conn, &standing.workspace.id, standing.role, &query, &around.head)?))
     }))
 }
 
@@ -112,7 +113,12 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
         None => {
             let (app, workspace, role) = (app.clone(), can.workspace().clone(), can.standing.role);
             let handle = app.db.clone();
-            handle.read(move |conn| app.lists.read(conn, &workspace, role, &query)).await?
+            handle
+                .read(move |conn| {
+                    let head = Lists::head(conn, &workspace)?;
+                    app.lists.page(conn, &workspace, role, &query, &head)
+                })
+                .await?
         }
     };
     let base = can.list();

@@ -13,7 +13,8 @@ use crate::model::permission::Permission;
 use crate::model::status::Status;
 use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::guard::Can;
-use crate::web::pages::list::{Href, Row, RowFragment};
+use crate::web::pages::list::{Row, RowFragment};
+use crate::web::pages::markup::Markup;
 use crate::web::shell;
 use actix_web::HttpRequest;
 use std::borrow::Cow;
@@ -44,7 +45,7 @@ impl<'a> Look<'a> {
         };
         Row {
             status: judged.view(self.now),
-            href: Href::new(self.base, found.id.as_str()),
+            href: Markup::of(format!("{}/{}", self.base, found.id)),
             badges: badges(found.environment, found.badge),
             tile: integration.map_or_else(|| tile(self.catalog, &found.integration), tile_of),
             used_by: None,
@@ -54,8 +55,8 @@ impl<'a> Look<'a> {
             service: integration.map_or(found.integration.as_str(), |i| &i.name),
             method: method.map_or(found.method.as_str(), |m| &m.label),
             description: if self.details { about(found) } else { "".into() },
-            id: found.id.as_str(),
-            name: &found.name,
+            id: Markup::of(found.id.as_str()),
+            name: Markup::of(found.name.as_str()),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The list of credentials, and one row of it as a fragment.
 
+use super::markup::Markup;
 use super::shell::{Assets, Link, Shell, Tone};
 use super::status::{Badge, StatusView, Tile};
 use super::time::When;
 use askama::Template;
-use askama::filters::HtmlSafe;
 use std::borrow::Cow;
-use std::fmt;
 
 /// `GET /w/{slug}/credentials`.
 #[derive(Debug, Clone, Template)]
@@ -89,11 +88,11 @@ pub struct ServiceLink {
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
     /// Its id; the row is `#row-{id}`.
-    pub id: &'a str,
+    pub id: Markup<'a>,
     /// Its page; `…/edit`, `…/name`, `…/checks`, `…/deletion` are below.
-    pub href: Href<'a>,
+    pub href: Markup<'a>,
     /// Its name.
-    pub name: &'a str,
+    pub name: Markup<'a>,
     /// Description or account, left out where `details` is false.
     pub description: Cow<'a, str>,
     /// Environment, live or test key.
@@ -115,31 +114,6 @@ pub struct Row<'a> {
     /// Whether “Verify now” makes sense (a live test exists and it is not suspended).
     pub verifiable: bool,
 }
-
-/// The address of a credential's page. It is made of a workspace's slug and an id, in which there is nothing that
-/// HTML takes for markup; a list writes hundreds of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Href<'a> {
-    base: &'a str,
-    id: &'a str,
-}
-
-impl<'a> Href<'a> {
-    /// The page of `id` below the list at `base`, such as `/w/acme/credentials`.
-    pub fn new(base: &'a str, id: &'a str) -> Self {
-        Self { base, id }
-    }
-}
-
-impl fmt::Display for Href<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.base)?;
-        f.write_str("/")?;
-        f.write_str(self.id)
-    }
-}
-
-impl HtmlSafe for Href<'_> {}
 
 /// One row for htmx, after verify or rename from the list.
 #[derive(Debug, Clone, Template)]

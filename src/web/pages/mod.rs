@@ -15,6 +15,7 @@ pub mod form;
 pub mod gallery;
 pub mod integrations;
 pub mod list;
+pub mod markup;
 pub mod shell;
 pub mod sprite;
 pub mod status;

@@ -1,5 +1,7 @@
 //! What surrounds every page: the head, the side bar, the message after an act.
 
+use super::markup::Markup;
+
 /// The frame of a page. Without a person it is drawn as a single centred card.
 #[derive(Debug, Clone, Default)]
 pub struct Shell {
@@ -153,7 +155,7 @@ pub struct Assets {
     /// htmx, `static/vendor/htmx-4.0.1.min.js`.
     pub htmx: String,
     /// The sheet of service icons made by [`super::sprite::build`].
-    pub icons: String,
+    pub icons: Markup<'static>,
     /// The product's mark, `static/icon.svg`.
     pub mark: String,
 }
@@ -183,13 +185,13 @@ pub enum Tone {
 
 impl Tone {
     /// The class in the style sheet.
-    pub fn class(self) -> &'static str {
-        match self {
+    pub fn class(self) -> Markup<'static> {
+        Markup::of(match self {
             Self::Plain => "plain",
             Self::Good => "good",
             Self::Warn => "warn",
             Self::Bad => "bad",
-        }
+        })
     }
 }
 

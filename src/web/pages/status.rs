@@ -1,5 +1,6 @@
 //! How a credential's service and status are drawn: a tile; an icon, a colour and a word.
 
+use super::markup::Markup;
 use super::shell::{Tone, initials};
 use super::time::When;
 use crate::check::report::{Step, StepResult};
@@ -79,15 +80,15 @@ impl StatusKind {
     }
 
     /// The icon's symbol in `templates/macros/ui.html`.
-    pub fn mark(self) -> &'static str {
-        match self {
+    pub fn mark(self) -> Markup<'static> {
+        Markup::of(match self {
             Self::Working => "tick",
             Self::Broken => "bang",
             Self::Expiring => "clock",
             Self::Unverified => "question",
             Self::Suspended => "pause",
             Self::Unreadable => "lock",
-        }
+        })
     }
 }
 

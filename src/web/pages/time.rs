@@ -1,5 +1,6 @@
 //! Instants in words: “3 min ago” for reading, RFC 3339 for machines, the full date on hover.
 
+use super::markup::Markup;
 use crate::clock::At;
 use askama::filters::HtmlSafe;
 use chrono::{Datelike, TimeDelta, Timelike};
@@ -34,13 +35,13 @@ impl When {
     }
 
     /// RFC 3339 in UTC, for `<time datetime>`.
-    pub fn machine(&self) -> Machine {
-        Machine(self.at)
+    pub fn machine(&self) -> Markup<'static> {
+        Markup::of(machine(self.at))
     }
 
-    /// The whole date and time in UTC, shown on hover.
-    pub fn full(&self) -> Full {
-        Full(self.at)
+    /// The whole date and time in UTC, shown on hover: “2 May 2026, 09:30 UTC”.
+    pub fn full(&self) -> Markup<'static> {
+        Markup::of(full(self.at))
     }
 }
 
@@ -50,51 +51,43 @@ impl fmt::Display for When {
     }
 }
 
-/// An instant for machines, to the second. A list writes one a row, so it is put together from two digits at a time.
-pub struct Machine(At);
+impl HtmlSafe for When {}
 
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0.utc();
-        let year = at.year().unsigned_abs();
-        let parts = [
-            ("", year / 100),
-            ("", year),
-            ("-", at.month()),
-            ("-", at.day()),
-            ("T", at.hour()),
-            (":", at.minute()),
-            (":", at.second()),
-        ];
-        for (before, number) in parts {
-            f.write_str(before)?;
-            f.write_str(two_digits(number))?;
-        }
-        f.write_str("Z")
+/// To the second, put together from two digits at a time, since a list writes one a row.
+fn machine(at: At) -> String {
+    let at = at.utc();
+    let year = at.year().unsigned_abs();
+    let parts = [
+        ("", year / 100),
+        ("", year),
+        ("-", at.month()),
+        ("-", at.day()),
+        ("T", at.hour()),
+        (":", at.minute()),
+        (":", at.second()),
+    ];
+    let mut text = String::with_capacity(20);
+    for (before, number) in parts {
+        text.push_str(before);
+        text.push_str(two_digits(number));
     }
+    text.push('Z');
+    text
 }
 
-impl HtmlSafe for Machine {}
-
-/// An instant in full: “2 May 2026, 09:30 UTC”.
-pub struct Full(At);
-
-impl fmt::Display for Full {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0.utc();
-        let (day, year) = (two_digits(at.day()), at.year().unsigned_abs());
-        let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
-        for part in [day.strip_prefix('0').unwrap_or(day), " ", month, " ", two_digits(year / 100), two_digits(year)] {
-            f.write_str(part)?;
-        }
-        for part in [", ", two_digits(at.hour()), ":", two_digits(at.minute()), " UTC"] {
-            f.write_str(part)?;
-        }
-        Ok(())
+fn full(at: At) -> String {
+    let at = at.utc();
+    let (day, year) = (two_digits(at.day()), at.year().unsigned_abs());
+    let month = MONTHS.get(at.month0() as usize).copied().unwrap_or_default();
+    let (century, short) = (two_digits(year / 100), two_digits(year));
+    let (hour, minute) = (two_digits(at.hour()), two_digits(at.minute()));
+    let mut text = String::with_capacity(32);
+    for part in [day.strip_prefix('0').unwrap_or(day), " ", month, " ", century, short, ", ", hour, ":", minute, " UTC"]
+    {
+        text.push_str(part);
     }
+    text
 }
-
-impl HtmlSafe for Full {}
 
 /// The last two digits of a number.
 fn two_digits(number: u32) -> &'static str {

@@ -2,7 +2,8 @@
 
 use super::samples::{HOSTILE, ago, assets, shell, tile};
 use credenza::web::pages::gallery::{Category, Gallery, GalleryItem};
-use credenza::web::pages::list::{Chip, Href, List, Pick, Row, RowFragment, ServiceLink};
+use credenza::web::pages::list::{Chip, List, Pick, Row, RowFragment, ServiceLink};
+use credenza::web::pages::markup::Markup;
 use credenza::web::pages::shell::{Link, Nav, Shell, Toast, Tone};
 use credenza::web::pages::status::{Badge, Stamp, StatusKind, StatusView};
 
@@ -23,12 +24,12 @@ struct Line(Text, Text, Text, Text, Text, StatusView, Text, Option<i64>);
 
 fn row(n: usize, line: Line) -> Row<'static> {
     let Line(integration, service, name, description, method, status, environment, used) = line;
-    let id = format!("0190{n:04}").leak();
+    let id = format!("0190{n:04}");
     let badge = |text: &'static str| Badge { text, tone: if text == "test" { Tone::Plain } else { Tone::Warn } };
     Row {
-        id,
-        href: Href::new(BASE, id),
-        name,
+        href: Markup::of(format!("{BASE}/{id}")),
+        id: Markup::of(id),
+        name: Markup::of(name),
         description: description.into(),
         badges: if environment.is_empty() { vec![] } else { vec![badge(environment)] },
         tile: tile(integration, service),
@@ -210,9 +211,9 @@ pub fn list_none() -> List<'static> {
 pub fn list_hostile() -> List<'static> {
     let long: Text = "Credencial-de-produção-com-um-nome-muito-comprido-".repeat(4).leak();
     let bad = |(n, row): (usize, Row<'static>)| match n {
-        0 => Row { name: long, description: long.into(), ..row },
-        1 => Row { name: "Ünïcodé 日本語の認証情報 ".repeat(8).leak(), ..row },
-        _ => Row { name: HOSTILE, description: HOSTILE.into(), method: HOSTILE, ..row },
+        0 => Row { name: Markup::of(long), description: long.into(), ..row },
+        1 => Row { name: Markup::of("Ünïcodé 日本語の認証情報 ".repeat(8)), ..row },
+        _ => Row { name: Markup::of(HOSTILE), description: HOSTILE.into(), method: HOSTILE, ..row },
     };
     let toast = Some(Toast { tone: Tone::Good, text: format!("Saved “{HOSTILE}”.") });
     List {

@@ -11,6 +11,7 @@ use credenza::web::pages::entry::{Message, Setup, SignIn};
 use credenza::web::pages::error::ErrorPage;
 use credenza::web::pages::form::{Notice, TextBox};
 use credenza::web::pages::integrations::{FieldGuide, Guide, Integrations, MethodGuide};
+use credenza::web::pages::markup::Markup;
 use credenza::web::pages::shell::{
     Assets, Link, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView,
 };
@@ -89,7 +90,7 @@ pub fn assets() -> Assets {
         css: "/static/css/app.css".to_owned(),
         js: "/static/js/app.js".to_owned(),
         htmx: "/static/vendor/htmx-4.0.1.min.js".to_owned(),
-        icons: "/static/icons.svg".to_owned(),
+        icons: Markup::of("/static/icons.svg"),
         mark: "/static/icon.svg".to_owned(),
     }
 }
