@@ -3,6 +3,7 @@
 pub mod anchor;
 pub mod keys;
 pub mod proof;
+pub mod outbox;
 pub mod rotation;
 
 use crate::app::App;

@@ -124,6 +124,32 @@ pub fn workspaces_of(conn: &mut Conn, user: &Id<User>, now: At, limit: i64) -> R
         .load(conn)?)
 }
 
+/// The workspaces that a person is an admin of.
+pub(super) fn workspaces_led_by(conn: &mut Conn, user: &Id<User>, now: At) -> Result<Vec<Workspace>> {
+    Ok(memberships::table
+        .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+        .filter(memberships::user_id.eq(user).and(memberships::role.eq(Role::Admin)))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .order(workspaces::slug)
+        .select(Workspace::as_select())
+        .load(conn)?)
+}
+
+/// Lets in whom an invitation names. Somebody whose time-limited membership is over, or who is in it already, keeps one
+/// row: with the new role.
+pub(super) fn admit(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageMembers>,
+    user: &Id<User>,
+    role: Role,
+) -> Result<()> {
+    let row = memberships::workspace_id.eq(allowed.workspace()).and(memberships::user_id.eq(user));
+    let over = memberships::expires_at.is_not_null().and(memberships::expires_at.le(means.now()));
+    diesel::delete(memberships::table.filter(row).filter(over)).execute(tx.conn())?;
+    add(tx, means, allowed, user, role)
+}
+
 /// Adds a person to a workspace; [`crate::error::Error::Conflict`] if they are in it already.
 pub fn add(
     tx: &mut Tx<'_>,

@@ -57,6 +57,8 @@ pub struct NewSession<'a> {
     pub id: &'a str,
     /// Whose it is.
     pub user_id: &'a Id<User>,
+    /// When it began, before it was renewed.
+    pub created_at: At,
     /// When the password was given.
     pub auth_at: At,
     /// The client's address.
@@ -95,7 +97,7 @@ impl Session {
             .values((
                 sessions::id.eq(new.id),
                 sessions::user_id.eq(new.user_id),
-                sessions::created_at.eq(now),
+                sessions::created_at.eq(new.created_at),
                 sessions::auth_at.eq(new.auth_at),
                 sessions::seen_at.eq(now),
                 sessions::address.eq(new.address),
@@ -118,6 +120,18 @@ impl Session {
     pub fn end(tx: &mut Tx<'_>, id: &str) -> Result<()> {
         diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(tx.conn())?;
         Ok(())
+    }
+
+    /// Ends every session of a person but the one whose id begins with `spared`; returns how many.
+    pub fn end_all_of(tx: &mut Tx<'_>, user: &Id<User>, spared: Option<&str>) -> Result<usize> {
+        let theirs = sessions::table.filter(sessions::user_id.eq(user));
+        Ok(match spared.filter(|prefix| !prefix.is_empty()) {
+            None => diesel::delete(theirs).execute(tx.conn())?,
+            Some(prefix) => {
+                let others = sessions::id.not_like(format!("{prefix}%"));
+                diesel::delete(theirs.filter(others)).execute(tx.conn())?
+            }
+        })
     }
 
     /// Removes what has ended by itself; returns how many.

@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, Permission, ReadAudit, ReadCredentials, ReadIntegrations,
-    RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
+    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageMail, ManageMembers, Permission, ReadAudit,
+    ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, RestoreCredential, Role, RotateCredential,
+    VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, credentials, entry, health, integrations, visit};
+use crate::web::{account, audit, credentials, entry, health, integrations, people, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -101,6 +102,10 @@ pub fn table() -> Vec<Route> {
         public(get.clone(), "/sign-in", entry::sign_in::new),
         public(post.clone(), "/sign-in", entry::sign_in::create),
         public(post.clone(), "/sign-out", entry::sign_in::destroy),
+        public(get.clone(), "/invitations/{token}", people::invited::show),
+        public(post.clone(), "/invitations/{token}", people::invited::accept),
+        signed_in(get.clone(), "/confirm", entry::confirm::new),
+        signed_in(post.clone(), "/confirm", entry::confirm::create),
         signed_in(get.clone(), "/account", account::edit),
         signed_in(post.clone(), "/account", account::update),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
@@ -151,6 +156,29 @@ pub fn table() -> Vec<Route> {
             credentials::deleted::purge,
         ),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
+        workspace::<ReadMembers, _, _>(get.clone(), "/w/{slug}/members", people::members::index),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}", people::members::show),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}", people::members::update),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}/removal", people::removal::new),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}/removal", people::removal::create),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}/report", people::removal::report),
+        workspace::<LeaveWorkspace, _, _>(get.clone(), "/w/{slug}/departure", people::departure::new),
+        workspace::<LeaveWorkspace, _, _>(post.clone(), "/w/{slug}/departure", people::departure::create),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/invitations", people::invitations::index),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/invitations", people::invitations::create),
+        workspace::<ManageMembers, _, _>(
+            post.clone(),
+            "/w/{slug}/invitations/{invitation}/delivery",
+            people::invitations::renew,
+        ),
+        workspace::<ManageMembers, _, _>(
+            post.clone(),
+            "/w/{slug}/invitations/{invitation}/withdrawal",
+            people::invitations::withdraw,
+        ),
+        workspace::<ManageMail, _, _>(get.clone(), "/w/{slug}/mail", people::mail::index),
+        workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail", people::mail::create),
+        workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail/{mail}/delivery", people::mail::deliver),
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]

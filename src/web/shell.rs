@@ -110,6 +110,11 @@ pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result
     }))
 }
 
+/// A person's frame with another title.
+pub fn titled(around: Shell, title: &str) -> Shell {
+    Shell { title: title.to_owned(), ..around }
+}
+
 fn workspace_view(standing: &Standing) -> WorkspaceView {
     WorkspaceView {
         name: standing.workspace.name.clone(),
@@ -186,6 +191,15 @@ pub fn toast(did: &str) -> Option<Toast> {
         "too-late" => {
             (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again.")
         }
+        "invited" => (Tone::Good, "Invited. The mail is on its way; the link in it works once, for seven days."),
+        "invited-link" => (Tone::Warn, "Invited. There is no mail server: copy the link below, it is shown only once."),
+        "withdrawn" => (Tone::Good, "The invitation was withdrawn. Its link opens nothing any more."),
+        "role" => (Tone::Good, "The role was changed. It counts from their next click on."),
+        "handed-over" => (Tone::Good, "Handed over: you are a member now."),
+        "removed" => (Tone::Good, "Removed, and signed out everywhere. Look below at what to do next."),
+        "left" => (Tone::Good, "You have left the workspace."),
+        "joined" => (Tone::Good, "Welcome: you are in."),
+        "mail-promised" => (Tone::Plain, "On its way. Reload this page in a moment to see what became of it."),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

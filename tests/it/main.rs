@@ -21,6 +21,7 @@ mod lint;
 mod matrix;
 mod operation;
 mod pages;
+mod people;
 mod schema;
 mod storm;
 mod support;

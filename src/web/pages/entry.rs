@@ -46,3 +46,17 @@ pub struct Message {
     /// The sentence and the next step.
     pub text: String,
 }
+
+/// `GET /confirm?next=…` and the 422 of `POST /confirm`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/confirm.html")]
+pub struct Confirm {
+    /// The frame.
+    pub shell: Shell,
+    /// `next`: where to go afterwards; empty for the account.
+    pub next: String,
+    /// `current_password`.
+    pub password: TextBox,
+    /// Whether the last proof still counts, so that nothing need be confirmed.
+    pub fresh: bool,
+}

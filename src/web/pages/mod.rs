@@ -16,6 +16,8 @@ pub mod gallery;
 pub mod integrations;
 pub mod list;
 pub mod markup;
+pub mod mail;
+pub mod people;
 pub mod shell;
 pub mod sprite;
 pub mod status;

@@ -4,6 +4,7 @@ use super::sample_audit as audit;
 use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
+use super::sample_people as people;
 use askama::Template;
 use credenza::clock::At;
 use credenza::web::pages::account::Account;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Sample> {
     add("integrations", integrations().render());
     add("guide", guide().render());
     add("account", account().render());
+    people::add_all(&mut add);
     add("setup", setup().render());
     add("sign-in", sign_in(None).render());
     add(
