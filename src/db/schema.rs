@@ -89,6 +89,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    password_resets (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    email_changes (user_id) {
+        user_id -> Text,
+        token_hash -> Text,
+        email -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    devices (user_id, id) {
+        user_id -> Text,
+        id -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Text,
         user_id -> Text,
@@ -355,6 +382,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     memberships,
     invitations,
+    password_resets,
+    email_changes,
+    devices,
     sessions,
     sign_in_attempts,
     outbox,

@@ -14,7 +14,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit};
+use crate::model::{Means, attempt, audit, device, reset};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -94,10 +94,14 @@ async fn purge(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-/// Ended sessions and old attempts go.
+/// Ended sessions, old attempts, spent links and forgotten browsers go.
 async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
-    app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)?)).await
+    app.db
+        .write(move |tx| {
+            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)? + device::sweep(tx, now)?)
+        })
+        .await
 }
 
 /// Anonymous denials above the limiter become one line a minute, so that nobody can grow a chain.

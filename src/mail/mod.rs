@@ -193,14 +193,24 @@ impl Mailer {
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             .raw_header(HeaderValue::new(auto, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN);
-        // A file is read by a person: nothing in it is encoded.
-        let message =
-            match (self.keeps(), Body::new_with_encoding(mail.text.to_owned(), ContentTransferEncoding::EightBit)) {
-                (true, Ok(body)) => builder.body(body),
-                _ => builder.body(mail.text.to_owned()),
-            };
+        let message = builder.body(body(mail.text, self.keeps()));
         message.map(|message| message.formatted()).map_err(|_| unfit())
     }
+}
+
+/// Lines as they are, so that no link is broken in two; letters that are not ASCII are encoded, but in a file, which a
+/// person reads.
+fn body(text: &str, is_file: bool) -> Body {
+    /// The longest line without its end (RFC 5322 §2.1.1).
+    const LINE: usize = 998;
+    let plain = text.lines().all(|line| line.len() <= LINE) && (is_file || text.is_ascii());
+    if !plain {
+        return Body::new(text.to_owned());
+    }
+    let encoding =
+        if text.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
+    let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
+    Body::dangerous_pre_encoded(lines.into_bytes(), encoding)
 }
 
 /// A header is one line whatever a name holds.

@@ -3,6 +3,7 @@
 //! Whatever changes something takes a [`crate::db::Tx`] and an [`permission::Allowed`], so that neither
 //! the transaction nor the permission can be forgotten. Nothing here touches the network.
 
+pub mod account;
 pub mod attempt;
 pub mod audit;
 pub mod audit_list;
@@ -20,6 +21,7 @@ pub mod credential;
 pub mod credential_change;
 pub mod credential_list;
 mod credential_search;
+pub mod device;
 pub mod drill;
 pub mod fingerprint;
 pub mod housekeeping;
@@ -33,6 +35,7 @@ pub mod member;
 pub mod membership;
 pub mod outbox;
 pub mod permission;
+pub mod reset;
 pub mod rewrap;
 pub mod rollback;
 pub mod root_key;

@@ -147,6 +147,14 @@ impl User {
         Ok(())
     }
 
+    /// Stores the hash of a new password.
+    pub(super) fn set_password(tx: &mut Tx<'_>, id: &Id<User>, password_hash: &str) -> Result<()> {
+        diesel::update(users::table.filter(users::id.eq(id)))
+            .set(users::password_hash.eq(password_hash))
+            .execute(tx.conn())?;
+        Ok(())
+    }
+
     /// Since when a person has no access; none gives it back.
     pub fn set_disabled(tx: &mut Tx<'_>, id: &Id<User>, since: Option<At>) -> Result<()> {
         diesel::update(users::table.filter(users::id.eq(id))).set(users::disabled_at.eq(since)).execute(tx.conn())?;

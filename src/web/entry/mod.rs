@@ -1,7 +1,9 @@
 //! The ways in and out.
 
 pub mod confirm;
+pub mod device;
 pub mod home;
+pub mod reset;
 pub mod setup;
 pub mod sign_in;
 

@@ -29,7 +29,8 @@ pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
         code: "not_set_up".into(),
         text: "Nobody can sign in yet: open the setup address that the server printed at its start.".into(),
     });
-    page(&SignIn { shell: shell::outside(&app, &req, "Sign in"), email: String::new(), next, message })
+    let shell = shell::saying(shell::outside(&app, &req, "Sign in"), &req);
+    page(&SignIn { shell, email: String::new(), next, message })
 }
 
 /// `POST /sign-in`.
@@ -46,6 +47,7 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
         Tried::Right(user) => {
             super::begin_session(&req, &app, &user)?;
             let mut response = see_other(if next.is_empty() { "/" } else { &next })?;
+            super::device::welcome(&req, &app, &user).await?;
             if req.cookie(shell::NEXT_COOKIE).is_some() {
                 response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
             }

@@ -10,7 +10,7 @@ use crate::model::workspace::Workspace;
 use crate::secret::Secret;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
-use crate::web::entry::begin_session;
+use crate::web::entry::{begin_session, device};
 use crate::web::guard::{SignedIn, anonymous};
 use crate::web::pages::form::TextBox;
 use crate::web::pages::people::{Invited, Visitor};
@@ -94,6 +94,7 @@ pub async fn accept(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
     let mut fields = posted.fields_from_outside().await?;
     let holder = Holder::of(&req, &app).await?;
     let (means, token, actor) = (app.means.clone(), holder.token.clone(), anonymous(&req));
+    let to = format!("/w/{}/credentials", holder.workspace.slug);
     match holder.visitor() {
         Visitor::Known => {
             let person = SignedIn::of(&req)?;
@@ -120,6 +121,7 @@ pub async fn accept(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
                 })
                 .await?;
             begin_session(&req, &app, &user)?;
+            device::welcome(&req, &app, &user).await?;
         }
         Visitor::SomebodyElse(_) | Visitor::SignsInFirst => {
             let mut response = page_with(
@@ -130,7 +132,7 @@ pub async fn accept(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
             return Ok(response);
         }
     }
-    see_other_saying(format!("/w/{}/credentials", holder.workspace.slug), "joined")
+    see_other_saying(to, "joined")
 }
 
 fn judged(holder: &Holder, fields: &Fields, password: &Secret) -> (TextBox, TextBox) {

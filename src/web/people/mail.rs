@@ -69,6 +69,11 @@ fn about(kind: &str) -> &'static str {
     match kind {
         "test" => "Test",
         "invitation" => "Invitation",
+        "reset" => "Link for a new password",
+        "new_device" => "Notice of a new device",
+        "password" => "Notice of a new password",
+        "email" => "Change of an address",
+        "second_factor" => "Notice about a second factor",
         _ => "Message",
     }
 }

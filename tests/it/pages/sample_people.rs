@@ -3,7 +3,8 @@
 use super::sample_forms::remark;
 use super::samples::{HOSTILE, ago, bare, shell, tile};
 use askama::Template;
-use credenza::web::pages::entry::Confirm;
+use credenza::web::pages::account::{EmailConfirmation, EmailPage, PasswordPage, SessionRow, Sessions};
+use credenza::web::pages::entry::{Confirm, Forgot, Reset};
 use credenza::web::pages::form::TextBox;
 use credenza::web::pages::mail::{MailRow, Mails};
 use credenza::web::pages::people::{
@@ -40,6 +41,12 @@ pub fn add_all(add: Add<'_>) {
     add("mail", mail(None, mails()).render());
     add("mail-none", mail(Some("/var/lib/credenza/mail".to_owned()), Vec::new()).render());
     add("confirm", confirm().render());
+    add("password", password().render());
+    add("email", email().render());
+    add("email-confirmation", email_confirmation().render());
+    add("sessions", sessions().render());
+    add("forgot", forgot().render());
+    add("reset", reset().render());
 }
 
 fn row(n: usize, name: &str, email: &str, role: &'static str) -> MemberRow {
@@ -209,5 +216,68 @@ fn confirm() -> Confirm {
         next: "/w/acme/members".to_owned(),
         password: TextBox { error, ..TextBox::default() },
         fresh: false,
+    }
+}
+
+fn refused(code: &'static str, text: &str) -> TextBox {
+    TextBox { error: Some(remark(code, text)), ..TextBox::default() }
+}
+
+fn password() -> PasswordPage {
+    PasswordPage {
+        shell: shell("Another password", Nav::Account),
+        current: TextBox::default(),
+        password: refused("password", "Use at least 15 characters."),
+        password_min: 15,
+    }
+}
+
+fn email() -> EmailPage {
+    EmailPage {
+        shell: shell("Another address", Nav::Account),
+        now: "ana@acme.example".to_owned(),
+        email: TextBox { error: Some(remark("email", "Enter one e-mail address.")), ..TextBox::of(HOSTILE) },
+        ask_password: Some(TextBox::default()),
+    }
+}
+
+fn email_confirmation() -> EmailConfirmation {
+    EmailConfirmation {
+        shell: shell("Confirm your address", Nav::Account),
+        email: HOSTILE.to_owned(),
+        action: "/account/email/0123456789".to_owned(),
+    }
+}
+
+fn sessions() -> Sessions {
+    let row = |n: usize, device: &str, own| SessionRow {
+        handle: format!("{n:024x}"),
+        own,
+        device: device.to_owned(),
+        agent: HOSTILE.to_owned(),
+        address: "2001:db8::17".to_owned(),
+        since: ago(200),
+        seen: ago(2),
+    };
+    Sessions {
+        shell: shell("Where you are signed in", Nav::Account),
+        rows: vec![row(1, "Firefox on Linux", true), row(2, HOSTILE, false)],
+    }
+}
+
+fn forgot() -> Forgot {
+    Forgot {
+        shell: bare("Forgot"),
+        email: TextBox { error: Some(remark("email", "Enter one.")), ..TextBox::of(HOSTILE) },
+    }
+}
+
+fn reset() -> Reset {
+    Reset {
+        shell: bare("Choose a new password"),
+        action: "/password/reset/0123456789".to_owned(),
+        email: HOSTILE.to_owned(),
+        password: refused("password", "Use at least 15 characters."),
+        password_min: 15,
     }
 }

@@ -210,6 +210,7 @@ fn account() -> Account {
         email: "ana@acme.example".to_owned(),
         theme: Theme::System,
         shortcuts: true,
+        workspaces: vec![Link { label: "Acme Store".to_owned(), href: "/w/acme/departure".to_owned() }],
     }
 }
 

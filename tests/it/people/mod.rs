@@ -2,10 +2,12 @@
 
 #![cfg(test)]
 
+mod account;
 mod confirm;
 mod invitations;
 mod mail;
 mod members;
+mod reset;
 
 use crate::support::app::{ACME, TestApp, email};
 use crate::support::person::Person;
