@@ -207,8 +207,7 @@ fn body(text: &str, is_file: bool) -> Body {
     if !plain {
         return Body::new(text.to_owned());
     }
-    let encoding =
-        if text.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
+    let encoding = if text.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
     let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
     Body::dangerous_pre_encoded(lines.into_bytes(), encoding)
 }

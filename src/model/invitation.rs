@@ -223,9 +223,6 @@ pub fn accept(tx: &mut Tx<'_>, means: &Means, token: &str, guest: &Guest<'_>, ac
     let row = invitations::workspace_id.eq(&workspace).and(invitations::id.eq(&found.id));
     diesel::update(invitations::table.filter(row)).set(invitations::accepted_at.eq(Some(now))).execute(tx.conn())?;
     let actor = Actor { kind: "person", id: user.to_string(), ..actor.clone() };
-    membership::admit(tx, means, &Allowed::invited(workspace.clone(), actor.clone()), &user, found.role)?;
-    let entry = audit::Entry::allow("invitation.accepted", audit::Target::invitation(&found.id))
-        .detail("role", found.role.as_str());
-    audit::record(tx, means, workspace.as_str(), &actor, entry)?;
+    membership::admit(tx, means, &Allowed::invited(workspace, actor), &user, &found)?;
     Ok(user)
 }

@@ -1,6 +1,7 @@
 //! Who belongs to a workspace, and as what.
 
 use super::listed::{Counts, Head, Lists};
+use super::invitation::Invitation;
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
 use super::user::User;
 use super::workspace::Workspace;
@@ -142,16 +143,32 @@ pub(super) fn admit(
     means: &Means,
     allowed: &Allowed<ManageMembers>,
     user: &Id<User>,
-    role: Role,
+    invitation: &Invitation,
 ) -> Result<()> {
     let row = memberships::workspace_id.eq(allowed.workspace()).and(memberships::user_id.eq(user));
     let over = memberships::expires_at.is_not_null().and(memberships::expires_at.le(means.now()));
     diesel::delete(memberships::table.filter(row).filter(over)).execute(tx.conn())?;
-    add(tx, means, allowed, user, role)
+    insert(tx, means, allowed, user, invitation.role)?;
+    let entry = audit::Entry::allow("member.added", audit::Target::user(user))
+        .detail("role", invitation.role.as_str())
+        .detail("invitation", invitation.id.to_string());
+    audit::record_allowed(tx, means, allowed, entry)
 }
 
 /// Adds a person to a workspace; [`crate::error::Error::Conflict`] if they are in it already.
 pub fn add(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageMembers>,
+    user: &Id<User>,
+    role: Role,
+) -> Result<()> {
+    insert(tx, means, allowed, user, role)?;
+    let entry = audit::Entry::allow("member.added", audit::Target::user(user)).detail("role", role.as_str());
+    audit::record_allowed(tx, means, allowed, entry)
+}
+
+fn insert(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<ManageMembers>,
@@ -173,8 +190,5 @@ pub fn add(
             .execute(tx.conn())?;
         Ok(())
     });
-    super::unique_as(done, "This person is in the workspace already.")?;
-    let entry = audit::Entry::allow("member.added", audit::Target::user(user)).detail("role", role.as_str());
-    audit::record(tx, means, workspace.as_str(), allowed.actor(), entry)?;
-    Ok(())
+    super::unique_as(done, "This person is in the workspace already.")
 }

@@ -26,8 +26,7 @@ pub async fn welcome(req: &HttpRequest, app: &App, user: &Id<User>) -> Result<()
             let at = now.utc().format("%Y-%m-%d %H:%M UTC").to_string();
             let from = address.map(|ip| ip.to_string()).unwrap_or_default();
             let letter = letter::new_device(&person.name, &at, &from, &agent, &base)?;
-            let notice =
-                Notice { kind: "new_device", to: &person.email, subject: &letter.subject, text: &letter.text };
+            let notice = Notice { kind: "new_device", to: &person.email, subject: &letter.subject, text: &letter.text };
             account::notify(tx, &means, &user, &notice)?;
             Ok(true)
         })
