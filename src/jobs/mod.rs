@@ -2,8 +2,8 @@
 
 pub mod anchor;
 pub mod keys;
-pub mod proof;
 pub mod outbox;
+pub mod proof;
 pub mod rotation;
 
 use crate::app::App;

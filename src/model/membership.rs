@@ -168,13 +168,7 @@ pub fn add(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-fn insert(
-    tx: &mut Tx<'_>,
-    means: &Means,
-    allowed: &Allowed<ManageMembers>,
-    user: &Id<User>,
-    role: Role,
-) -> Result<()> {
+fn insert(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageMembers>, user: &Id<User>, role: Role) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace().clone();

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageMail, ManageMembers, Permission, ReadAudit,
-    ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, RestoreCredential, Role, RotateCredential,
-    VerifyCredential,
+    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageMail, ManageMembers, Permission,
+    ReadAudit, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, RestoreCredential, Role,
+    RotateCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
