@@ -188,12 +188,15 @@ impl<P: Permission> Allowed<P> {
 
     /// For whoever holds an invitation, which was judged a moment ago in the same transaction.
     pub(super) fn invited(workspace: Id<Workspace>, actor: Actor) -> Self {
-        Self { workspace, actor, person: None, permission: PhantomData }
+        Self { workspace, actor, by: By::Program, permission: PhantomData }
     }
 
     /// The person who acts, if it is one of the workspace's.
     pub fn by(&self) -> Option<&Id<super::user::User>> {
-        self.person.as_ref()
+        match &self.by {
+            By::Person(user) => Some(user),
+            By::Token(_) | By::Program => None,
+        }
     }
 
     /// The workspace it holds in.
