@@ -13,8 +13,8 @@ async fn stage() -> (TestApp, Person, [String; 2], String, String) {
     let admin = app.admin().await;
     let first = app.website(&admin, "Shop events", "a signing secret of a shop").await;
     let second = app.website(&admin, "Spare events", "a signing secret to spare").await;
-    let bot = app.bot(&admin, "Order confirmations").await;
-    let block = app.block(&admin, &bot, "website", &first).await;
+    let bot = app.new_bot(&admin, "Order confirmations").await;
+    let block = app.new_block(&admin, &bot, "website", &first).await;
     (app, admin, [first, second], bot, block)
 }
 
@@ -97,7 +97,7 @@ async fn purging_empties_the_blocks_of_a_credential() {
 #[tokio::test]
 async fn a_replacement_moves_all_blocks_or_the_marked_ones_in_one_step() {
     let (app, admin, [shop, spare], bot, block) = stage().await;
-    let second = app.block(&admin, &bot, "website", &shop).await;
+    let second = app.new_block(&admin, &bot, "website", &shop).await;
     let replacement = path(&shop, "replacement");
     let offered = admin.get(&replacement).await.expect(200).attributes("#target option", "value");
     assert_eq!(offered, [spare.as_str()], "not itself");
@@ -153,9 +153,9 @@ async fn a_suspension_shows_who_misses_it_and_ends_by_itself() {
 #[tokio::test]
 async fn the_list_tells_how_many_bots_use_each() {
     let (app, admin, [shop, _], ..) = stage().await;
-    let other = app.bot(&admin, "Returns").await;
-    app.block(&admin, &other, "website", &shop).await;
-    app.block(&admin, &other, "website", &shop).await;
+    let other = app.new_bot(&admin, "Returns").await;
+    app.new_block(&admin, &other, "website", &shop).await;
+    app.new_block(&admin, &other, "website", &shop).await;
     let member = app.member().await;
     for person in [&admin, &member] {
         let list = person.get("/w/acme/credentials").await.expect(200);

@@ -11,7 +11,7 @@ async fn stage() -> (TestApp, Person, [String; 2], String) {
     let admin = app.admin().await;
     let first = app.website(&admin, "Shop events", "a signing secret of a shop").await;
     let second = app.website(&admin, "Spare events", "a signing secret to spare").await;
-    let bot = app.bot(&admin, "Order confirmations").await;
+    let bot = app.new_bot(&admin, "Order confirmations").await;
     (app, admin, [first, second], format!("{BOTS}/{bot}"))
 }
 
@@ -94,7 +94,7 @@ async fn a_block_offers_and_takes_only_what_fits() {
 async fn a_key_stays_while_label_and_credential_change_and_goes_with_its_block() {
     let (app, admin, [shop, spare], bot) = stage().await;
     let id = bot.rsplit('/').next().expect("an id").to_owned();
-    let block = app.block(&admin, &id, "website", &shop).await;
+    let block = app.new_block(&admin, &id, "website", &shop).await;
     let path = format!("{bot}/blocks/{block}");
     let chosen = admin.get(&path).await.expect(200).attributes("#credential option[selected]", "value");
     assert_eq!(chosen, [shop.as_str()]);
@@ -107,8 +107,8 @@ async fn a_key_stays_while_label_and_credential_change_and_goes_with_its_block()
     admin.get(&format!("{path}/removal")).await.expect(200);
     admin.post(&format!("{path}/removal"), &[]).await.expect(303);
     admin.get(&path).await.expect(404);
-    let elsewhere = app.bot(&admin, "Elsewhere").await;
-    let other = app.block(&admin, &elsewhere, "website", &shop).await;
+    let elsewhere = app.new_bot(&admin, "Elsewhere").await;
+    let other = app.new_block(&admin, &elsewhere, "website", &shop).await;
     admin.get(&format!("{bot}/blocks/{other}")).await.expect(404);
     admin.post(&format!("{bot}/blocks/{other}/removal"), &[]).await.expect(404);
     app.prove_audit().await;
@@ -179,7 +179,7 @@ async fn a_bot_without_a_credential_is_not_published_and_one_that_fails_only_kno
 async fn the_list_of_bots_goes_on_by_key_and_refuses_nonsense() {
     let (app, admin, ..) = stage().await;
     for n in 0..51 {
-        app.bot(&admin, &format!("Bot {n}")).await;
+        app.new_bot(&admin, &format!("Bot {n}")).await;
     }
     let page = admin.get(BOTS).await.expect(200);
     assert_eq!(page.texts("a.name").len(), 50);

@@ -31,19 +31,19 @@ impl Ids {
 impl TestApp {
     /// Registers a bot with one block for a website's credential of [`ACME`], through the pages.
     pub async fn ids(&self, admin: &Person, credential: &str) -> Ids {
-        let bot = self.bot(admin, &format!("Bot for {credential}")).await;
-        let block = self.block(admin, &bot, "website", credential).await;
+        let bot = self.new_bot(admin, &format!("Bot for {credential}")).await;
+        let block = self.new_block(admin, &bot, "website", credential).await;
         Ids { credential: credential.to_owned(), bot, block }
     }
 
     /// Registers a bot in [`ACME`] through the pages and returns its id.
-    pub async fn bot(&self, admin: &Person, name: &str) -> String {
+    pub async fn new_bot(&self, admin: &Person, name: &str) -> String {
         let reply = admin.post(&format!("/w/{ACME}/bots"), &[("name", name)]).await.expect(303);
         reply.location().rsplit('/').next().expect("an id").to_owned()
     }
 
     /// Adds a block to a bot of [`ACME`] through the pages and returns its id.
-    pub async fn block(&self, admin: &Person, bot: &str, integration: &str, credential: &str) -> String {
+    pub async fn new_block(&self, admin: &Person, bot: &str, integration: &str, credential: &str) -> String {
         let path = format!("/w/{ACME}/bots/{bot}");
         let form = [("integration", integration), ("label", "Do something"), ("credential", credential)];
         admin.post(&format!("{path}/blocks"), &form).await.expect(303);
