@@ -138,6 +138,7 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
     let mut server = std::pin::pin!(server);
     let all = [
         actix_web::rt::spawn(jobs::run(app.clone())),
+        actix_web::rt::spawn(jobs::versions::run(app.clone())),
         actix_web::rt::spawn(jobs::keys::run(app.clone())),
         actix_web::rt::spawn(jobs::anchor::run(app.clone())),
         actix_web::rt::spawn(jobs::outbox::run(app.clone())),

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::Means;
 use crate::model::credential::{Badge, Credential};
-use crate::model::credential_change::{self as change, Content, Details, Kind, NewCredential, Rotated, Saved};
+use crate::model::credential_change::{
+    self as change, Content, Deleting, Details, Kind, NewCredential, Rotated, Saved, Serve,
+};
 use crate::model::membership::{self, Standing};
 use crate::model::permission::{Actor, Allowed, EditCredential, Permission, VerifyCredential};
 use crate::model::status::{Saving, saving};
@@ -150,6 +152,8 @@ impl Told<'_> {
                     service,
                     content: self.content(self.plan.first.keys().cloned().collect())?,
                     report: self.report()?.clone(),
+                    serve: Serve::Now,
+                    keep: TimeDelta::zero(),
                 };
                 self.done(change::rotate(tx, means, &self.allowed()?, id, &rotated)?)
             }
@@ -157,7 +161,7 @@ impl Told<'_> {
                 let allowed = self.allowed::<EditCredential>()?;
                 change::refused(tx, means, &allowed, id, &kind, self.report()?)
             }
-            Act::Suspended => change::suspend(tx, means, &self.allowed()?, id),
+            Act::Suspended => change::suspend(tx, means, &self.allowed()?, id, None),
             Act::Unreadable => {
                 let allowed = self.allowed::<VerifyCredential>()?;
                 let fault = Unreadable {
@@ -167,7 +171,10 @@ impl Told<'_> {
                 };
                 change::unreadable(tx, means, &allowed, id, &fault)
             }
-            Act::Deleted => self.done(change::delete(tx, means, &self.allowed()?, id, None)?),
+            Act::Deleted => match change::delete(tx, means, &self.allowed()?, id, None, "")? {
+                Deleting::Done => Ok(()),
+                left => Err(self.fault(&format!("{left:?}"))),
+            },
         }
     }
 

@@ -5,6 +5,7 @@ pub mod keys;
 pub mod outbox;
 pub mod proof;
 pub mod rotation;
+pub mod versions;
 
 use crate::app::App;
 use crate::db::Conn;
@@ -14,7 +15,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, device, reset};
+use crate::model::{Means, attempt, audit, credential_change, device, reset};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -38,6 +39,7 @@ pub async fn run(app: web::Data<App>) {
 pub async fn keep_house(app: &App) -> Result<()> {
     unit("ageing", age(app, housekeeping::due_ageing, Status::Unverified)).await?;
     unit("expiry", age(app, housekeeping::due_expiring, Status::Expiring)).await?;
+    unit("resumption", resume(app)).await?;
     unit("purge", purge(app)).await?;
     unit("sweep", sweep(app)).await?;
     unit("denials", count_denials(app)).await?;
@@ -70,6 +72,25 @@ async fn age(app: &App, due: fn(&mut Conn, &Means) -> Result<Vec<Due>>, to: Stat
             let means = app.means.clone();
             let allowed = Allowed::<KeepHouse>::job(workspace, "ageing");
             app.db.write(move |tx| housekeeping::age(tx, &means, &allowed, &id, to)).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Credentials that were switched off for a while are switched on again.
+async fn resume(app: &App) -> Result<usize> {
+    let mut count = 0;
+    for _ in 0..ROUNDS {
+        let means = app.means.clone();
+        let batch = app.db.read(move |conn| housekeeping::due_resumption(conn, &means)).await?;
+        if batch.is_empty() {
+            break;
+        }
+        for (workspace, id) in batch {
+            let means = app.means.clone();
+            let allowed = Allowed::<KeepHouse>::job(workspace, "suspension");
+            app.db.write(move |tx| credential_change::resume_due(tx, &means, &allowed, &id)).await?;
             count += 1;
         }
     }

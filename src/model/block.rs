@@ -7,7 +7,7 @@ use super::status::Status;
 use super::workspace::Workspace;
 use super::{Means, audit};
 use crate::clock::At;
-use crate::db::schema::{blocks, credentials};
+use crate::db::schema::{blocks, bots, credentials};
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::fold;
@@ -77,6 +77,22 @@ impl Chosen {
         self.deleted_at.is_some() || matches!(self.status, Status::Broken | Status::Suspended | Status::Unreadable)
     }
 
+    /// The live credential of a service with this id or handle.
+    pub fn fits(
+        conn: &mut Conn,
+        workspace: &Id<Workspace>,
+        integration: &str,
+        named: &str,
+    ) -> Result<Option<Id<Credential>>> {
+        Ok(credentials::table
+            .filter(credentials::workspace_id.eq(workspace).and(credentials::integration.eq(integration)))
+            .filter(credentials::deleted_at.is_null())
+            .filter(credentials::id.eq(named).or(credentials::handle.eq(named)))
+            .select(credentials::id)
+            .first(conn)
+            .optional()?)
+    }
+
     /// Credentials that fit a block, by name; at most `limit`.
     pub fn fitting(conn: &mut Conn, workspace: &Id<Workspace>, integration: &str, limit: i64) -> Result<Vec<Self>> {
         Ok(credentials::table
@@ -116,6 +132,16 @@ impl Block {
             .optional()?
             .ok_or(Error::NotFound)
     }
+}
+
+/// A block with its bot; `None` for a foreign or unknown id alike.
+pub fn with_bot(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Block>) -> Result<Option<(Block, Bot)>> {
+    Ok(blocks::table
+        .inner_join(bots::table.on(bots::workspace_id.eq(blocks::workspace_id).and(bots::id.eq(blocks::bot_id))))
+        .filter(blocks::workspace_id.eq(workspace).and(blocks::id.eq(id)))
+        .select((Block::as_select(), Bot::as_select()))
+        .first(conn)
+        .optional()?)
 }
 
 /// Reads a label: trimmed, 1 to 120 characters, no control characters. The error is for the field.
@@ -175,7 +201,7 @@ pub fn add(
             blocks::created_at.eq(means.now()),
         ))
         .execute(tx.conn())?;
-    bot::touch(tx, workspace, bot)?;
+    bot::touch(tx, workspace, bot.as_str())?;
     let entry = line("block.added", bot, &key, wanted.credential.as_ref())
         .detail("label", wanted.label.as_str())
         .detail("integration", wanted.integration.as_str());
@@ -204,12 +230,28 @@ pub fn edit(
     diesel::update(blocks::table.filter(blocks::workspace_id.eq(workspace).and(blocks::id.eq(id))))
         .set((blocks::label.eq(label), blocks::credential_id.eq(credential)))
         .execute(tx.conn())?;
-    bot::touch(tx, workspace, bot)?;
+    bot::touch(tx, workspace, bot.as_str())?;
     let entry = line("block.edited", bot, &before.key, credential)
         .detail("label", label)
         .detail("from", before.credential_id.map(String::from));
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Changed::Done)
+}
+
+/// Makes a block use a credential that was just made for it; a block that is gone meanwhile is let be.
+pub fn choose(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageBots>,
+    bot: &Id<Bot>,
+    id: &Id<Block>,
+    credential: &Id<Credential>,
+) -> Result<()> {
+    let label = match Block::get(tx.conn(), allowed.workspace(), bot, id) {
+        Err(Error::NotFound) => return Ok(()),
+        found => found?.label,
+    };
+    edit(tx, means, allowed, (bot, None), id, (&label, Some(credential))).map(drop)
 }
 
 /// Removes a block from its bot.
@@ -227,7 +269,7 @@ pub fn remove(
     let before = Block::get(tx.conn(), workspace, bot, id)?;
     diesel::delete(blocks::table.filter(blocks::workspace_id.eq(workspace).and(blocks::id.eq(id))))
         .execute(tx.conn())?;
-    bot::touch(tx, workspace, bot)?;
+    bot::touch(tx, workspace, bot.as_str())?;
     let entry = line("block.removed", bot, &before.key, before.credential_id.as_ref()).detail("label", before.label);
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Changed::Done)

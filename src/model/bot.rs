@@ -174,7 +174,7 @@ pub(super) fn begin(
 }
 
 /// Counts one more change of a bot.
-pub(super) fn touch(tx: &mut Tx<'_>, workspace: &Id<Workspace>, id: &Id<Bot>) -> Result<()> {
+pub(super) fn touch(tx: &mut Tx<'_>, workspace: &Id<Workspace>, id: &str) -> Result<()> {
     diesel::update(bots::table.filter(bots::workspace_id.eq(workspace).and(bots::id.eq(id))))
         .set(bots::revision.eq(bots::revision + 1))
         .execute(tx.conn())?;
@@ -213,30 +213,82 @@ pub fn edit(
     Ok(Changed::Done)
 }
 
-/// Publishes a bot, or makes it a draft again. Whether its blocks work is judged by who asks: a bot may be
-/// published with a block that does not work, if a person says so.
+/// What became of a publication.
+#[derive(Debug)]
+pub enum Publishing {
+    /// Stored.
+    Done,
+    /// Somebody else was first: the bot as it is now.
+    Stale(Box<Bot>),
+    /// These blocks have no credential: such a bot cannot be published.
+    Incomplete(Vec<String>),
+    /// The credentials of these blocks are sure to fail, and nobody said that this is known.
+    Failing(Vec<String>),
+}
+
+/// Publishes a bot. Each block must have a credential; one that is sure to fail is taken only if the person knows
+/// (`anyway`).
 pub fn publish(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<ManageBots>,
     id: &Id<Bot>,
     revision: Option<i64>,
-    published: bool,
+    anyway: bool,
+) -> Result<Publishing> {
+    let before = match begin(tx, means, allowed, id, revision)? {
+        Ok(before) => before,
+        Err(Changed::Stale(now)) => return Ok(Publishing::Stale(now)),
+        Err(_) => return Ok(Publishing::Done),
+    };
+    let blocks = block::of_bots(tx.conn(), allowed.workspace(), std::slice::from_ref(id))?;
+    let labels = |which: &dyn Fn(&block::Seen) -> bool| -> Vec<String> {
+        blocks.iter().filter(|seen| which(seen)).map(|(block, _)| block.label.clone()).collect()
+    };
+    let empty = labels(&|(_, chosen)| chosen.as_ref().is_none_or(|chosen| chosen.deleted_at.is_some()));
+    if !empty.is_empty() {
+        return Ok(Publishing::Incomplete(empty));
+    }
+    let failing = labels(&|(_, chosen)| chosen.as_ref().is_some_and(block::Chosen::fails));
+    if !failing.is_empty() && !anyway {
+        return Ok(Publishing::Failing(failing));
+    }
+    if !before.is_published() {
+        let at = Some(means.now());
+        set_published(tx, allowed.workspace(), id, at)?;
+        let entry = audit::Entry::allow("bot.published", audit::Target::bot(id))
+            .detail("name", before.name)
+            .detail("failing", failing);
+        audit::record_allowed(tx, means, allowed, entry)?;
+    }
+    Ok(Publishing::Done)
+}
+
+/// Makes a bot a draft again.
+pub fn withdraw(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageBots>,
+    id: &Id<Bot>,
+    revision: Option<i64>,
 ) -> Result<Changed> {
     let before = match begin(tx, means, allowed, id, revision)? {
         Ok(before) => before,
         Err(refused) => return Ok(refused),
     };
-    if before.is_published() == published {
-        return Ok(Changed::Done);
+    if before.is_published() {
+        set_published(tx, allowed.workspace(), id, None)?;
+        let entry = audit::Entry::allow("bot.withdrawn", audit::Target::bot(id)).detail("name", before.name);
+        audit::record_allowed(tx, means, allowed, entry)?;
     }
-    diesel::update(bots::table.filter(bots::workspace_id.eq(allowed.workspace()).and(bots::id.eq(id))))
-        .set((bots::published_at.eq(published.then(|| means.now())), bots::revision.eq(bots::revision + 1)))
-        .execute(tx.conn())?;
-    let action = if published { "bot.published" } else { "bot.withdrawn" };
-    let entry = audit::Entry::allow(action, audit::Target::bot(id)).detail("name", before.name);
-    audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Changed::Done)
+}
+
+fn set_published(tx: &mut Tx<'_>, workspace: &Id<Workspace>, id: &Id<Bot>, at: Option<At>) -> Result<()> {
+    diesel::update(bots::table.filter(bots::workspace_id.eq(workspace).and(bots::id.eq(id))))
+        .set((bots::published_at.eq(at), bots::revision.eq(bots::revision + 1)))
+        .execute(tx.conn())?;
+    Ok(())
 }
 
 /// Deletes a bot with its blocks; none of its tokens opens anything any more. What it used can still be told.
@@ -279,6 +331,16 @@ pub fn names(conn: &mut Conn, workspace: &Id<Workspace>, ids: &[Id<Bot>]) -> Res
 /// How many bots a workspace has.
 pub fn total(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<i64> {
     Ok(bots::table.filter(bots::workspace_id.eq(workspace).and(bots::deleted_at.is_null())).count().get_result(conn)?)
+}
+
+/// Whether a workspace has any bot.
+pub fn exists(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<bool> {
+    let one: Option<String> = bots::table
+        .filter(bots::workspace_id.eq(workspace).and(bots::deleted_at.is_null()))
+        .select(bots::id)
+        .first(conn)
+        .optional()?;
+    Ok(one.is_some())
 }
 
 /// The bot, or [`Error::Unprocessable`] with our words: for a command that names one.

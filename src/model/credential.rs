@@ -81,6 +81,12 @@ pub struct Credential {
     pub live_version: i64,
     /// Counts changes, so that two editors cannot overwrite each other.
     pub revision: i64,
+    /// Since when it is switched off.
+    pub suspended_at: Option<At>,
+    /// Until when; `None` while it is on, and for until somebody switches it on.
+    pub suspended_until: Option<At>,
+    /// The status that it has beneath.
+    pub suspended_from: Option<Status>,
     /// When it was deleted.
     pub deleted_at: Option<At>,
     /// Who deleted it; empty while it lives.
@@ -166,6 +172,11 @@ impl Credential {
             integration: &self.integration,
             method: &self.method,
         }
+    }
+
+    /// Whether it is switched off: its end counts from the instant it was set for, not from when that was noted.
+    pub fn is_suspended(&self, now: At) -> bool {
+        self.suspended_at.is_some() && self.suspended_until.is_none_or(|end| end > now)
     }
 
     /// When a bot last used it.

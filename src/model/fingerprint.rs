@@ -2,6 +2,8 @@
 
 use super::Means;
 use super::credential::Credential;
+use super::sealed::Opening;
+use super::version::{Place, Version};
 use super::workspace::Workspace;
 use crate::db::schema::{credential_fingerprints as fingerprints, credentials};
 use crate::db::{Conn, Tx};
@@ -39,6 +41,19 @@ pub fn twin(conn: &mut Conn, workspace: &Id<Workspace>, credential: &Id<Credenti
         .select(credentials::name)
         .first(conn)
         .optional()?)
+}
+
+/// Makes the stored fingerprints of a credential those of every secret that is still stored for it; one that cannot
+/// be opened has none.
+pub(super) fn renew(tx: &mut Tx<'_>, means: &Means, place: Place<'_>) -> Result<()> {
+    let keys = Opening::of(tx.conn(), means, place.workspace)?;
+    let mut wanted = BTreeSet::new();
+    for version in Version::kept(tx.conn(), place.workspace, place.credential)? {
+        if let Ok(secrets) = version.open_with(&keys, means, place) {
+            wanted.extend(of(means, place.workspace, &secrets)?);
+        }
+    }
+    replace(tx, place.workspace, place.credential, &wanted)
 }
 
 /// Makes the stored fingerprints of a credential these.

@@ -7,11 +7,12 @@ use super::credential::Credential;
 use super::credential_change::one;
 use super::permission::{Allowed, KeepHouse};
 use super::status::{EXPIRING_WITHIN, GOOD_FOR, Status};
+use super::version::VersionState;
 use super::workspace::Workspace;
 use super::workspace_settings::Settings;
 use super::{Means, audit, block};
 use crate::clock::At;
-use crate::db::schema::{credentials, workspaces};
+use crate::db::schema::{credential_versions as versions, credentials, workspaces};
 use crate::db::types::Json;
 use crate::db::{Conn, Tx};
 use crate::error::Result;
@@ -64,6 +65,43 @@ pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
     });
     let Some((workspace, until)) = due_in else { return Ok(Vec::new()) };
     due(conn, |query| query.filter(credentials::workspace_id.eq(workspace)).filter(credentials::deleted_at.le(until)))
+}
+
+/// Credentials that were switched off until a moment that has come.
+pub fn due_resumption(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+    due(conn, |query| {
+        query.filter(credentials::deleted_at.is_null()).filter(credentials::suspended_until.le(means.now()))
+    })
+}
+
+/// One credential whose staged version is due, and its service.
+pub type DueVersion = (Id<Workspace>, Id<Credential>, String);
+
+/// Credentials with a staged version whose moment has come, and their services.
+pub fn due_promotion(conn: &mut Conn, means: &Means) -> Result<Vec<DueVersion>> {
+    Ok(versions::table
+        .inner_join(
+            credentials::table.on(credentials::workspace_id
+                .eq(versions::workspace_id)
+                .and(credentials::id.eq(versions::credential_id))),
+        )
+        .filter(versions::promote_at.le(means.now()).and(versions::state.eq(VersionState::Staged)))
+        .filter(credentials::deleted_at.is_null())
+        .order(versions::promote_at)
+        .limit(BATCH)
+        .select((credentials::workspace_id, credentials::id, credentials::integration))
+        .load(conn)?)
+}
+
+/// Credentials with a version whose overlap has ended, deleted ones among them.
+pub fn due_erasure(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+    Ok(versions::table
+        .filter(versions::retire_at.le(means.now()).and(versions::sealed.is_not_null()))
+        .filter(versions::state.eq(VersionState::Previous))
+        .order(versions::retire_at)
+        .limit(BATCH)
+        .select((versions::workspace_id, versions::credential_id))
+        .load(conn)?)
 }
 
 type All<'a> = credentials::BoxedQuery<'a, crate::db::MultiBackend>;

@@ -7,11 +7,12 @@ use super::credential_list::{self, Page, Query};
 use super::permission::Role;
 use super::status::Status;
 use super::workspace::Workspace;
-use super::{audit, count};
+use super::{audit, bot, count, usage};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
 use lru::LruCache;
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,8 @@ pub struct Listed {
     pub page: Page,
     /// The services of the newest credentials; empty for who cannot create any.
     pub recent: Vec<String>,
+    /// How many bots have a block for each credential of the page; `None` while the workspace has no bot.
+    pub bots: Option<BTreeMap<String, i64>>,
     /// Whether there is something to restore; `false` for who cannot.
     pub has_deleted: bool,
 }
@@ -35,8 +38,14 @@ impl Listed {
         let is_admin = role == Role::Admin;
         let page = credential_list::page(conn, workspace, query)?;
         let recent = if is_admin { credential_list::recent_beside(conn, workspace, query, &page)? } else { Vec::new() };
+        let bots = if bot::exists(conn, workspace)? {
+            let ids: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
+            Some(usage::counts(conn, workspace, &ids)?)
+        } else {
+            None
+        };
         let has_deleted = is_admin && credential_list::has_deleted(conn, workspace)?;
-        Ok(Self { page, recent, has_deleted })
+        Ok(Self { page, recent, bots, has_deleted })
     }
 }
 

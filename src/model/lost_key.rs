@@ -99,15 +99,17 @@ pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids:
         if row.status != Status::Unreadable || version.open_with(&keys, means, row.seal_place()).is_err() {
             continue;
         }
+        let (status, from) = credential_change::beneath(&row, Status::Unverified);
         diesel::update(one(workspace, &row.id))
             .set((
-                credentials::status.eq(Status::Unverified),
+                credentials::status.eq(status),
+                credentials::suspended_from.eq(from),
                 credentials::outcome.eq(""),
                 credentials::code.eq(""),
                 credentials::hint.eq(""),
             ))
             .execute(tx.conn())?;
-        count::shift(tx, workspace, Some(row.status), Some(Status::Unverified))?;
+        count::shift(tx, workspace, Some(row.status), Some(status))?;
         let entry = audit::Entry::allow("credential.readable", audit::Target::credential(row.id.as_str()));
         audit::record_allowed(tx, means, allowed, entry)?;
         count += 1;

@@ -3,6 +3,7 @@
 use super::audit::Entry;
 use super::credential::Credential;
 use super::sealed::Opening;
+use super::standing::Standing;
 use super::workspace::Workspace;
 use super::{Means, workspace_key};
 use crate::catalog::form::Values;
@@ -58,8 +59,12 @@ pub struct Version {
     pub created_at: At,
     /// Who entered it.
     pub created_by: String,
-    /// Until when its secret is kept for callers that still ask for it.
+    /// Of a previous one: when its overlap ends and its secret is erased.
     pub retire_at: Option<At>,
+    /// Of a staged one: when it is to serve; `None` for until a person says so.
+    pub promote_at: Option<At>,
+    /// What its credential says while it serves; only of one that does not.
+    pub standing: Option<Json<Standing>>,
 }
 
 /// What the seal is bound to besides the version.
@@ -101,6 +106,17 @@ impl Version {
             .first(conn)
             .optional()?
             .ok_or(Error::NotFound)
+    }
+
+    /// The versions of a credential whose secrets are still stored, newest first: the live one, a staged one, and
+    /// those before it that an overlap keeps.
+    pub fn kept(conn: &mut Conn, workspace: &Id<Workspace>, credential: &Id<Credential>) -> Result<Vec<Self>> {
+        Ok(versions::table
+            .filter(versions::workspace_id.eq(workspace).and(versions::credential_id.eq(credential)))
+            .filter(versions::sealed.is_not_null())
+            .order(versions::version.desc())
+            .select(Self::as_select())
+            .load(conn)?)
     }
 
     /// The last versions of a credential, newest first.
@@ -224,23 +240,117 @@ impl Written {
     }
 }
 
-/// Seals and stores a version as the live one; the one before loses its secret at once.
-pub(super) fn put_live(
+/// What becomes of the version that served until now.
+#[derive(Debug, Clone)]
+pub(super) enum Old {
+    /// Its secret is erased at once.
+    Erased,
+    /// It is kept until then, with what its credential said.
+    Kept(At, Box<Json<Standing>>),
+}
+
+/// What a new version is for.
+#[derive(Debug, Clone)]
+pub(super) enum New {
+    /// It serves; the one before it goes as told.
+    Live(Old),
+    /// It serves later, at that instant or when a person says so.
+    Staged(Option<At>, Box<Json<Standing>>),
+}
+
+/// Takes the live version of a credential out of use.
+pub(super) fn step_down(tx: &mut Tx<'_>, place: Place<'_>, old: Old) -> Result<()> {
+    let live = versions::table
+        .filter(versions::workspace_id.eq(place.workspace).and(versions::credential_id.eq(place.credential)))
+        .filter(versions::state.eq(VersionState::Live));
+    match old {
+        Old::Erased => {
+            let gone = (versions::state.eq(VersionState::Previous), versions::sealed.eq(None::<Vec<u8>>));
+            diesel::update(live).set(gone).execute(tx.conn())?
+        }
+        Old::Kept(until, standing) => diesel::update(live)
+            .set((
+                versions::state.eq(VersionState::Previous),
+                versions::retire_at.eq(Some(until)),
+                versions::standing.eq(Some(*standing)),
+            ))
+            .execute(tx.conn())?,
+    };
+    Ok(())
+}
+
+/// Makes a stored version the live one; the one before must have stepped down.
+pub(super) fn step_up(tx: &mut Tx<'_>, place: Place<'_>, version: i64) -> Result<()> {
+    diesel::update(one(place, version))
+        .set((
+            versions::state.eq(VersionState::Live),
+            versions::promote_at.eq(None::<At>),
+            versions::retire_at.eq(None::<At>),
+            versions::standing.eq(None::<Json<Standing>>),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Erases the secret of a version that does not serve.
+pub(super) fn erase(tx: &mut Tx<'_>, place: Place<'_>, version: i64) -> Result<()> {
+    diesel::update(one(place, version))
+        .filter(versions::state.ne(VersionState::Live))
+        .set((
+            versions::state.eq(VersionState::Previous),
+            versions::sealed.eq(None::<Vec<u8>>),
+            versions::promote_at.eq(None::<At>),
+            versions::retire_at.eq(None::<At>),
+            versions::standing.eq(None::<Json<Standing>>),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Takes the moment from a staged version: a person has to look at it.
+pub(super) fn wait_for_a_person(tx: &mut Tx<'_>, place: Place<'_>) -> Result<()> {
+    diesel::update(
+        versions::table
+            .filter(versions::workspace_id.eq(place.workspace).and(versions::credential_id.eq(place.credential)))
+            .filter(versions::state.eq(VersionState::Staged)),
+    )
+    .set(versions::promote_at.eq(None::<At>))
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn one<'a>(place: Place<'a>, version: i64) -> _ {
+    let (workspace, credential): (&'a Id<Workspace>, &'a Id<Credential>) = (place.workspace, place.credential);
+    versions::table.find((workspace, credential, version))
+}
+
+/// The number of the next version of a credential.
+pub(super) fn next(conn: &mut Conn, workspace: &Id<Workspace>, credential: &Id<Credential>) -> Result<i64> {
+    let last: Option<i64> = versions::table
+        .filter(versions::workspace_id.eq(workspace).and(versions::credential_id.eq(credential)))
+        .select(diesel::dsl::max(versions::version))
+        .first(conn)?;
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// Seals and stores a version.
+pub(super) fn put(
     tx: &mut Tx<'_>,
     means: &Means,
     place: Place<'_>,
     version: i64,
-    values: &Values,
-    destination: &str,
+    (values, destination): (&Values, &str),
     by: &str,
+    new: New,
 ) -> Result<Written> {
-    diesel::update(
-        versions::table
-            .filter(versions::workspace_id.eq(place.workspace).and(versions::credential_id.eq(place.credential)))
-            .filter(versions::state.eq(VersionState::Live)),
-    )
-    .set((versions::state.eq(VersionState::Previous), versions::sealed.eq(None::<Vec<u8>>)))
-    .execute(tx.conn())?;
+    let (state, promote_at, standing) = match new {
+        New::Live(old) => {
+            step_down(tx, place, old)?;
+            (VersionState::Live, None, None)
+        }
+        New::Staged(at, standing) => (VersionState::Staged, at, Some(*standing)),
+    };
     let (key_version, key) = workspace_key::sealing(tx, means, place.workspace)?;
     let context = place.context(means, version, destination)?;
     let texts: BTreeMap<&str, &str> = values.secret.iter().map(|(name, s)| (name.as_str(), s.expose())).collect();
@@ -262,9 +372,11 @@ pub(super) fn put_live(
             versions::destination.eq(destination),
             versions::sealed.eq(Some(blob)),
             versions::key_version.eq(key_version),
-            versions::state.eq(VersionState::Live),
+            versions::state.eq(state),
             versions::created_at.eq(means.now()),
             versions::created_by.eq(by),
+            versions::promote_at.eq(promote_at),
+            versions::standing.eq(standing),
         ))
         .execute(tx.conn())?;
     Ok(written)

@@ -102,6 +102,11 @@ pub struct Can<P: Permission> {
 impl<P: Permission> Can<P> {
     /// The credential that the address names; [`Error::NotFound`] if it cannot be one.
     pub fn credential(&self) -> Result<Id<Credential>> {
+        self.id()
+    }
+
+    /// The id in the address, as that of whatever the route is about.
+    pub(in crate::web) fn id<T: 'static>(&self) -> Result<Id<T>> {
         self.id.as_deref().and_then(Id::parse).ok_or(Error::NotFound)
     }
 

@@ -5,6 +5,7 @@ pub mod address;
 pub mod answer;
 pub mod audit;
 pub mod body;
+pub mod bots;
 pub mod client;
 pub mod connection;
 pub mod credentials;

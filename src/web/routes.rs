@@ -3,13 +3,13 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageMail, ManageMembers, Permission,
-    ReadAudit, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, RestoreCredential, Role,
-    RotateCredential, VerifyCredential,
+    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageBots, ManageMail, ManageMembers,
+    Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential,
+    ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, credentials, entry, health, integrations, people, visit};
+use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -147,6 +147,36 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/rotation",
             credentials::rotation::create,
         ),
+        workspace::<RotateCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/rotation/promote",
+            credentials::staging::promote,
+        ),
+        workspace::<RotateCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/rotation/rollback",
+            credentials::staging::roll_back,
+        ),
+        workspace::<ReplaceCredential, _, _>(
+            get.clone(),
+            "/w/{slug}/credentials/{id}/replacement",
+            credentials::replacement::new,
+        ),
+        workspace::<ReplaceCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/replacement",
+            credentials::replacement::create,
+        ),
+        workspace::<SuspendCredential, _, _>(
+            get.clone(),
+            "/w/{slug}/credentials/{id}/suspension",
+            credentials::suspension::new,
+        ),
+        workspace::<SuspendCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/suspension",
+            credentials::suspension::create,
+        ),
         workspace::<DeleteCredential, _, _>(
             get.clone(),
             "/w/{slug}/credentials/{id}/deletion",
@@ -191,6 +221,22 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageMail, _, _>(get.clone(), "/w/{slug}/mail", people::mail::index),
         workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail", people::mail::create),
         workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail/{mail}/delivery", people::mail::deliver),
+        workspace::<ReadBots, _, _>(get.clone(), "/w/{slug}/bots", bots::index::index),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots", bots::index::create),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/new", bots::index::new),
+        workspace::<ReadBots, _, _>(get.clone(), "/w/{slug}/bots/{id}", bots::show::show),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}", bots::edit::update),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/edit", bots::edit::edit),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/deletion", bots::deletion::new),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/deletion", bots::deletion::create),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::edit),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::update),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::new),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::create),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks/{block}", bots::blocks::edit),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/blocks/{block}", bots::blocks::update),
+        workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks/{block}/removal", bots::blocks::removal),
+        workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/blocks/{block}/removal", bots::blocks::remove),
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]

@@ -216,6 +216,25 @@ pub fn toast(did: &str) -> Option<Toast> {
         "email" => (Tone::Good, "Your new address counts from now on, also for signing in."),
         "session-ended" => (Tone::Good, "Signed out there."),
         "mail-promised" => (Tone::Plain, "On its way. Reload this page in a moment to see what became of it."),
+        "bot-created" => (Tone::Good, "The bot is registered. Add a block for each service that it reaches."),
+        "bot-edited" => (Tone::Good, "Changes saved."),
+        "bot-published" => (Tone::Good, "Published. Whoever changes its credentials is told so first."),
+        "bot-withdrawn" => (Tone::Good, "It is a draft again."),
+        "bot-deleted" => (Tone::Good, "The bot is deleted, and gets none of its secrets any more."),
+        "block-added" => (Tone::Good, "The block is added."),
+        "block-edited" => (Tone::Good, "The block is saved."),
+        "block-removed" => (Tone::Good, "The block is removed."),
+        "chosen" => (Tone::Good, "The credential is saved, and chosen for the block."),
+        "replaced" => {
+            (Tone::Good, "The blocks use the other credential now. Nothing uses this one: you can delete it.")
+        }
+        "replaced-some" => (Tone::Good, "The chosen blocks use the other credential now."),
+        "rotated-kept" => (Tone::Good, "The new secret is in use. The old one is kept for a while: you can go back."),
+        "staged" => (Tone::Good, "The new secret is verified and waits. The old one stays in use until then."),
+        "promoted" => (Tone::Good, "The new secret is in use."),
+        "rolled-back" => (Tone::Good, "Taken back."),
+        "suspended" => (Tone::Good, "Switched off. Who asks for it is denied, and shown here."),
+        "resumed" => (Tone::Good, "Switched on again."),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

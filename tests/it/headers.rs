@@ -37,8 +37,9 @@ async fn t058_t061_t066_every_answer_is_armoured() {
     let app = TestApp::start().await;
     let (admin, anon) = (app.admin().await, app.anon());
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     for route in table() {
-        let path = route.path.replace("{slug}", "acme").replace("{id}", &id).replace("{integration}", "http");
+        let path = ids.address(route.path, "acme");
         for person in [&admin, &anon] {
             if route.path == "/sign-out" || route.path.ends_with("/deletion") && route.method == "POST" {
                 continue;
@@ -70,6 +71,7 @@ async fn t062_unsafe_requests_come_from_our_own_pages() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     let before = app.kept();
     let bad: [&[(&str, &str)]; 9] = [
         &[("Sec-Fetch-Site", "cross-site")],
@@ -90,7 +92,7 @@ async fn t062_unsafe_requests_come_from_our_own_pages() {
     .await;
     let cookie = signed_in.header("set-cookie").and_then(|set| set.split(';').next()).expect("a cookie").to_owned();
     for route in table().iter().filter(|route| route.method == "POST") {
-        let path = route.path.replace("{slug}", "acme").replace("{id}", &id);
+        let path = ids.address(route.path, "acme");
         for headers in bad {
             let bare = Person::bare(&app.base).request("POST", &path).header("Cookie", &cookie);
             let request = headers.iter().fold(bare, |request, (name, value)| request.header(*name, *value));

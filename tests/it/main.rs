@@ -4,6 +4,7 @@
 
 mod api;
 mod audit;
+mod bots;
 mod canary;
 mod catalog;
 mod cli;

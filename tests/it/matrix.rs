@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use crate::support::address::Ids;
 use crate::support::app::{TestApp, UMBRELLA, bearer_form, email};
 use crate::support::http_server::Answer;
 use crate::support::person::{Person, Reply, sent};
@@ -57,12 +58,6 @@ async fn strangers(app: &TestApp) -> Vec<(&'static str, Person)> {
     ]
 }
 
-/// The addresses of a pattern in a workspace.
-fn address(pattern: &str, slug: &str, id: &str) -> String {
-    let filled = pattern.replace("{slug}", slug).replace("{integration}", "http");
-    ["{id}", "{member}", "{invitation}", "{mail}"].iter().fold(filled, |path, part| path.replace(part, id))
-}
-
 /// The id of something that the part of a pattern names, made for this row.
 async fn named_by(app: &TestApp, admin: &Person, pattern: &str, n: usize) -> Option<String> {
     let address = format!("row{n}@acme.example");
@@ -116,12 +111,13 @@ async fn t026_t028_t029_t100_roles_that_lack_a_permission_are_refused_and_writte
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     let before = app.kept();
     for (role, person) in [(Role::Member, app.member().await), (Role::Support, app.support().await)] {
         let mut refused = Vec::new();
         let first = app.events("acme").await.len();
         for (route, permission, roles) in workspace_rows() {
-            let path = address(route.path, "acme", &id);
+            let path = ids.address(route.path, "acme");
             for htmx in [false, true] {
                 let reply = ask(&person, route.method.as_str(), &path, htmx).await;
                 if roles.contains(&role) {
@@ -155,6 +151,7 @@ async fn t026_t031_strangers_find_nothing_and_nobody_signs_in_first() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     let strangers = strangers(&app).await;
     let (before, lines) = (app.kept(), app.events("acme").await.len());
     let mut nothing = Vec::new();
@@ -162,7 +159,7 @@ async fn t026_t031_strangers_find_nothing_and_nobody_signs_in_first() {
         nothing.push(person.get("/w/no-such-workspace/credentials").await.expect(404).body);
     }
     for (route, ..) in workspace_rows() {
-        let path = address(route.path, "acme", &id);
+        let path = ids.address(route.path, "acme");
         for htmx in [false, true] {
             for ((who, person), nothing) in strangers.iter().zip(&nothing) {
                 let reply = ask(person, route.method.as_str(), &path, htmx).await;
@@ -236,6 +233,7 @@ async fn t031_whoever_is_disabled_has_no_session_any_more_and_gets_none() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     let (user, now) = (app.user(&email("admin", "acme")).await, app.means.now());
     app.write(move |tx| {
         use credenza::db::schema::users;
@@ -245,7 +243,7 @@ async fn t031_whoever_is_disabled_has_no_session_any_more_and_gets_none() {
     .await;
     let before = app.kept();
     for (route, ..) in workspace_rows() {
-        let path = address(route.path, "acme", &id);
+        let path = ids.address(route.path, "acme");
         let reply = ask(&admin, route.method.as_str(), &path, false).await;
         assert_eq!((reply.status, reply.location()), (303, "/sign-in"), "{} {path}", route.method);
         assert_eq!(ask(&admin, route.method.as_str(), &path, true).await.status, 401, "{} {path}", route.method);
@@ -267,21 +265,24 @@ async fn t032_a_foreign_id_is_answered_as_an_absent_one() {
     ];
     let reply = foreign.post("/w/umbrella/credentials", &form).await.expect(303);
     let theirs = reply.location().rsplit('/').next().expect("an id").to_owned();
+    let bot = foreign.post("/w/umbrella/bots", &[("name", "Theirs")]).await.expect(303);
+    let bot = bot.location().rsplit('/').next().expect("an id").to_owned();
     let absent = Id::<Credential>::new().to_string();
+    let theirs = Ids { credential: theirs, bot, ..Ids::of(&absent) };
     let before = app.kept();
     // The numbers beside the list are kept from the first page on.
     admin.get("/w/acme/credentials").await.expect(200);
     for (route, ..) in workspace_rows().iter().filter(|(route, ..)| route.path.contains("{id}")) {
         for htmx in [false, true] {
             let (mut bodies, mut queries) = (BTreeSet::new(), Vec::new());
-            for id in [theirs.as_str(), absent.as_str(), "no-id", "' OR 1=1--"] {
+            for ids in [&theirs, &Ids::of(&absent), &Ids::of("no-id"), &Ids::of("' OR 1=1--")] {
                 // Edit asks for its revision before it looks for the credential.
-                let request = admin.request(route.method.as_str(), &address(route.path, "acme", id));
+                let request = admin.request(route.method.as_str(), &ids.address(route.path, "acme"));
                 let request = if htmx { request.header("HX-Request", "true") } else { request };
                 let form = (route.method == "POST").then_some([("revision", "1"), ("name", "New name")]);
                 let asked = app.database.asked();
                 let reply = sent(if let Some(form) = form { request.form(&form) } else { request }).await;
-                assert_eq!(reply.status, 404, "{} {} of {id}", route.method, route.path);
+                assert_eq!(reply.status, 404, "{} {} of {ids:?}", route.method, route.path);
                 bodies.insert((reply.body, format!("{:?}", comparable(&reply.headers))));
                 queries.push(app.database.asked() - asked);
             }
@@ -310,11 +311,12 @@ async fn t026_an_admin_may_everything_in_the_table() {
     for (n, (route, _, roles)) in workspace_rows().into_iter().enumerate() {
         assert!(roles.contains(&Role::Admin), "{}", route.path);
         let id = app.website(&admin, &format!("Shop events {n}"), &format!("a signing secret of shop {n}")).await;
+        let ids = app.ids(&admin, &id).await;
         if route.path.ends_with("/restoration") || route.path.ends_with("/purge") {
             admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
         }
         let named = named_by(&app, &admin, route.path, n).await;
-        let path = address(route.path, "acme", named.as_deref().unwrap_or(&id));
+        let path = Ids { other: named.unwrap_or_default(), ..ids }.address(route.path, "acme");
         let reply = ask(&admin, route.method.as_str(), &path, false).await;
         // An empty form lacks something where something is asked for.
         assert!(matches!(reply.status, 200 | 303 | 400 | 422), "{} {path}: {}", route.method, reply.status);
@@ -333,13 +335,14 @@ async fn t026_other_methods_are_refused_to_everybody() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let ids = app.ids(&admin, &id).await;
     let people =
         [("admin", admin), ("member", app.member().await), ("pending", app.pending().await), ("anon", app.anon())];
     let before = app.kept();
     let rows = table();
     let paths: BTreeSet<&str> = rows.iter().map(|route| route.path).collect();
     for pattern in paths {
-        let path = address(pattern, "acme", &id);
+        let path = ids.address(pattern, "acme");
         for method in METHODS {
             if rows.iter().any(|route| route.path == pattern && answers(route, method)) {
                 continue;

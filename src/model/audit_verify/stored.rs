@@ -1,5 +1,6 @@
-//! Compares the credentials that are stored with what their audit lines tell: one line a credential says which
-//! version is live, the hash of its blob, the code of its plain values, its handle, and whether it was deleted.
+//! Compares the credentials that are stored with what their audit lines tell: which version is in use, for each
+//! version whose secret is still stored the hash of its blob and the code of its plain values, the handle, and
+//! whether the credential was deleted.
 //!
 //! The lines and the rows are walked side by side in the order of the credentials' ids, a batch at a time.
 
@@ -20,7 +21,11 @@ const BATCH: i64 = 500;
 const MOST: usize = 100;
 
 /// Acts that write a version of a credential: each line tells what a row is held against.
-pub const WRITES_VERSION: [&str; 3] = ["credential.created", "credential.edited", "credential.rotated"];
+pub const WRITES_VERSION: [&str; 4] = ["credential.created", "credential.edited", "credential.rotated", STAGES];
+/// Writes a version that does not serve yet.
+const STAGES: &str = "credential.staged";
+/// Acts that bring a version that was written before into use.
+const SERVES: [&str; 2] = ["credential.promoted", "credential.rolled_back"];
 /// Seals a version anew under another key: its line tells the hash of the new blob, and nothing of what lies in
 /// clear, which is still held against the line that wrote the version.
 pub const RESEALS: &str = "credential.resealed";
@@ -63,7 +68,7 @@ fn lines(conn: &mut Conn, chain: &str, after: &(String, i64)) -> Result<Vec<Even
     Ok(events::table
         .filter(events::chain.eq(chain).and(events::target_kind.eq("credential")))
         .filter(events::target_id.gt(&after.0).or(events::target_id.eq(&after.0).and(events::seq.gt(after.1))))
-        .filter(events::action.eq_any(WRITES_VERSION.into_iter().chain([RESEALS]).chain(MOVES)))
+        .filter(events::action.eq_any(WRITES_VERSION.into_iter().chain([RESEALS]).chain(SERVES).chain(MOVES)))
         .filter(events::outcome.eq(Outcome::Allow))
         .order((events::target_id, events::seq))
         .limit(BATCH)
@@ -74,10 +79,10 @@ fn lines(conn: &mut Conn, chain: &str, after: &(String, i64)) -> Result<Vec<Even
 /// What the lines tell of one credential.
 struct Told {
     credential: String,
-    /// The line that wrote the version in use.
-    written: Option<Event>,
-    /// The line that sealed that version anew last, if one did.
-    resealed: Option<Event>,
+    /// The version in use, and the line that brought it there.
+    live: Option<(i64, i64)>,
+    /// For each version the line that wrote it, and the one that sealed it anew last, if one did.
+    written: BTreeMap<i64, (Event, Option<Event>)>,
     /// What became of it last, and by which line.
     state: State,
     seq: i64,
@@ -94,7 +99,14 @@ enum State {
 fn take_in(told: &mut Vec<Told>, event: &Event) {
     if told.last().is_none_or(|one| one.credential != event.target_id) {
         let credential = event.target_id.clone();
-        told.push(Told { credential, written: None, resealed: None, state: State::Here, seq: event.seq, handle: None });
+        told.push(Told {
+            credential,
+            live: None,
+            written: BTreeMap::new(),
+            state: State::Here,
+            seq: event.seq,
+            handle: None,
+        });
     }
     let Some(one) = told.last_mut() else { return };
     match event.action.as_str() {
@@ -106,19 +118,21 @@ fn take_in(told: &mut Vec<Told>, event: &Event) {
     if let Some(handle) = event.detail("handle") {
         one.handle = handle.as_str().map(str::to_owned);
     }
-    let number = event.detail("version");
-    if event.action == RESEALS {
-        if one.written.as_ref().is_some_and(|line| line.detail("version") == number) {
-            one.resealed = Some(event.clone());
+    // A change of details alone names no version.
+    let Some(number) = event.detail("version").and_then(|value| value.as_i64()) else { return };
+    match event.action.as_str() {
+        RESEALS => drop(one.written.get_mut(&number).map(|lines| lines.1 = Some(event.clone()))),
+        STAGES => drop(one.written.insert(number, (event.clone(), None))),
+        action if SERVES.contains(&action) => one.live = Some((number, event.seq)),
+        _ => {
+            one.live = Some((number, event.seq));
+            one.written.insert(number, (event.clone(), None));
         }
-    } else if number.is_some() {
-        // A change of details alone writes no version.
-        (one.written, one.resealed) = (Some(event.clone()), None);
     }
 }
 
-/// A stored credential and its version in use, if that is there.
-type Row = (Credential, Option<Version>);
+/// A stored credential, its version in use if that is there, and the others whose secrets are still stored.
+type Row = (Credential, Vec<Version>);
 /// By id; none where a column holds what it cannot hold.
 type Rows = BTreeMap<String, Option<Row>>;
 
@@ -138,16 +152,26 @@ fn rows(conn: &mut Conn, chain: &str, after: &str, until: Option<&str>, wanted: 
 }
 
 fn load(conn: &mut Conn, chain: &str, ids: &[String]) -> Result<Vec<Row>> {
-    Ok(credentials::table
+    let stored = versions::version.eq(credentials::live_version).or(versions::sealed.is_not_null());
+    let found: Vec<(Credential, Option<Version>)> = credentials::table
         .left_join(
             versions::table.on(versions::workspace_id
                 .eq(credentials::workspace_id)
                 .and(versions::credential_id.eq(credentials::id))
-                .and(versions::version.eq(credentials::live_version))),
+                .and(stored)),
         )
         .filter(credentials::workspace_id.eq(chain).and(credentials::id.eq_any(ids)))
+        .order((credentials::id, versions::version))
         .select((Credential::as_select(), Option::<Version>::as_select()))
-        .load(conn)?)
+        .load(conn)?;
+    let mut rows: Vec<Row> = Vec::new();
+    for (row, version) in found {
+        match rows.last_mut() {
+            Some((last, all)) if last.id == row.id => all.extend(version),
+            _ => rows.push((row, version.into_iter().collect())),
+        }
+    }
+    Ok(rows)
 }
 
 fn one_row(conn: &mut Conn, chain: &str, id: String) -> Result<(String, Option<Row>)> {
@@ -171,7 +195,7 @@ fn compare(keyring: &Keyring, told: Vec<Told>, mut rows: Rows, faults: &mut Vec<
 }
 
 fn contradiction(keyring: &Keyring, told: &Told, found: Option<Option<Row>>) -> Option<(i64, &'static str)> {
-    let (row, version) = match found {
+    let (row, versions) = match found {
         None if told.state == State::Gone => return None,
         None => return Some((told.seq, "it is missing, and nobody removed it")),
         Some(None) => return Some((told.seq, "it cannot be read")),
@@ -186,24 +210,42 @@ fn contradiction(keyring: &Keyring, told: &Told, found: Option<Option<Row>>) -> 
     if told.handle.as_ref() != Some(&row.handle) {
         return Some((told.seq, "its handle is not the one it was given"));
     }
-    let Some(line) = &told.written else { return Some((told.seq, "no version was ever written down")) };
-    let fault = |why| Some((line.seq, why));
-    let Some(version) = version.filter(|version| version.state == VersionState::Live) else {
-        return fault("the version in use is missing");
+    let Some((live, seq)) = told.live else { return Some((told.seq, "no version was ever written down")) };
+    let Some(in_use) = versions.iter().find(|version| version.version == row.live_version) else {
+        return Some((seq, "the version in use is missing"));
     };
-    let text = |name: &str| line.detail(name).and_then(|value| value.as_str().map(str::to_owned));
-    if line.detail("version").and_then(|value| value.as_i64()) != Some(version.version) {
-        return fault("the version in use is not the one that was written down last");
+    if in_use.state != VersionState::Live {
+        return Some((seq, "the version in use is missing"));
     }
-    let sealing = told.resealed.as_ref().unwrap_or(line);
-    let blob = sealing.detail("blob").and_then(|value| value.as_str().map(str::to_owned));
-    if blob != version.sealed.as_deref().map(digest) {
+    if in_use.version != live {
+        return Some((seq, "the version in use is not the one that was written down last"));
+    }
+    versions.iter().find_map(|version| differs(keyring, told, &row, version, seq))
+}
+
+/// How a version differs from the lines that wrote and sealed it.
+fn differs(
+    keyring: &Keyring,
+    told: &Told,
+    row: &Credential,
+    version: &Version,
+    seq: i64,
+) -> Option<(i64, &'static str)> {
+    if version.state == VersionState::Live && version.version != row.live_version {
+        return Some((seq, "two versions are in use"));
+    }
+    let Some((line, resealed)) = told.written.get(&version.version) else {
+        return Some((seq, "it has a version that was never written down"));
+    };
+    let text = |line: &Event, name: &str| line.detail(name).and_then(|value| value.as_str().map(str::to_owned));
+    let sealing = resealed.as_ref().unwrap_or(line);
+    if text(sealing, "blob") != version.sealed.as_deref().map(digest) {
         return Some((sealing.seq, "the sealed values are not the ones that were written down"));
     }
     let key = u32::try_from(line.mac_key).ok().and_then(|id| keyring.audit_key(id));
     let code = key.and_then(|key| version.plain_code(key, row.seal_place()).ok());
-    match (text("plain"), code) {
+    match (text(line, "plain"), code) {
         (Some(told), Some(found)) if token::same(told.as_bytes(), found.as_bytes()) => None,
-        _ => fault("the plain values are not the ones that were written down"),
+        _ => Some((line.seq, "the plain values are not the ones that were written down")),
     }
 }

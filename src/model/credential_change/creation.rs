@@ -13,6 +13,7 @@ use crate::model::check_record::{self, Cause};
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, CreateCredential};
 use crate::model::status::Status;
+use crate::model::version::{New, Old};
 use crate::model::workspace::Workspace;
 use crate::model::{Means, audit, count, fingerprint, version};
 use crate::report::Report;
@@ -88,8 +89,15 @@ pub fn create(
         ))
         .execute(tx.conn())?;
     let row = Credential::get(tx.conn(), workspace, id)?;
-    let written =
-        version::put_live(tx, means, row.seal_place(), 1, &content.values, &content.destination, &allowed.actor().id)?;
+    let written = version::put(
+        tx,
+        means,
+        row.seal_place(),
+        1,
+        (&content.values, &content.destination),
+        &allowed.actor().id,
+        New::Live(Old::Erased),
+    )?;
     index(tx, workspace, id, &kind.service)?;
     fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
     count::shift(tx, workspace, None, Some(state.status))?;

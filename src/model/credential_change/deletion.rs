@@ -9,23 +9,41 @@ use crate::fold;
 use crate::id::Id;
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, DeleteCredential, RestoreCredential};
+use crate::model::usage::Usage;
 use crate::model::{Means, audit, block, count};
 use diesel::prelude::*;
 
-/// Moves a credential to “Recently deleted”.
+/// What became of a deletion.
+#[derive(Debug)]
+pub enum Deleting {
+    /// It lies among the deleted ones.
+    Done,
+    /// Somebody else was first: the row as it is now.
+    Stale(Box<Credential>),
+    /// Bots would notice, by these names, and its name was not typed.
+    Unconfirmed(Vec<String>),
+}
+
+/// Moves a credential to “Recently deleted”; the blocks that chose it keep it, for the case that it is restored.
+/// One that a published bot uses, or that was used in the last thirty days, goes only if `confirmed` is its name.
 pub fn delete(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<DeleteCredential>,
     id: &Id<Credential>,
     revision: Option<i64>,
-) -> Result<Saved> {
+    confirmed: &str,
+) -> Result<Deleting> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
     let before = Credential::get(tx.conn(), workspace, id)?;
     if revision.is_some_and(|revision| revision != before.revision) {
-        return Ok(Saved::Stale(Box::new(before)));
+        return Ok(Deleting::Stale(Box::new(before)));
+    }
+    let usage = Usage::of(tx.conn(), workspace, id)?;
+    if usage.asks_name(&before, now) && confirmed.trim() != before.name {
+        return Ok(Deleting::Unconfirmed(usage.dependants(now).into_iter().map(str::to_owned).collect()));
     }
     diesel::update(one(workspace, id))
         .set((
@@ -35,10 +53,11 @@ pub fn delete(
         ))
         .execute(tx.conn())?;
     count::shift(tx, workspace, Some(before.status), None)?;
-    let entry =
-        audit::Entry::allow("credential.deleted", audit::Target::credential(id.as_str())).detail("name", before.name);
+    let entry = audit::Entry::allow("credential.deleted", audit::Target::credential(id.as_str()))
+        .detail("name", before.name)
+        .detail("blocks", usage.blocks.len());
     audit::record_allowed(tx, means, allowed, entry)?;
-    Ok(Saved::Done)
+    Ok(Deleting::Done)
 }
 
 /// Brings a deleted credential back, under another name if one is given.

@@ -10,6 +10,7 @@ use crate::fold;
 use crate::id::Id;
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, EditCredential, RenameCredential};
+use crate::model::version::Old;
 use crate::model::{Means, audit, check_record};
 use crate::report::Report;
 use diesel::prelude::*;
@@ -64,7 +65,7 @@ pub fn edit(
     let mut entry = audit::Entry::allow("credential.edited", audit::Target::credential(id.as_str()));
     if let Some((content, report)) = content {
         changed.extend(content.changed.iter().cloned());
-        let written = replace_content(tx, means, allowed, &before, content, report)?;
+        let written = replace_content(tx, means, allowed, &before, (content, report), Old::Erased)?;
         entry = written.noted(entry.code(&check_record::outcome_text(report.outcome)?));
     }
     index(tx, workspace, id, service)?;

@@ -5,18 +5,23 @@ mod creation;
 mod deletion;
 mod edit;
 mod learnt;
+mod replacement;
 mod rotation;
+mod staging;
 mod suspension;
 
 pub use checked::{checked, refused, unreadable};
 pub use creation::{NewCredential, create};
-pub use deletion::{delete, purge, restore};
+pub use deletion::{Deleting, delete, purge, restore};
 pub use edit::{Edited, edit, rename};
 pub use learnt::learnt;
-pub use rotation::{Rotated, rotate};
-pub use suspension::suspend;
+pub use replacement::{Replacing, replace};
+pub use rotation::{Rotated, Serve, rotate};
+pub use staging::{Staged, erase_ended, promote, promote_due, roll_back};
+pub use suspension::{resume, resume_due, suspend};
 
 use super::credential::{Badge, Credential, Environment};
+use super::status::Status;
 use super::word;
 use super::workspace::Workspace;
 use crate::catalog::form::Values;
@@ -75,6 +80,12 @@ pub enum Saved {
     Stale(Box<Credential>),
     /// Another live credential has the name, written so.
     NameTaken(String),
+}
+
+/// The status and the one beneath it of a credential that has `status` now: one that is switched off stays so, and
+/// has it when it is switched on again.
+pub(in crate::model) fn beneath(before: &Credential, status: Status) -> (Status, Option<Status>) {
+    if before.suspended_at.is_some() { (Status::Suspended, Some(status)) } else { (status, None) }
 }
 
 /// The row of one credential, for an update or a delete.

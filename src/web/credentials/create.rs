@@ -10,16 +10,18 @@ use crate::catalog::load::category_label;
 use crate::catalog::schema::{Env, Integration, Method};
 use crate::check::Trigger;
 use crate::check::report::Report;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::block;
 use crate::model::credential::Badge;
 use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
-use crate::model::permission::CreateCredential;
+use crate::model::permission::{CreateCredential, ManageBots};
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
-use crate::web::pages::form::{Fields as FieldsPage, New};
+use crate::web::pages::form::{BlockLink, Fields as FieldsPage, New};
 use crate::web::pages::gallery::{Category, Gallery, GalleryItem};
 use crate::web::pages::list::ServiceLink;
 use crate::web::pages::shell::Nav;
@@ -44,7 +46,8 @@ pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer 
         id => integration.method(id),
     };
     let method = method.ok_or(Error::NotFound)?;
-    page(&form_page(&can, &app, integration, method, Filled::default()))
+    let block = for_block(&can, &app, text("block"), &integration.id).await?;
+    page(&form_page(&can, &app, integration, method, Filled::default(), block.as_ref()))
 }
 
 /// `POST …/credentials/form`: draws the conditional fields anew; saves nothing, calls nobody.
@@ -66,6 +69,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
 pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
     let (integration, method) = chosen(&app, &form.text("integration"), &form.text("method"))?;
+    let block = for_block(&can, &app, &form.text("block"), &integration.id).await?;
     let mut typed = Typed::read(&mut form)?;
     let shown = typed.input.shown(method);
     let input = std::mem::take(&mut typed.input);
@@ -81,7 +85,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             errors,
             report,
         };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
+        let page = form_page(&can, &app, integration, method, filled, block.as_ref());
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
     let (details, parsed) = match (details, parsed) {
         (Ok(details), Ok(parsed)) => (details, parsed),
@@ -118,19 +123,45 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let did = saved_as(&report, "created");
     let new = NewCredential { id: id.clone(), kind, details, content, report };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
-    match saved {
+    let chooses = block.as_ref().and_then(|found| {
+        let allowed = can.standing.allowed::<ManageBots>(can.allowed.actor().clone())?;
+        Some((allowed, found.block.clone(), found.bot.clone()))
+    });
+    let unit = move |tx: &mut Tx<'_>| {
+        let saved = credential_change::create(tx, &means, &allowed, &new)?;
+        if let (Saved::Done, Some((allowed, id, bot))) = (&saved, &chooses) {
+            block::choose(tx, &means, allowed, bot, id, &new.id)?;
+        }
+        Ok(saved)
+    };
+    match app.db.write(unit).await? {
         Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
+        Saved::Done | Saved::Stale(_) if block.is_some() => {
+            let bot = block.map(|found| found.bot_href).unwrap_or_default();
+            see_other_saying(bot, "chosen")
+        }
         Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), did),
     }
 }
 
-fn form_page(can: &Allowed, app: &App, integration: &Integration, method: &Method, filled: Filled<'_>) -> New {
+fn form_page(
+    can: &Allowed,
+    app: &App,
+    integration: &Integration,
+    method: &Method,
+    filled: Filled<'_>,
+    block: Option<&BlockLink>,
+) -> New {
+    let mut methods = methods(&can.list(), integration, method);
+    if let Some(found) = block {
+        methods.iter_mut().for_each(|link| link.href.push_str(&format!("&block={}", found.block)));
+    }
     New {
         shell: shell::inside(app, can, &format!("New {} credential", integration.name), Nav::Credentials),
         base: can.list(),
         service: head(&can.root(), integration, method),
-        methods: methods(&can.list(), integration, method),
+        methods,
+        block: block.cloned(),
         form: draw(can, integration, method).form(filled.boxes(Boxes::default), &filled.shown()),
         banner: filled.report.map(|report| banner(integration, report)),
         report: filled.report.and_then(steps_now),
@@ -138,6 +169,21 @@ fn form_page(can: &Allowed, app: &App, integration: &Integration, method: &Metho
         help: help(integration, method),
         patterns: patterns(&app.catalog, integration),
     }
+}
+
+/// The block that the new credential is for. One that is gone or of another service is left out: the credential is
+/// made all the same.
+async fn for_block(can: &Allowed, app: &App, sent: &str, integration: &str) -> Result<Option<BlockLink>> {
+    let Some(id) = Id::parse(sent) else { return Ok(None) };
+    let workspace = can.workspace().clone();
+    let found = app.db.read(move |conn| block::with_bot(conn, &workspace, &id)).await?;
+    Ok(found.filter(|(block, _)| block.integration == integration).map(|(block, bot)| BlockLink {
+        bot_href: format!("{}/bots/{}", can.root(), bot.id),
+        bot_name: bot.name,
+        label: block.label,
+        block: block.id,
+        bot: bot.id,
+    }))
 }
 
 fn draw<'a>(can: &Allowed, integration: &'a Integration, method: &'a Method) -> Draw<'a> {

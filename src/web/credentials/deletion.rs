@@ -2,11 +2,13 @@
 
 use super::drawn::names;
 use super::row::is_asked_by_htmx;
+use super::used;
 use crate::app::App;
 use crate::catalog::form::Remark;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::model::credential::Credential;
-use crate::model::credential_change::{self, Saved};
+use crate::model::credential_change::{self, Deleting};
 use crate::model::permission::DeleteCredential;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
@@ -19,47 +21,44 @@ use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::TimeDelta;
-
-/// Use within these days asks for the name to be typed.
-const USED_LATELY: TimeDelta = TimeDelta::days(30);
 
 type Allowed = Can<DeleteCredential>;
 
 /// `GET …/{id}/deletion`.
 pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let row = load(&can, &app).await?;
-    page(&Deletion { ask_password: fresh::asked(&app, &req)?, ..form(&can, &app, &row, None) })
+    page(&Deletion { ask_password: fresh::asked(&app, &req)?, ..form(&can, &app, &row, None).await? })
 }
 
-/// `POST …/{id}/deletion`: moves it to “Recently deleted”.
+/// `POST …/{id}/deletion`: moves it to “Recently deleted”; `confirm_name` where bots would notice.
 pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let row = load(&can, &app).await?;
     let asked = fresh::judge(&app, &req, &mut fields).await?;
     if asked.is_some() {
-        let form = Deletion { ask_password: asked, ..form(&can, &app, &row, None) };
+        let form = Deletion { ask_password: asked, ..form(&can, &app, &row, None).await? };
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
-    if asks_name(&row, &app) && fields.text("confirm_name").trim() != row.name {
-        let text = format!("A bot used it in the last 30 days. Type “{}” to delete it all the same.", row.name);
-        let error = Some(Remark { code: "confirm_name", text });
-        return page_with(StatusCode::CONFLICT, &form(&can, &app, &row, error));
-    }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
-    let revision = fields.number("revision")?;
-    let saved = app.db.write(move |tx| credential_change::delete(tx, &means, &allowed, &id, revision)).await?;
-    match saved {
-        Saved::Stale(now) => {
+    let (revision, typed) = (fields.number("revision")?, fields.text("confirm_name"));
+    let delete = move |tx: &mut Tx<'_>| credential_change::delete(tx, &means, &allowed, &id, revision, &typed);
+    match app.db.write(delete).await? {
+        Deleting::Unconfirmed(bots) => {
+            let who = if bots.is_empty() { "A bot".to_owned() } else { bots.join(", ") };
+            let text = format!("{who} would notice. Type “{}” to delete it all the same.", row.name);
+            let error = Some(Remark { code: "confirm_name", text });
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &row, error).await?)
+        }
+        Deleting::Stale(now) => {
             let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();
             let error = Some(Remark { code: "stale", text });
-            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error))
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error).await?)
         }
         // The row that asked is gone with what it showed.
-        Saved::Done | Saved::NameTaken(_) if is_asked_by_htmx(&req) => {
+        Deleting::Done if is_asked_by_htmx(&req) => {
             Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
         }
-        Saved::Done | Saved::NameTaken(_) => see_other_saying(can.list(), "deleted"),
+        Deleting::Done => see_other_saying(can.list(), "deleted"),
     }
 }
 
@@ -68,24 +67,22 @@ async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
     app.db.read(move |conn| Credential::get(conn, &workspace, &id)).await
 }
 
-fn asks_name(row: &Credential, app: &App) -> bool {
-    row.last_used().is_some_and(|used| app.means.now().since(used) <= USED_LATELY)
-}
-
-fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> Deletion {
+async fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> Result<Deletion, Error> {
     let (service, _) = names(&app.catalog, &row.integration, &row.method);
-    let asks = asks_name(row, app) || error.is_some();
-    Deletion {
+    let (usage, used) = used::load(app, can, &row.id).await?;
+    let now = app.means.now();
+    let asks = usage.asks_name(row, now) || error.is_some();
+    Ok(Deletion {
         shell: shell::inside(app, can, &format!("Delete {}", row.name), Nav::Credentials),
         base: can.list(),
         href: format!("{}/{}", can.list(), row.id),
         name: row.name.clone(),
         service,
         revision: Some(row.revision),
-        bots: None,
-        last_used: row.last_used().map(|at| When::new(at, app.means.now())),
+        used,
+        last_used: row.last_used().or(usage.last()).map(|at| When::new(at, now)),
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
         ask_password: None,
         keep_days: can.standing.workspace.settings.keep_deleted_days,
-    }
+    })
 }

@@ -4,6 +4,7 @@ use super::create::{badge, enter_again};
 use super::drawn::{banner, head, help, patterns, readable, steps_now};
 use super::stored::Kept;
 use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
+use super::used;
 use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
 use crate::app::App;
 use crate::catalog::destination;
@@ -221,6 +222,7 @@ fn form_page(
         service: head(&can.root(), integration, method),
         form: draw(can, kept, integration, method, &stored).form(filled.boxes(stored_boxes), &filled.shown()),
         reason: method.edit_reason.clone(),
+        used: used::draw(&kept.usage, &can.root(), app.means.now()),
         banner: filled.report.map(|report| banner(integration, report)),
         report: filled.report.and_then(steps_now),
         may_skip: filled.report.is_some_and(may_skip),

@@ -123,7 +123,13 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
     };
     let base = can.list();
     let shell = shell::inside(&app, &can, "Credentials", Nav::Credentials);
-    let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
+    let look = Look {
+        catalog: &app.catalog,
+        base: &base,
+        details: can.inspects(),
+        now: app.means.now(),
+        bots: listed.bots.as_ref(),
+    };
     let next = listed.page.next.as_ref().map(Cursor::text).transpose()?;
     let list = List {
         shell,

@@ -7,12 +7,16 @@ pub mod deletion;
 pub mod edit;
 pub mod index;
 pub mod name;
+pub mod replacement;
 pub mod rotation;
 pub mod show;
+pub mod staging;
+pub mod suspension;
 
 pub(in crate::web) mod drawn;
 mod history;
 mod row;
 mod stored;
 mod typed;
+mod used;
 mod verdict;

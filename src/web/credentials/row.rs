@@ -11,13 +11,16 @@ use crate::model::credential::Credential;
 use crate::model::credential_list::Row as Found;
 use crate::model::permission::Permission;
 use crate::model::status::Status;
+use crate::model::{bot, usage};
 use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::guard::Can;
 use crate::web::pages::list::{Row, RowFragment};
 use crate::web::pages::markup::Markup;
+use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::HttpRequest;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What decides how much of a row is drawn.
 pub struct Look<'a> {
@@ -29,6 +32,8 @@ pub struct Look<'a> {
     pub details: bool,
     /// The current instant.
     pub now: At,
+    /// How many bots have a block for each credential; `None` while the workspace has no bot.
+    pub bots: Option<&'a BTreeMap<String, i64>>,
 }
 
 impl<'a> Look<'a> {
@@ -48,8 +53,12 @@ impl<'a> Look<'a> {
             href: Markup::of(format!("{}/{}", self.base, found.id)),
             badges: badges(found.environment, found.badge),
             tile: integration.map_or_else(|| tile(self.catalog, &found.integration), tile_of),
-            used_by: None,
-            last_used: None,
+            used_by: self.bots.map(|bots| match bots.get(found.id.as_str()) {
+                None => "none".to_owned(),
+                Some(1) => "1 bot".to_owned(),
+                Some(n) => format!("{n} bots"),
+            }),
+            last_used: Some(found.last_used_at).filter(|at| at.micros() != 0).map(|at| When::new(at, self.now)),
             editable: method.is_some_and(|m| m.edit != Edit::None),
             verifiable: method.is_some_and(Method::has_live_test) && found.status != Status::Suspended,
             service: integration.map_or(found.integration.as_str(), |i| &i.name),
@@ -79,14 +88,22 @@ pub async fn answer<P: Permission>(
         return see_other_saying(format!("{}/{id}", can.list()), did);
     }
     let (workspace, wanted) = (can.workspace().clone(), id.clone());
-    let found = app.db.read(move |conn| Found::get(conn, &workspace, &wanted)).await?.ok_or(Error::NotFound)?;
+    let (found, bots) = app
+        .db
+        .read(move |conn| {
+            let found = Found::get(conn, &workspace, &wanted)?.ok_or(Error::NotFound)?;
+            let bots = bot::exists(conn, &workspace)?;
+            Ok((found, if bots { Some(usage::counts(conn, &workspace, &[wanted.as_str()])?) } else { None }))
+        })
+        .await?;
     let base = can.list();
-    let look = Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now() };
+    let look =
+        Look { catalog: &app.catalog, base: &base, details: can.inspects(), now: app.means.now(), bots: bots.as_ref() };
     page(&RowFragment {
         assets: shell::assets(app),
         can_manage: can.is_admin(),
         details: can.inspects(),
-        uses: false,
+        uses: bots.is_some(),
         row: look.row(&found),
     })
 }

@@ -1,7 +1,7 @@
 //! One credential's page.
 
 use super::drawn::{Judged, badges, head, notices, readable, steps_of, tile, tone, vendor_links};
-use super::history;
+use super::{history, staging, used};
 use crate::app::App;
 use crate::catalog::schema::{Edit, Integration, Method};
 use crate::clock::At;
@@ -12,6 +12,7 @@ use crate::model::credential::{Credential, Environment};
 use crate::model::fingerprint;
 use crate::model::permission::{Permission, ReadCredentials};
 use crate::model::status::Status;
+use crate::model::usage::Usage;
 use crate::model::user::User;
 use crate::model::version::{Version, VersionState};
 use crate::web::answer::{Answer, page};
@@ -40,6 +41,7 @@ struct Found {
     events: Vec<Event>,
     people: Vec<(String, String)>,
     twin: Option<String>,
+    usage: Usage,
 }
 
 /// `GET …/{id}`.
@@ -63,6 +65,7 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
                 events: Vec::new(),
                 people: Vec::new(),
                 twin: None,
+                usage: Usage::of(conn, &workspace, &id)?,
             };
             if inspects {
                 found.checks = check_record::recent(conn, &workspace, &id, STRIP)?;
@@ -125,7 +128,9 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found) -> Detail {
         last_good: row.good_at.filter(|_| can.inspects()).map(|at| When::new(at, now)),
         identity: Some(row.identity.clone()).filter(|identity| can.inspects() && !identity.is_empty()),
         values: if can.is_admin() { values(found, kind.map(|(_, m)| m), now) } else { Vec::new() },
-        used_by: None,
+        used: used::draw(&found.usage, &can.root(), now),
+        staging: can.is_admin().then(|| staging::of(row, &found.versions, &href, now)),
+        off: row.is_suspended(now),
         versions: found.versions.iter().map(|version| version_view(version, found, now)).collect(),
         history: found.events.iter().map(|event| history::line(event, &found.people, now)).collect(),
         audit: format!("{}/audit?credential={}", can.root(), row.id),
@@ -181,6 +186,7 @@ fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action>
         return vec![link("New secret", "rotation", false)];
     }
     match (row.status, row.outcome.as_str()) {
+        (Status::Suspended, _) => vec![link("See who misses it", "suspension", true)],
         (Status::Broken, "invalid" | "expired" | "reauthorize" | "forbidden") => {
             vec![link("New secret", "rotation", true), verify(false)]
         }
@@ -247,7 +253,13 @@ fn version_view(version: &Version, found: &Found, now: At) -> VersionView {
             VersionState::Staged => "staged".into(),
             VersionState::Previous => "previous".into(),
         },
-        note: if version.sealed.is_none() { "its secret is erased".into() } else { String::new() },
+        note: match (&version.sealed, version.state, version.retire_at, version.promote_at) {
+            (None, ..) => "its secret is erased".into(),
+            (_, VersionState::Previous, Some(end), _) => format!("kept, erased {}", When::new(end, now)),
+            (_, VersionState::Staged, _, Some(at)) => format!("serves {}", When::new(at, now)),
+            (_, VersionState::Staged, ..) => "serves when somebody says so".into(),
+            _ => String::new(),
+        },
         at: When::new(version.created_at, now),
         by: found.people.iter().find(|(id, _)| *id == version.created_by).map(|(_, n)| n.clone()).unwrap_or_default(),
     }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::credential::Credential;
 use crate::model::permission::Permission;
+use crate::model::usage::Usage;
 use crate::model::version::{Unreadable, Version};
 use crate::model::workspace::Workspace;
 use crate::model::workspace_key;
@@ -21,6 +22,10 @@ pub struct Kept {
     pub row: Credential,
     /// The live version.
     pub version: Version,
+    /// Every version whose secret is still stored, the newest first.
+    pub versions: Vec<Version>,
+    /// Who uses it.
+    pub usage: Usage,
 }
 
 impl Kept {
@@ -76,5 +81,7 @@ impl Kept {
 fn find(conn: &mut crate::db::Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Kept> {
     let row = Credential::get(conn, workspace, id)?;
     let version = Version::get(conn, workspace, id, row.live_version)?;
-    Ok(Kept { row, version })
+    let versions = Version::kept(conn, workspace, id)?;
+    let usage = Usage::of(conn, workspace, id)?;
+    Ok(Kept { row, version, versions, usage })
 }

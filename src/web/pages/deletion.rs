@@ -4,6 +4,7 @@ use super::form::TextBox;
 use super::shell::Shell;
 use super::status::Tile;
 use super::time::When;
+use super::used::Used;
 use askama::Template;
 
 /// `GET …/{id}/deletion`, and the 422 of its POST. The same form is shown in a dialog.
@@ -22,8 +23,8 @@ pub struct Deletion {
     pub service: String,
     /// `revision`, if it shall be judged.
     pub revision: Option<i64>,
-    /// Names of the bots that would break; `None` where bots are not known yet.
-    pub bots: Option<Vec<String>>,
+    /// Who uses it.
+    pub used: Used,
     /// When it was last used.
     pub last_used: Option<When>,
     /// `confirm_name`, asked for when it is in use.

@@ -1,9 +1,11 @@
 //! One credential's page.
 
+use super::change::Staging;
 use super::form::{Notice, ServiceHead};
 use super::shell::{Link, Shell, Tone};
 use super::status::{Badge, Hint, StatusView, StepsView};
 use super::time::When;
+use super::used::Used;
 use askama::Template;
 
 /// `GET …/credentials/{id}`.
@@ -56,8 +58,12 @@ pub struct Detail {
     pub identity: Option<String>,
     /// Its values; secrets only as dots.
     pub values: Vec<ValueView>,
-    /// Bots that use it; `None` where bots are not known yet.
-    pub used_by: Option<Vec<UseView>>,
+    /// Who uses it.
+    pub used: Used,
+    /// What waits beside the version in use, for who may move it.
+    pub staging: Option<Staging>,
+    /// Whether it is switched off.
+    pub off: bool,
     /// Its versions, newest first.
     pub versions: Vec<VersionView>,
     /// What happened to it, newest first.
@@ -129,19 +135,6 @@ pub struct ValueView {
     pub secret: bool,
     /// For a secret: when it was set and by whom.
     pub set: Option<(When, String)>,
-}
-
-/// A bot that uses the credential.
-#[derive(Debug, Clone)]
-pub struct UseView {
-    /// The bot's name.
-    pub bot: String,
-    /// Whether it is published.
-    pub published: bool,
-    /// The block's label.
-    pub block: String,
-    /// When it last used it.
-    pub last: Option<When>,
 }
 
 /// A version of the values.

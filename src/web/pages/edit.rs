@@ -1,8 +1,10 @@
 //! Pages that change a credential: edit, conflict, rename, new secret.
 
+use super::change::Staging;
 use super::form::{Banner, FormView, HelpView, PatternView, ServiceHead, TextBox};
 use super::shell::Shell;
 use super::status::StepsView;
+use super::used::Used;
 use askama::Template;
 
 /// `GET …/{id}/edit`, and the 422 of `POST …/{id}`.
@@ -23,6 +25,8 @@ pub struct Edit {
     pub form: FormView,
     /// Why some fields are fixed.
     pub reason: Option<String>,
+    /// Who uses it.
+    pub used: Used,
     /// Why it was not saved.
     pub banner: Option<Banner>,
     /// What the check tried.
@@ -100,6 +104,12 @@ pub struct Rotation {
     pub service: ServiceHead,
     /// The form; only its secret fields are drawn.
     pub form: FormView,
+    /// Who uses it.
+    pub used: Used,
+    /// What waits beside the version in use.
+    pub staging: Staging,
+    /// When the new secret serves, as it was chosen.
+    pub schedule: ScheduleView,
     /// How the vendor lets one rotate (`rotation.how`); may be empty.
     pub how: String,
     /// Why it was not saved.
@@ -113,3 +123,24 @@ pub struct Rotation {
     /// Shapes of keys, for hints while pasting.
     pub patterns: Vec<PatternView>,
 }
+
+/// When a new secret serves, and for how long the one before is kept.
+#[derive(Debug, Clone, Default)]
+pub struct ScheduleView {
+    /// `serve`: `now`, `at` or `hand`.
+    pub serve: String,
+    /// `serve_at`, in UTC as a browser writes it.
+    pub serve_at: TextBox,
+    /// `keep_hours`.
+    pub keep_hours: i64,
+}
+
+/// Choices of `keep_hours`.
+pub const KEEP_HOURS: &[(i64, &str)] = &[
+    (0, "not at all: erase it at once"),
+    (1, "for 1 hour"),
+    (24, "for 1 day"),
+    (72, "for 3 days"),
+    (168, "for 7 days"),
+    (720, "for 30 days"),
+];

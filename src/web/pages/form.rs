@@ -3,6 +3,9 @@
 use super::shell::{Link, Shell};
 use super::status::{Hint, StepsView, Tile};
 use crate::catalog::form::{FieldView, Remark};
+use crate::id::Id;
+use crate::model::block::Block;
+use crate::model::bot::Bot;
 use askama::Template;
 
 /// Choices of `environment`, in the order they are drawn.
@@ -20,6 +23,8 @@ pub struct New {
     pub service: ServiceHead,
     /// The service's methods; drawn as a switch when there are several.
     pub methods: Vec<MethodLink>,
+    /// The block that it is created for, where somebody came from one.
+    pub block: Option<BlockLink>,
     /// The form.
     pub form: FormView,
     /// Why it was not saved.
@@ -32,6 +37,21 @@ pub struct New {
     pub help: HelpView,
     /// Shapes of keys, for hints while pasting.
     pub patterns: Vec<PatternView>,
+}
+
+/// A block that a new credential is created for.
+#[derive(Debug, Clone)]
+pub struct BlockLink {
+    /// The block.
+    pub block: Id<Block>,
+    /// Its bot.
+    pub bot: Id<Bot>,
+    /// What people call the block.
+    pub label: String,
+    /// What people call the bot.
+    pub bot_name: String,
+    /// The bot's page.
+    pub bot_href: String,
 }
 
 /// The service a form or page is about.

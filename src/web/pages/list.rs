@@ -149,6 +149,6 @@ impl List<'_> {
 
     /// How many columns the table has.
     pub fn columns(&self) -> usize {
-        3 + if self.uses() { 2 } else { 0 } + usize::from(self.can_manage)
+        3 + if self.uses() { 1 + usize::from(self.details) } else { 0 } + usize::from(self.can_manage)
     }
 }

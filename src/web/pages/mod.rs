@@ -5,6 +5,8 @@
 
 pub mod account;
 pub mod audit;
+pub mod bots;
+pub mod change;
 pub mod deletion;
 pub mod detail;
 pub mod edit;
@@ -22,3 +24,4 @@ pub mod shell;
 pub mod sprite;
 pub mod status;
 pub mod time;
+pub mod used;

@@ -110,6 +110,8 @@ pub enum Nav {
     Nowhere,
     /// The list of credentials and everything below it.
     Credentials,
+    /// The bots and everything below them.
+    Bots,
     /// The guide pages.
     Services,
     /// The audit.

@@ -151,7 +151,7 @@ for (const javaScript of [true, false]) {
       await visitor.go(`${address}/rotation`);
       await steps.secretsAreBlank(page);
       await fill(page, { 'f.password': stage.otherMail.password });
-      await submit(page, page.getByRole('button', { name: 'Verify and swap' }));
+      await submit(page, page.getByRole('button', { name: 'Verify and save' }));
       await page.waitForURL(steps.CREDENTIAL);
       await see(status(page, 'working'));
       assert.equal(stage.otherMail.signIns.at(-1).good, true);

@@ -75,10 +75,10 @@ async fn t076_no_page_holds_a_ciphertext_a_hash_or_a_key() {
     let mut conn = app.database.connect();
     hidden.extend(lines(&mut conn, "SELECT id AS line FROM sessions"));
     hidden.extend(lines(&mut conn, "SELECT check_value AS line FROM instance_roots"));
-    let mut pages = 0;
+    let (mut pages, ids) = (0, app.ids(&admin, &id).await);
     for person in [admin, app.member().await, app.support().await] {
         for route in table().iter().filter(|route| route.method == "GET") {
-            let path = route.path.replace("{slug}", "acme").replace("{id}", &id).replace("{integration}", "website");
+            let path = ids.address(route.path, "acme");
             let reply = person.get(&path).await;
             pages += 1;
             for secret in &hidden {

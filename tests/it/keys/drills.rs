@@ -157,7 +157,7 @@ async fn each_thing_that_is_wrong_is_named() {
     assert!(code == Some(1) && said.matches("belongs somewhere else").count() == 2, "{said}");
     // A row that was added, and a key that is gone or bent.
     let (code, said) = scene.after(|conn| {
-        execute(conn, &format!("INSERT INTO credential_versions SELECT workspace_id, credential_id, 2, config, secret_names, destination, sealed, key_version, 'live', created_at, created_by, retire_at FROM credential_versions WHERE credential_id = '{}'", ids[7]));
+        execute(conn, &format!("INSERT INTO credential_versions SELECT workspace_id, credential_id, 2, config, secret_names, destination, sealed, key_version, 'live', created_at, created_by, retire_at, promote_at, standing FROM credential_versions WHERE credential_id = '{}'", ids[7]));
     });
     assert!(code == Some(1) && said.contains(&format!("credential {}, version 2", ids[7])), "{said}");
     let (code, said) = scene.after(|conn| {
@@ -199,7 +199,7 @@ async fn a_purged_or_superseded_version_is_not_missed() {
     let purge = move |tx: &mut credenza::db::Tx<'_>| {
         use credenza::model::credential_change as change;
         use credenza::model::permission::Allowed;
-        change::delete(tx, &means, &Allowed::operator(workspace.clone()), &key, None)?;
+        change::delete(tx, &means, &Allowed::operator(workspace.clone()), &key, None, "")?;
         change::purge(tx, &means, &Allowed::operator(workspace.clone()), &key)
     };
     inside.db.write(purge).await.expect("purged");

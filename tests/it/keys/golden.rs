@@ -72,7 +72,7 @@ async fn make(dir: &Path) {
         ] {
             change::create(tx, &means, &Allowed::operator(owner.clone()), new)?;
         }
-        change::delete(tx, &means, &Allowed::operator(owner.clone()), &gone.id, None)?;
+        change::delete(tx, &means, &Allowed::operator(owner.clone()), &gone.id, None, "")?;
         let second = webhook("rotated", &secret_of("rotated"));
         let rotated = Rotated {
             revision: None,
@@ -80,6 +80,8 @@ async fn make(dir: &Path) {
             service: "Website".to_owned(),
             content: second.content,
             report: second.report,
+            serve: credenza::model::credential_change::Serve::Now,
+            keep: chrono::TimeDelta::zero(),
         };
         change::rotate(tx, &means, &Allowed::operator(owner.clone()), &changed.id, &rotated)?;
         Ok(())

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod sample_audit;
+mod sample_bots;
 mod sample_details;
 mod sample_forms;
 mod sample_lists;

@@ -5,12 +5,14 @@ use super::sample_lists::{BASE, status};
 use super::samples::{HOSTILE, ago, now, shell, tile};
 use chrono::TimeDelta;
 use credenza::check::report::{Step, StepResult};
+use credenza::web::pages::change::{Replacement, Staging, Suspension};
 use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
-use credenza::web::pages::detail::{Action, Detail, EditRule, EventView, Mark, UseView, ValueView, VersionView};
+use credenza::web::pages::detail::{Action, Detail, EditRule, EventView, Mark, ValueView, VersionView};
 use credenza::web::pages::form::{Notice, ServiceHead, TextBox};
 use credenza::web::pages::shell::{Link, Nav, Tone};
 use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
 use credenza::web::pages::time::When;
+use credenza::web::pages::used::{OtherUse, UseView, Used};
 
 pub fn step(label: &str, result: StepResult, note: &str, ms: u32) -> Step {
     Step { label: label.to_owned(), result, note: note.to_owned(), ms }
@@ -114,15 +116,9 @@ pub fn detail() -> Detail {
         last_good: Some(ago(360)),
         identity: Some("owner@acme.example".to_owned()),
         values: values(),
-        used_by: Some(vec![
-            UseView {
-                bot: "Lead intake".to_owned(),
-                published: true,
-                block: "Append row".to_owned(),
-                last: Some(ago(180)),
-            },
-            UseView { bot: "Weekly report".to_owned(), published: false, block: "Read sheet".to_owned(), last: None },
-        ]),
+        used: used(),
+        staging: Some(staging()),
+        off: false,
         versions: vec![
             VersionView {
                 number: 2,
@@ -148,6 +144,88 @@ pub fn detail() -> Detail {
     }
 }
 
+pub fn used() -> Used {
+    let block = |n: usize, bot: &str, published, block: &str, last| UseView {
+        id: format!("0190b{n}"),
+        bot: bot.to_owned(),
+        href: format!("/w/acme/bots/0190{n}"),
+        published,
+        block: block.to_owned(),
+        key: block.to_lowercase().replace(' ', "-"),
+        last,
+    };
+    Used {
+        blocks: vec![
+            block(1, "Lead intake", true, "Append row", Some(ago(180))),
+            block(2, "Weekly report", false, "Read sheet", None),
+            block(3, HOSTILE, false, HOSTILE, None),
+        ],
+        others: vec![OtherUse {
+            bot: "Old importer".to_owned(),
+            deleted: true,
+            last: Some(ago(9000)),
+            denied: Some(ago(12)),
+        }],
+    }
+}
+
+pub fn staging() -> Staging {
+    Staging {
+        href: format!("{BASE}/01900001"),
+        revision: 4,
+        live: 2,
+        staged: Some((3, Some(When::new(now().plus(TimeDelta::hours(5)), now())))),
+        kept: None,
+    }
+}
+
+pub fn replacement() -> Replacement {
+    Replacement {
+        shell: shell("Replace", Nav::Credentials),
+        base: BASE.to_owned(),
+        href: format!("{BASE}/01900001"),
+        name: "Leads spreadsheet".to_owned(),
+        service: ("google-sheets".to_owned(), "Google Sheets".to_owned()),
+        revision: 4,
+        choices: vec![
+            ("01900002".to_owned(), "Leads 2027 (working)".to_owned(), true),
+            ("01900003".to_owned(), HOSTILE.to_owned(), false),
+        ],
+        used: used(),
+        refused: Some("Mark the blocks to move, or choose all of them.".to_owned()),
+    }
+}
+
+pub fn replacement_alone() -> Replacement {
+    Replacement { choices: vec![], refused: None, ..replacement() }
+}
+
+pub fn replacement_unused() -> Replacement {
+    Replacement { used: Used::default(), ..replacement_alone() }
+}
+
+pub fn suspension() -> Suspension {
+    Suspension {
+        shell: shell("Switch off", Nav::Credentials),
+        base: BASE.to_owned(),
+        href: format!("{BASE}/01900001"),
+        name: "Leads spreadsheet".to_owned(),
+        off: None,
+        denied: vec![],
+        used: used(),
+        refused: Some("Say for how many hours it shall be off.".to_owned()),
+    }
+}
+
+pub fn suspension_off() -> Suspension {
+    Suspension {
+        off: Some((ago(90), Some(When::new(now().plus(TimeDelta::hours(22)), now())))),
+        denied: vec![("Lead intake".to_owned(), ago(3), 41), (HOSTILE.to_owned(), ago(80), 1)],
+        refused: None,
+        ..suspension()
+    }
+}
+
 fn service() -> ServiceHead {
     ServiceHead {
         id: "google-sheets".to_owned(),
@@ -167,7 +245,8 @@ pub fn detail_member() -> Detail {
         hint: None,
         links: vec![],
         description: String::new(),
-        used_by: None,
+        used: Used::default(),
+        staging: None,
         ..detail()
     }
 }
@@ -193,7 +272,7 @@ pub fn deletion() -> Deletion {
         name: "Leads spreadsheet".to_owned(),
         service: "Google Sheets".to_owned(),
         revision: Some(4),
-        bots: Some(vec!["Lead intake".to_owned(), "Weekly report".to_owned()]),
+        used: used(),
         last_used: Some(ago(180)),
         confirm: Some(TextBox {
             error: Some(remark("mismatch", "This is not its name. Type it exactly as above.")),
@@ -205,7 +284,14 @@ pub fn deletion() -> Deletion {
 }
 
 pub fn deletion_unused() -> Deletion {
-    Deletion { name: HOSTILE.to_owned(), bots: None, last_used: None, confirm: None, ask_password: None, ..deletion() }
+    Deletion {
+        name: HOSTILE.to_owned(),
+        used: Used::default(),
+        last_used: None,
+        confirm: None,
+        ask_password: None,
+        ..deletion()
+    }
 }
 
 pub fn deleted() -> Deleted {

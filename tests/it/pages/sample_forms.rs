@@ -4,9 +4,10 @@ use super::sample_details::step;
 use super::samples::{HOSTILE, shell, tile};
 use credenza::catalog::form::{Choice, Control, FieldView, Remark};
 use credenza::check::report::StepResult;
-use credenza::web::pages::edit::{Change, Conflict, Edit, Rename, Rotation};
+use credenza::id::Id;
+use credenza::web::pages::edit::{Change, Conflict, Edit, Rename, Rotation, ScheduleView};
 use credenza::web::pages::form::{
-    Banner, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead, TextBox,
+    Banner, BlockLink, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead, TextBox,
 };
 use credenza::web::pages::shell::{Link, Nav};
 use credenza::web::pages::status::{Hint, StepsView};
@@ -225,6 +226,13 @@ pub fn new_refused() -> New {
         shell: shell("New SMTP credential", Nav::Credentials),
         base: BASE.to_owned(),
         service: service(),
+        block: Some(BlockLink {
+            block: Id::new(),
+            bot: Id::new(),
+            label: "Send the confirmation".to_owned(),
+            bot_name: "Order confirmations".to_owned(),
+            bot_href: "/w/acme/bots/0190".to_owned(),
+        }),
         methods: vec![method("Password", true), method("Google account", false), method("Microsoft 365", false)],
         form: form(smtp()),
         banner: Some(banner()),
@@ -243,6 +251,7 @@ pub fn new_plain() -> New {
     };
     New {
         methods: vec![],
+        block: None,
         banner: None,
         report: None,
         may_skip: false,
@@ -283,6 +292,7 @@ pub fn edit() -> Edit {
         service: service(),
         form: FormView { action: HREF.to_owned(), redraw: format!("{HREF}/form"), revision: Some(3), ..form(locked) },
         reason: Some("The sign-in belongs to one account. Connect again to change it.".to_owned()),
+        used: super::sample_details::used(),
         banner: None,
         report: None,
         may_skip: false,
@@ -330,6 +340,16 @@ pub fn rotation() -> Rotation {
         name: "Newsletter mail".to_owned(),
         service: service(),
         form: FormView { action: format!("{HREF}/rotation"), revision: Some(3), ..form(smtp()) },
+        used: super::sample_details::used(),
+        staging: super::sample_details::staging(),
+        schedule: ScheduleView {
+            serve: "at".to_owned(),
+            serve_at: TextBox {
+                error: Some(remark("invalid", "Choose a moment that is still to come.")),
+                ..TextBox::of("2020-01-01T10:00")
+            },
+            keep_hours: 24,
+        },
         how: "Create a second app password, save it here, test, then delete the first.".to_owned(),
         banner: Some(banner()),
         report: Some(report()),

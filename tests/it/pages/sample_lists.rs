@@ -196,7 +196,7 @@ pub fn list() -> List<'static> {
 }
 
 pub fn list_member() -> List<'static> {
-    let hide = |row: Row<'static>| Row { used_by: None, last_used: None, description: "".into(), ..row };
+    let hide = |row: Row<'static>| Row { last_used: None, description: "".into(), ..row };
     List { can_manage: false, details: false, deleted: None, rows: rows().into_iter().map(hide).collect(), ..list() }
 }
 

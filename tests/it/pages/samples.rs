@@ -1,6 +1,7 @@
 //! One or more samples of every page, as a person would meet them.
 
 use super::sample_audit as audit;
+use super::sample_bots as bots;
 use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
@@ -46,6 +47,27 @@ pub fn all() -> Vec<Sample> {
     add("gallery-none", lists::gallery("zzz").render());
     add("deletion", details::deletion().render());
     add("deletion-unused", details::deletion_unused().render());
+    add("replacement", details::replacement().render());
+    add("replacement-alone", details::replacement_alone().render());
+    add("replacement-unused", details::replacement_unused().render());
+    add("suspension", details::suspension().render());
+    add("suspension-off", details::suspension_off().render());
+    add("bots", bots::list().render());
+    add("bots-empty", bots::list_empty().render());
+    add("bots-member", bots::list_member().render());
+    add("bot", bots::show().render());
+    add("bot-empty", bots::show_empty().render());
+    add("bot-member", bots::show_member().render());
+    add("bot-new", bots::form_new().render());
+    add("bot-edit", bots::form_stale().render());
+    add("bot-deletion", bots::deletion().render());
+    add("bot-draft-deletion", bots::deletion_draft().render());
+    add("publication", bots::publication().render());
+    add("publication-withdrawn", bots::withdrawal().render());
+    add("block-services", bots::block_services().render());
+    add("block", bots::block().render());
+    add("block-edit", bots::block_edit().render());
+    add("block-removal", bots::removal().render());
     add("deleted", details::deleted().render());
     add("new", forms::new_refused().render());
     add("new-plain", forms::new_plain().render());

@@ -2,6 +2,7 @@
 //! they are told.
 #![cfg(test)]
 
+pub mod address;
 pub mod app;
 pub mod audit;
 pub mod balancer;

@@ -1,0 +1,63 @@
+//! Deleting a bot: a page that asks, and the act.
+
+use super::drawn::{STALE, list, load};
+use crate::app::App;
+use crate::catalog::form::Remark;
+use crate::error::Result;
+use crate::model::block;
+use crate::model::bot::{self, Bot, Changed};
+use crate::model::permission::ManageBots;
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::body::Posted;
+use crate::web::guard::Can;
+use crate::web::pages::bots::BotDeletion;
+use crate::web::pages::form::TextBox;
+use crate::web::pages::shell::Nav;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::web;
+
+type Allowed = Can<ManageBots>;
+
+/// `GET …/bots/{id}/deletion`.
+pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
+    let bot = load(&app, &can).await?;
+    page(&form(&can, &app, &bot, None).await?)
+}
+
+/// `POST …/bots/{id}/deletion`: with its blocks; `confirm_name` where it is published.
+pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let bot = load(&app, &can).await?;
+    if bot.is_published() && fields.text("confirm_name").trim() != bot.name {
+        let text = format!("“{}” is published. Type its name to delete it all the same.", bot.name);
+        let error = Remark { code: "confirm_name", text };
+        return page_with(StatusCode::CONFLICT, &form(&can, &app, &bot, Some(error)).await?);
+    }
+    // What was judged is what is deleted: a bot that was published meanwhile has another revision.
+    let revision = Some(fields.number("revision")?.unwrap_or(bot.revision));
+    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), bot.id.clone());
+    match app.db.write(move |tx| bot::delete(tx, &means, &allowed, &id, revision)).await? {
+        Changed::Stale(now) => {
+            let error = Remark { code: "stale", text: STALE.to_owned() };
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, Some(error)).await?)
+        }
+        Changed::Done | Changed::NameTaken(_) => see_other_saying(list(&can), "bot-deleted"),
+    }
+}
+
+async fn form(can: &Allowed, app: &App, bot: &Bot, error: Option<Remark>) -> Result<BotDeletion> {
+    let (workspace, id) = (can.workspace().clone(), bot.id.clone());
+    let blocks = app.db.read(move |conn| block::of_bots(conn, &workspace, std::slice::from_ref(&id))).await?;
+    let asks = bot.is_published() || error.is_some();
+    Ok(BotDeletion {
+        shell: shell::inside(app, can, &format!("Delete {}", bot.name), Nav::Bots),
+        base: list(can),
+        href: format!("{}/{}", list(can), bot.id),
+        name: bot.name.clone(),
+        revision: bot.revision,
+        published: bot.is_published(),
+        blocks: blocks.into_iter().map(|(block, _)| block.label).collect(),
+        confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
+    })
+}

@@ -1,0 +1,7 @@
+//! Bots, their blocks, and changes of credentials that break none of them.
+
+#![cfg(test)]
+
+mod changes;
+mod pages;
+mod staged;

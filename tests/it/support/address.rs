@@ -1,0 +1,56 @@
+//! What stands for the parameters of the routes in a test that walks the whole table.
+
+use super::app::{ACME, TestApp};
+use super::person::Person;
+
+/// A credential, a bot and one of its blocks, and whatever else a route names: a person, an invitation, a mail.
+#[derive(Debug, Clone)]
+pub struct Ids {
+    pub credential: String,
+    pub bot: String,
+    pub block: String,
+    pub other: String,
+}
+
+impl Ids {
+    /// The same text for all: an id that names nothing, or is none.
+    pub fn of(text: &str) -> Self {
+        Self { credential: text.to_owned(), bot: text.to_owned(), block: text.to_owned(), other: text.to_owned() }
+    }
+
+    /// The address of a pattern in a workspace.
+    pub fn address(&self, pattern: &str, slug: &str) -> String {
+        let id = if pattern.contains("/bots/") { &self.bot } else { &self.credential };
+        let address = pattern
+            .replace("{slug}", slug)
+            .replace("{id}", id)
+            .replace("{block}", &self.block)
+            .replace("{integration}", "website");
+        ["{member}", "{invitation}", "{mail}"].iter().fold(address, |address, part| address.replace(part, &self.other))
+    }
+}
+
+impl TestApp {
+    /// Registers a bot with one block for a website's credential of [`ACME`], through the pages.
+    pub async fn ids(&self, admin: &Person, credential: &str) -> Ids {
+        let bot = self.new_bot(admin, &format!("Bot for {credential}")).await;
+        let block = self.new_block(admin, &bot, "website", credential).await;
+        Ids { credential: credential.to_owned(), bot, block, other: String::new() }
+    }
+
+    /// Registers a bot in [`ACME`] through the pages and returns its id.
+    pub async fn new_bot(&self, admin: &Person, name: &str) -> String {
+        let reply = admin.post(&format!("/w/{ACME}/bots"), &[("name", name)]).await.expect(303);
+        reply.location().rsplit('/').next().expect("an id").to_owned()
+    }
+
+    /// Adds a block to a bot of [`ACME`] through the pages and returns its id.
+    pub async fn new_block(&self, admin: &Person, bot: &str, integration: &str, credential: &str) -> String {
+        let path = format!("/w/{ACME}/bots/{bot}");
+        let form = [("integration", integration), ("label", "Do something"), ("credential", credential)];
+        admin.post(&format!("{path}/blocks"), &form).await.expect(303);
+        let page = admin.get(&path).await.expect(200);
+        let links = page.attributes("a[href$='/removal']", "href");
+        links.last().and_then(|href| href.rsplit('/').nth(1)).expect("a block").to_owned()
+    }
+}
