@@ -337,11 +337,9 @@ async fn t169_what_cannot_be_written_down_is_not_done() {
         let is_of_deleted = act.route.ends_with("/restoration") || act.route.ends_with("/purge");
         let there = if is_of_deleted { "deletion" } else { "restoration" };
         scene.admin.post(&format!("/w/acme/credentials/{}/{there}", scene.shop), &[]).await;
-        let other = match act.route.contains("{member}") {
-            true => self.app.user(&email("member", ACME)).await.to_string(),
-            false => self.last(act.route),
-        };
-        let path = Ids { other, ..self.ids() }.address(act.route, ACME).replace("{token}", "no-such-token");
+        scene.admin.post("/w/acme/invitations", &[("email", "otto@acme.example"), ("role", "member")]).await;
+        scene.admin.post("/w/acme/mail", &[]).await;
+        prepare(&scene, &act).await;
         forbid_lines(&scene);
         let (lines, mut kept) = (scene.lines(), scene.app.kept());
         let refused = scene.perform(&act).await;
