@@ -23,7 +23,7 @@
 //! | [`check`] | runs a method's live check and judges the answer |
 //! | [`db`] | the two doors to the database, both dialects, migrations |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
-//! | [`broker`] | opens a credential for use and makes the calls of bots with it |
+//! | [`broker`] | opens a credential for use: live tokens, renewed under a lease, and the calls of bots |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`api`] | JSON for bots and automations: lists, values, calls, and what Vault's clients ask for |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor |

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod guard;
 pub mod health;
 pub mod integrations;
+pub mod oauth;
 pub mod pages;
 pub mod routes;
 pub mod session_store;

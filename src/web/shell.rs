@@ -76,6 +76,11 @@ pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
     }
 }
 
+/// The same frame with another title.
+pub fn titled(frame: Shell, title: &str) -> Shell {
+    Shell { title: title.to_owned(), ..frame }
+}
+
 /// The frame of a page that belongs to a person rather than to a workspace: the side bar is that of the workspace
 /// called `slug`, or else of their first. `None` for somebody who is gone.
 pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result<Option<Shell>> {
@@ -186,6 +191,21 @@ pub fn toast(did: &str) -> Option<Toast> {
         "too-late" => {
             (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again.")
         }
+        "connected" => (Tone::Good, "Connected and verified."),
+        "app-saved" => (Tone::Good, "The client is saved. Credentials of this service can be connected now."),
+        "app-removed" => (Tone::Good, "The client is removed. What it connected works until its tokens end."),
+        "app-needed" => (Tone::Warn, "Enter the OAuth client first; then connect again."),
+        "deleted-sign-in" => (
+            Tone::Good,
+            "Deleted. The service has no way to end the sign-in from here: remove the app in the account there.",
+        ),
+        "deleted-revoked" => {
+            (Tone::Good, "Deleted, and the service ended the sign-in. Restoring it asks to connect again.")
+        }
+        "deleted-not-revoked" => (
+            Tone::Warn,
+            "Deleted, but the service did not confirm that the sign-in ended. Remove the app in the account there.",
+        ),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

@@ -1,6 +1,7 @@
 //! What changes a credential. Each change writes its audit line in the same transaction.
 
 mod checked;
+mod connection;
 mod creation;
 mod deletion;
 mod edit;
@@ -9,8 +10,9 @@ mod rotation;
 mod suspension;
 
 pub use checked::{checked, refused, unreadable};
+pub use connection::{Connected, Consent, connect};
 pub use creation::{NewCredential, create};
-pub use deletion::{delete, purge, restore};
+pub use deletion::{delete, purge, restore, revoked};
 pub use edit::{Edited, edit, rename};
 pub use learnt::learnt;
 pub use rotation::{Rotated, rotate};

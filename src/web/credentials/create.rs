@@ -15,11 +15,14 @@ use crate::id::Id;
 use crate::model::credential::Badge;
 use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
+use crate::model::oauth_app::OAuthApp;
+use crate::model::oauth_flow::FlowKind;
 use crate::model::permission::CreateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
-use crate::web::pages::form::{Fields as FieldsPage, New};
+use crate::web::oauth::start::{Begin, app_page, begin};
+use crate::web::pages::form::{ConsentView, Fields as FieldsPage, New};
 use crate::web::pages::gallery::{Category, Gallery, GalleryItem};
 use crate::web::pages::list::ServiceLink;
 use crate::web::pages::shell::Nav;
@@ -44,7 +47,8 @@ pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer 
         id => integration.method(id),
     };
     let method = method.ok_or(Error::NotFound)?;
-    page(&form_page(&can, &app, integration, method, Filled::default()))
+    let consent = consent_view(&app, &can, integration, method).await?;
+    page(&form_page(&can, &app, (integration, method), Filled::default(), consent))
 }
 
 /// `POST …/credentials/form`: draws the conditional fields anew; saves nothing, calls nobody.
@@ -71,6 +75,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let input = std::mem::take(&mut typed.input);
     let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
+    let consent = consent_view(&app, &can, integration, method).await?;
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
             typed: Some(&typed),
@@ -81,7 +86,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             errors,
             report,
         };
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, integration, method, filled))
+        let drawn = form_page(&can, &app, (integration, method), filled, consent.clone());
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn)
     };
     let (details, parsed) = match (details, parsed) {
         (Ok(details), Ok(parsed)) => (details, parsed),
@@ -101,6 +107,15 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let id = Id::new();
     let (env, warnings) = (parsed.env, parsed.warnings.clone());
     let values = parsed.complete(BTreeMap::new());
+    if method.needs_consent() {
+        let broker = app.broker();
+        let Some(all) = broker.with_app(can.workspace(), &integration.id, method, values.duplicate()).await? else {
+            return refuse(DetailRemarks::default(), no_remarks(), warnings, None);
+        };
+        let (kind, more_scopes, live_version) = (FlowKind::Create, Vec::new(), 0);
+        let wanted = Begin { kind, credential: id, details, values, live_version, more_scopes };
+        return see_other(begin(&app, &can, integration, method, &all, wanted).await?);
+    }
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
         write_down(&app, &can.allowed, &id, integration, method, &report).await?;
@@ -116,7 +131,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let kind =
         Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
     let did = saved_as(&report, "created");
-    let new = NewCredential { id: id.clone(), kind, details, content, report };
+    let new = NewCredential { id: id.clone(), kind, details, content, report, consent: None };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let saved = app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?;
     match saved {
@@ -125,8 +140,33 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     }
 }
 
-fn form_page(can: &Allowed, app: &App, integration: &Integration, method: &Method, filled: Filled<'_>) -> New {
+/// What the form says of the consent, for a method that asks for one.
+async fn consent_view(
+    app: &App,
+    can: &Allowed,
+    integration: &Integration,
+    method: &Method,
+) -> Result<Option<ConsentView>> {
+    if !method.needs_consent() {
+        return Ok(None);
+    }
+    if method.app_fields().next().is_none() {
+        return Ok(Some(ConsentView { client: None, ready: true }));
+    }
+    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.client().to_owned());
+    let client = app.db.read(move |conn| OAuthApp::find(conn, &workspace, &service, &id)).await?;
+    Ok(Some(ConsentView { client: Some(app_page(&can.root(), integration, method)), ready: client.is_some() }))
+}
+
+fn form_page(
+    can: &Allowed,
+    app: &App,
+    (integration, method): (&Integration, &Method),
+    filled: Filled<'_>,
+    consent: Option<ConsentView>,
+) -> New {
     New {
+        consent,
         shell: shell::inside(app, can, &format!("New {} credential", integration.name), Nav::Credentials),
         base: can.list(),
         service: head(&can.root(), integration, method),

@@ -3,7 +3,9 @@
 use super::drawn::names;
 use super::row::is_asked_by_htmx;
 use crate::app::App;
+use crate::broker::Opened;
 use crate::catalog::form::Remark;
+use crate::check::oauth;
 use crate::error::Error;
 use crate::model::credential::Credential;
 use crate::model::credential_change::{self, Saved};
@@ -42,7 +44,12 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
     let revision = fields.number("revision")?;
+    let sign_in = SignIn::of(&app, &can, &row).await?;
     let saved = app.db.write(move |tx| credential_change::delete(tx, &means, &allowed, &id, revision)).await?;
+    let did = match (&saved, sign_in) {
+        (Saved::Done, Some(sign_in)) => sign_in.end(&app, &can, &row).await?,
+        _ => "deleted",
+    };
     match saved {
         Saved::Stale(now) => {
             let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();
@@ -53,8 +60,45 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         Saved::Done | Saved::NameTaken(_) if is_asked_by_htmx(&req) => {
             Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
         }
-        Saved::Done | Saved::NameTaken(_) => see_other_saying(can.list(), "deleted"),
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(can.list(), did),
     }
+}
+
+/// The tokens of a credential that is about to go, to be ended at the service.
+struct SignIn<'a>(Opened<'a>);
+
+impl<'a> SignIn<'a> {
+    /// `None` where nobody consented, or where the tokens cannot be read.
+    async fn of(app: &'a App, can: &Allowed, row: &Credential) -> Result<Option<Self>, Error> {
+        let consents = app.catalog.method(&row.integration, &row.method).is_some_and(|(_, m)| m.needs_consent());
+        if !consents {
+            return Ok(None);
+        }
+        let opened = app.broker().open(can.workspace(), &row.id).await?;
+        Ok(opened.ok().filter(|opened| opened.grant.is_some()).map(Self))
+    }
+
+    /// Ends them, best effort, and says what came of it.
+    async fn end(self, app: &App, can: &Allowed, row: &Credential) -> Result<&'static str, Error> {
+        let Opened { method, values, grant: Some((_, tokens)), .. } = self.0 else { return Ok("deleted") };
+        let context = app.broker().context();
+        let asked = oauth::revoke(&context, method, &values, &tokens.values, tokens.refresh.as_ref()).await;
+        let Some(ended) = asked else { return Ok("deleted-sign-in") };
+        let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
+        app.db.write(move |tx| credential_change::revoked(tx, &means, &allowed, &id, ended)).await?;
+        Ok(if ended { "deleted-revoked" } else { "deleted-not-revoked" })
+    }
+}
+
+/// What becomes of the sign-in at the service, for the page that asks.
+fn sign_in_text(app: &App, row: &Credential) -> Option<String> {
+    let (integration, method) = app.catalog.method(&row.integration, &row.method)?;
+    let spec = method.oauth.as_ref().filter(|_| method.needs_consent())?;
+    let name = &integration.name;
+    Some(match spec.revoke_url {
+        Some(_) => format!("{name} is asked to end the sign-in."),
+        None => format!("{name} has no way for us to end the sign-in: remove the app in the account there, too."),
+    })
 }
 
 async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
@@ -81,5 +125,6 @@ fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> De
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
         ask_password: None,
         keep_days: can.standing.workspace.settings.keep_deleted_days,
+        sign_in: sign_in_text(app, row),
     }
 }

@@ -10,9 +10,10 @@ pub mod name;
 pub mod rotation;
 pub mod show;
 
+mod connection;
 pub(in crate::web) mod drawn;
 mod history;
 mod row;
-mod stored;
-mod typed;
-mod verdict;
+pub(in crate::web) mod stored;
+pub(in crate::web) mod typed;
+pub(in crate::web) mod verdict;

@@ -11,9 +11,10 @@ use crate::catalog::form::{Mode, Remark, Remarks, Shown, Stored, parse};
 use crate::catalog::schema::{Integration, Method};
 use crate::check::Trigger;
 use crate::check::report::Report;
+use crate::error::Error;
 use crate::model::credential_change::{self, Rotated, Saved};
 use crate::model::permission::RotateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
 use crate::web::pages::edit::Rotation;
@@ -29,6 +30,9 @@ type Allowed = Can<RotateCredential>;
 pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
+    if !has_new_secret(method) {
+        return see_other(format!("{}/{}", can.list(), kept.row.id));
+    }
     page(&form_page(&can, &app, &kept, integration, method, &no_remarks(), &no_remarks(), None))
 }
 
@@ -38,6 +42,10 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut typed = Typed::read(&mut form)?;
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
+    if method.needs_consent() {
+        let text = "This sign-in is renewed by consent. Open the credential and choose “Connect again”.";
+        return Err(Error::Unprocessable(text.into()).into());
+    }
     let stored = kept.stored();
     let refuse = |status: StatusCode, errors: Remarks, warnings: &Remarks, report: Option<&Report>| {
         page_with(status, &form_page(&can, &app, &kept, integration, method, &errors, warnings, report))
@@ -90,6 +98,11 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     }
 }
 
+/// Whether there is a secret of the credential's own to be entered: the client of a workspace is not one.
+pub(super) fn has_new_secret(method: &Method) -> bool {
+    !method.needs_consent() || method.secret_fields().next().is_some()
+}
+
 #[expect(clippy::too_many_arguments, reason = "one page, each part of which may be absent")]
 fn form_page(
     can: &Allowed,
@@ -109,7 +122,7 @@ fn form_page(
         integration,
         method,
         mode: Mode::Rotate(&stored),
-        action: format!("{href}/rotation"),
+        action: format!("{href}/{}", if method.needs_consent() { "connect" } else { "rotation" }),
         redraw: format!("{href}/form"),
         revision: Some(kept.row.revision),
     };
@@ -119,6 +132,7 @@ fn form_page(
         name: kept.row.name.clone(),
         service: head(&can.root(), integration, method),
         form: draw.form(Boxes::default(), &shown),
+        consents: method.needs_consent(),
         how: method.rotation.as_ref().and_then(|rotation| rotation.how.clone()).unwrap_or_default(),
         banner: report.map(|report| banner(integration, report)),
         report: report.and_then(steps_now),

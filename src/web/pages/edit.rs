@@ -100,6 +100,8 @@ pub struct Rotation {
     pub service: ServiceHead,
     /// The form; only its secret fields are drawn.
     pub form: FormView,
+    /// Whether a consent at the service follows.
+    pub consents: bool,
     /// How the vendor lets one rotate (`rotation.how`); may be empty.
     pub how: String,
     /// Why it was not saved.

@@ -6,7 +6,7 @@ use credenza::catalog::form::{Choice, Control, FieldView, Remark};
 use credenza::check::report::StepResult;
 use credenza::web::pages::edit::{Change, Conflict, Edit, Rename, Rotation};
 use credenza::web::pages::form::{
-    Banner, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead, TextBox,
+    Banner, ConsentView, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead, TextBox,
 };
 use credenza::web::pages::shell::{Link, Nav};
 use credenza::web::pages::status::{Hint, StepsView};
@@ -232,7 +232,14 @@ pub fn new_refused() -> New {
         may_skip: true,
         help: help(),
         patterns: patterns(),
+        consent: None,
     }
+}
+
+/// A method that asks for consent, before and after its client was entered.
+pub fn new_consent(ready: bool) -> New {
+    let client = Some("/w/acme/apps/google-sheets?method=oauth".to_owned());
+    New { banner: None, report: None, consent: Some(ConsentView { client, ready }), ..new_refused() }
 }
 
 pub fn new_plain() -> New {
@@ -330,6 +337,7 @@ pub fn rotation() -> Rotation {
         name: "Newsletter mail".to_owned(),
         service: service(),
         form: FormView { action: format!("{HREF}/rotation"), revision: Some(3), ..form(smtp()) },
+        consents: false,
         how: "Create a second app password, save it here, test, then delete the first.".to_owned(),
         banner: Some(banner()),
         report: Some(report()),
