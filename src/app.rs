@@ -10,6 +10,7 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::token::SetupToken;
 use crate::db::Db;
 use crate::egress::Egress;
+use crate::mail::Mailer;
 use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::listed::Lists;
@@ -29,6 +30,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The way outward.
     pub egress: Egress,
+    /// Sends the console's own mails.
+    pub mailer: Mailer,
     /// How often checks may run.
     pub check_limits: CheckLimits,
     /// Hashes passwords on threads of its own.

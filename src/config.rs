@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use url::Url;
-use variables::{Given, Kind, VARIABLES};
+use variables::{Given, VARIABLES};
 
 /// The exit code of a configuration that is refused.
 pub const EXIT_CODE: u8 = 2;
@@ -39,6 +39,30 @@ pub enum RootKeySource {
     Command(Vec<String>),
 }
 
+/// The operator's mail server.
+#[derive(Debug)]
+pub struct MailServer {
+    /// Whether it encrypts from the first byte (`smtps`) rather than by STARTTLS.
+    pub implicit: bool,
+    /// Its host, an IPv6 address without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who signs in; empty for nobody.
+    pub user: Secret,
+    /// Their password.
+    pub password: Secret,
+}
+
+/// Whom mails come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The name; may be empty.
+    pub name: String,
+    /// The address.
+    pub address: String,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -61,6 +85,10 @@ pub struct Config {
     pub database: Database,
     /// The root key (`CREDENZA_ROOT_KEY_FILE`, `CREDENZA_ROOT_KEY`, `CREDENZA_ROOT_KEY_COMMAND`).
     pub root_key: RootKeySource,
+    /// The mail server (`CREDENZA_MAIL_URL`); without one, mails are kept as files in `{data}/mail`.
+    pub mail_server: Option<MailServer>,
+    /// Whom mails come from (`CREDENZA_MAIL_FROM`); see [`Config::sender`].
+    mail_from: Option<Sender>,
     /// Private targets that may be reached (`CREDENZA_EGRESS_ALLOW`), as written; `egress` parses them.
     pub egress_allow: Vec<String>,
     /// Further authorities for outbound TLS (`CREDENZA_EGRESS_CA_FILE`).
@@ -144,6 +172,8 @@ impl Config {
             root_key: root_key(&mut given, &data_dir),
             data_dir,
             database,
+            mail_server: given.get("CREDENZA_MAIL_URL", parse::mail_url),
+            mail_from: given.get("CREDENZA_MAIL_FROM", parse::sender),
             egress_allow: given.get("CREDENZA_EGRESS_ALLOW", parse::list).unwrap_or_default(),
             egress_ca_file: given.get("CREDENZA_EGRESS_CA_FILE", parse::path),
             catalog_dir: given.get("CREDENZA_CATALOG_DIR", parse::path),
@@ -186,6 +216,30 @@ impl Config {
         self.public_url.scheme() == "https"
     }
 
+    /// Whom mails come from: as set, or `credenza@` and the host of the public address.
+    pub fn sender(&self) -> Sender {
+        let host = || match self.public_url.host() {
+            Some(url::Host::Domain(name)) => name.to_owned(),
+            _ => "localhost".to_owned(),
+        };
+        let own = || Sender { name: "Credenza".to_owned(), address: format!("credenza@{}", host()) };
+        self.mail_from.clone().unwrap_or_else(own)
+    }
+
+    /// Whether the mail server is spoken to in clear text: one on this machine, or one that
+    /// `CREDENZA_EGRESS_ALLOW` names by host and port.
+    pub fn mail_in_clear(&self) -> bool {
+        self.mail_server.as_ref().is_some_and(|server| {
+            let here =
+                server.host == "localhost" || server.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            let place = match server.host.contains(':') {
+                true => format!("[{}]:{}", server.host, server.port),
+                false => format!("{}:{}", server.host, server.port),
+            };
+            !server.implicit && (here || self.egress_allow.contains(&place))
+        })
+    }
+
     /// Whether whoever takes the data directory takes the root key with it.
     pub fn key_lies_with_data(&self) -> bool {
         match &self.root_key {
@@ -218,6 +272,9 @@ impl Config {
                 "CREDENZA_ROOT_KEY: other processes of this user can read the environment; prefer a file".to_owned(),
             ),
         }
+        if let Some(server) = self.mail_server.as_ref().filter(|_| self.mail_in_clear()) {
+            dangers.push(format!("CREDENZA_MAIL_URL: mails go to {} in clear text", server.host));
+        }
         if !self.egress_allow.is_empty() {
             let allowed = self.egress_allow.join(", ");
             dangers.push(format!("CREDENZA_EGRESS_ALLOW: checks may reach {allowed}"));
@@ -237,7 +294,7 @@ impl Config {
             meaning: v.meaning,
             unset: v.unset,
         };
-        VARIABLES.iter().filter(|v| v.kind != Kind::Later).map(explained).collect()
+        VARIABLES.iter().map(explained).collect()
     }
 
     fn shown(&self, name: &str) -> String {
@@ -256,6 +313,14 @@ impl Config {
             ("CREDENZA_ROOT_KEY", RootKeySource::Value(_), _) => "(hidden)".to_owned(),
             // Its arguments may lead to more than the program's name does.
             ("CREDENZA_ROOT_KEY_COMMAND", RootKeySource::Command(argv), _) => argv.first().cloned().unwrap_or_default(),
+            ("CREDENZA_MAIL_URL", ..) => self.mail_server.as_ref().map_or_else(String::new, |server| {
+                let scheme = if server.implicit { "smtps" } else { "smtp" };
+                format!("{scheme}://{}:{} (user and password hidden)", server.host, server.port)
+            }),
+            ("CREDENZA_MAIL_FROM", ..) => {
+                let Sender { name, address } = self.sender();
+                if name.is_empty() { address } else { format!("{name} <{address}>") }
+            }
             ("CREDENZA_EGRESS_ALLOW", ..) => self.egress_allow.join(","),
             ("CREDENZA_EGRESS_CA_FILE", ..) => path(&self.egress_ca_file),
             ("CREDENZA_CATALOG_DIR", ..) => path(&self.catalog_dir),

@@ -7,7 +7,8 @@
 //! main -> cli -> server -> api -> web, jobs -> broker -> model -> db -> leaf
 //!                                              broker -> check -> egress -> leaf
 //!                                              check, model -> catalog, crypto -> leaf
-//!         cli, server, web, jobs -> app -> config, broker -> leaf
+//!         cli, server, web, jobs -> app -> config, broker, mail -> leaf
+//!         mail -> config, egress
 //! cli -> demo -> check, model
 //! cli -> harden
 //! ```
@@ -22,11 +23,12 @@
 //! | [`egress`] | the only place that opens a socket outward |
 //! | [`check`] | runs a method's live check and judges the answer |
 //! | [`db`] | the two doors to the database, both dialects, migrations |
+//! | [`mail`] | what the console's own mails say, and how they leave |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
 //! | [`broker`] | opens a credential for use: live tokens, renewed under a lease, and the calls of bots |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`api`] | JSON for bots and automations: lists, values, calls, and what Vault's clients ask for |
-//! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor |
+//! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor, mails |
 //! | [`demo`] | a throw-away workspace, and services imitated from their catalogue files |
 //! | [`cli`] | the command line |
 
@@ -52,6 +54,7 @@ pub mod fold;
 pub mod harden;
 pub mod id;
 pub mod jobs;
+pub mod mail;
 pub mod measure;
 pub mod model;
 pub mod report;

@@ -19,6 +19,7 @@ use credenza::db::{DatabaseUrl, Db};
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
+use credenza::mail::Mailer;
 use credenza::model::Means;
 use credenza::model::attempt::Limits;
 use credenza::model::audit;
@@ -192,7 +193,9 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr, hashing: Settings, datab
     let hasher = Hasher::start(hashing, keyring.peppers(), random)?;
     let assets = static_files::write_out(dir.path(), &catalog)?;
     let egress = Egress::new(Dialer::system(None)?, Allow::parse("")?).keeping_from(addr.port());
+    let mailer = Mailer::new(&config).map_err(anyhow::Error::msg)?;
     Ok(App {
+        mailer,
         config,
         db,
         check_limits: CheckLimits::new(clock.clone()),

@@ -28,6 +28,7 @@ pub fn of(method: &Method, values: &Values, pin: Option<[u8; 32]>) -> Policy {
         },
         may_pin,
         pin: pin.or_else(typed).filter(|_| may_pin),
+        by_operator: false,
     }
 }
 

@@ -124,6 +124,24 @@ enum MemberCommand {
         #[arg(long)]
         password_file: Option<PathBuf>,
     },
+    /// List the people of a workspace: address, role, state.
+    List {
+        /// The workspace's slug.
+        #[arg(long)]
+        workspace: String,
+    },
+    /// Take a person's access to everything away at once; their sessions end.
+    Disable {
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+    },
+    /// Give a disabled person access again.
+    Enable {
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -230,6 +248,9 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
         }
         Command::Bot(BotCommand::Add { workspace, name }) => bots::add(&workspace, &name),
         Command::Token(TokenCommand::Add(new)) => bots::add_token(new),
+        Command::Member(MemberCommand::List { workspace }) => people::list_members(&workspace),
+        Command::Member(MemberCommand::Disable { email }) => people::set_disabled(&email, true),
+        Command::Member(MemberCommand::Enable { email }) => people::set_disabled(&email, false),
         Command::Audit(AuditCommand::Verify) => audit::verify(),
         Command::Backup { file } => backup::backup(&file),
         Command::Drill { from } => drill::drill(&from),

@@ -21,6 +21,7 @@ use crate::db::{DatabaseUrl, Db, MigrateError};
 use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::egress::dial::Dialer;
+use crate::mail::Mailer;
 use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::instance::{self, Opened};
@@ -270,12 +271,14 @@ pub async fn app(
     let (setup, token) = setup.unzip();
     let check_limits = CheckLimits::new(means.clock.clone());
     let door = Door::new(means.clock.clone());
+    let mailer = Mailer::new(&config).map_err(Failure::refused)?;
     let app = App {
         config,
         db,
         means,
         catalog,
         egress,
+        mailer,
         check_limits,
         door,
         hasher,

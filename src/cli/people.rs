@@ -4,10 +4,10 @@ use super::exit::{Exit, Failure};
 use super::open;
 use crate::crypto::password_rules::check_password;
 use crate::error::Error;
-use crate::model::membership;
 use crate::model::permission::{Actor, Allowed, Role};
 use crate::model::user::{self, User};
 use crate::model::workspace::Workspace;
+use crate::model::{member, membership};
 use crate::secret::Secret;
 use crate::web::entry::setup::first;
 use std::io::Read;
@@ -82,10 +82,7 @@ pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Pa
     let (slug, email) = (slug.to_owned(), email.to_owned());
     open::block_on(async move {
         let vault = open::vault(&config).await?;
-        let wanted = slug.clone();
-        let workspace = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?.ok_or_else(|| {
-            Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them."))
-        })?;
+        let workspace = workspace_of(&vault, &slug).await?;
         let key = user::email_key(&email);
         let known = vault.db.read(move |conn| User::for_sign_in(conn, &key)).await?.map(|row| row.id);
         let hash = match (&known, password) {
@@ -111,6 +108,51 @@ pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Pa
             .await?;
         Ok(Exit::Fine)
     })
+}
+
+/// Lists the people of a workspace: address, role, and whether the operator disabled them.
+pub fn list_members(slug: &str) -> Result<Exit, Failure> {
+    const PAGE: i64 = 200;
+    let config = open::config()?;
+    let slug = slug.to_owned();
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let workspace = workspace_of(&vault, &slug).await?;
+        let (mut after, now) = (String::new(), vault.means.now());
+        loop {
+            let (from, id) = (after.clone(), workspace.id.clone());
+            let page = vault.db.read(move |conn| member::page(conn, &id, &from, now, PAGE)).await?;
+            let Some(last) = page.last() else { return Ok(Exit::Fine) };
+            after.clone_from(&last.email_key);
+            for one in &page {
+                let state = if one.disabled_at.is_some() { "disabled" } else { "active" };
+                println!("{}\t{}\t{state}", one.user.email, one.role);
+            }
+        }
+    })
+}
+
+/// Takes a person's access to everything away, or gives it back; their sessions end.
+pub fn set_disabled(email: &str, disabled: bool) -> Result<Exit, Failure> {
+    let config = open::config()?;
+    let email = email.to_owned();
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let wanted = email.clone();
+        let found = vault.db.read(move |conn| User::for_sign_in(conn, &wanted)).await?;
+        let user =
+            found.map(|row| row.id).ok_or_else(|| Failure::refused(format!("Nobody has the address {email}.")))?;
+        let means = vault.means.clone();
+        vault.db.write(move |tx| member::set_disabled(tx, &means, &user, disabled)).await?;
+        Ok(Exit::Fine)
+    })
+}
+
+async fn workspace_of(vault: &open::Vault, slug: &str) -> Result<Workspace, Failure> {
+    let wanted = slug.to_owned();
+    let found = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?;
+    found
+        .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))
 }
 
 /// Reads a password from a file or, for `-`, from standard input; one line end at its end is not part of it.

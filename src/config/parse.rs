@@ -1,6 +1,6 @@
 //! Texts of variables into typed values. An error says what is expected, and never repeats a value.
 
-use super::{Database, LogFormat};
+use super::{Database, LogFormat, MailServer, Sender};
 use crate::secret::Secret;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -120,6 +120,55 @@ pub(super) fn contact(text: &str) -> Result<String, String> {
         return Err(format!("must be one line of at most {LONGEST_CONTACT} characters"));
     }
     Ok(text.to_owned())
+}
+
+/// `smtp://` or `smtps://`, with user and password percent-encoded before the host, or neither of them.
+pub(super) fn mail_url(text: &str) -> Result<MailServer, String> {
+    let expected = || {
+        "must be smtp://user:password@host:587 (encrypted by STARTTLS) or smtps://user:password@host:465, with \
+         reserved characters of user and password percent-encoded"
+            .to_owned()
+    };
+    let url = Url::parse(text).map_err(|_| expected())?;
+    let implicit = match url.scheme() {
+        "smtp" => false,
+        "smtps" => true,
+        _ => return Err(expected()),
+    };
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().map(String::from);
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(expected)?;
+    let (user, password) = match (decoded(url.username()), decoded(url.password().unwrap_or_default())) {
+        (Ok(user), Ok(password)) => (Secret::new(user), Secret::new(password)),
+        _ => return Err(expected()),
+    };
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let whole = user.is_empty() == password.is_empty();
+    let sound = |text: &Secret| !text.expose().chars().any(char::is_control);
+    if !bare || !whole || !sound(&user) || !sound(&password) {
+        return Err(expected());
+    }
+    Ok(MailServer {
+        implicit,
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port: url.port().unwrap_or(if implicit { 465 } else { 587 }),
+        user,
+        password,
+    })
+}
+
+/// `name <address>` or an address alone.
+pub(super) fn sender(text: &str) -> Result<Sender, String> {
+    let (name, address) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((name, address)) => (name.trim().trim_matches('"'), address.trim()),
+        None => ("", text),
+    };
+    let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | ',' | ';' | '"');
+    let parts: Vec<&str> = address.split('@').collect();
+    let sound = matches!(parts.as_slice(), [local, host] if !local.is_empty() && !host.is_empty());
+    if !sound || address.chars().any(odd) || name.chars().any(|c| c.is_control() || matches!(c, '<' | '>' | '"')) {
+        return Err("must be one address, such as vault@example.com or Credenza <vault@example.com>".to_owned());
+    }
+    Ok(Sender { name: name.to_owned(), address: address.to_owned() })
 }
 
 /// Stricter than the filter itself, which takes a mistyped level for the name of a module.

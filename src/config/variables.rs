@@ -19,8 +19,6 @@ pub(super) enum Kind {
     Optional,
     /// Is never shown, and may be given as `*_FILE`.
     Secret,
-    /// Belongs to a later version; refused rather than ignored.
-    Later,
 }
 
 /// One variable of the environment.
@@ -47,8 +45,8 @@ pub(super) const VARIABLES: [Variable; 19] = [
     variable("CREDENZA_ROOT_KEY_FILE", Kind::Plain, "File with the root key, base64 of 32 bytes, mode 0600", "a key is made in the data directory, together with a new database"),
     variable("CREDENZA_ROOT_KEY", Kind::Secret, "The root key itself, base64 of 32 bytes", "see CREDENZA_ROOT_KEY_FILE"),
     variable("CREDENZA_ROOT_KEY_COMMAND", Kind::Plain, "A command that prints the root key, as a JSON array of its words", "see CREDENZA_ROOT_KEY_FILE"),
-    variable("CREDENZA_MAIL_URL", Kind::Later, "The mail server", "mails are kept in the data directory"),
-    variable("CREDENZA_MAIL_FROM", Kind::Later, "The sender of mails", "none"),
+    variable("CREDENZA_MAIL_URL", Kind::Secret, "The mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465", "mails are kept as files in the data directory"),
+    variable("CREDENZA_MAIL_FROM", Kind::Optional, "The sender of mails, such as Credenza <vault@example.com>", "credenza@ and the host of the public address"),
     variable("CREDENZA_EGRESS_ALLOW", Kind::Optional, "Private targets that checks may reach, comma separated", "public addresses and usual ports only"),
     variable("CREDENZA_EGRESS_CA_FILE", Kind::Optional, "PEM file of further authorities for outbound TLS", "the machine's authorities"),
     variable("CREDENZA_CATALOG_DIR", Kind::Optional, "Directory of your own integrations", "the built-in ones"),
@@ -91,7 +89,6 @@ impl Given {
     fn accept(&mut self, name: &str, value: String) {
         if let Some(variable) = VARIABLES.iter().find(|v| v.name == name) {
             match variable.kind {
-                Kind::Later => self.problem(name, "is not in this version; unset it"),
                 Kind::Optional if value.trim().is_empty() => {}
                 _ if value.trim().is_empty() => self.problem(name, "is set but empty; give it a value or unset it"),
                 _ => self.keep(variable.name, value, Origin::Environment),
@@ -101,7 +98,6 @@ impl Given {
         let base = name.strip_suffix("_FILE").and_then(|base| VARIABLES.iter().find(|v| v.name == base));
         match base.map(|v| (v.name, v.kind)) {
             Some((base, Kind::Secret)) => self.accept_file(base, name, PathBuf::from(value)),
-            Some((_, Kind::Later)) => self.problem(name, "is not in this version; unset it"),
             _ if name.starts_with("CREDENZA_") => {
                 let hint = nearest(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
                 self.problem(name, format!("is not a setting of Credenza{hint}"));

@@ -180,6 +180,16 @@ impl Keyring {
         self.versions().map(|s| &s.mfa).find(|key| key.id() == id)
     }
 
+    /// The key that seals mails that wait to be sent.
+    pub fn mail(&self) -> &Key {
+        &self.active.mail
+    }
+
+    /// The key that opens a waiting mail, by the id in its blob.
+    pub fn mail_key(&self, id: u32) -> Option<&Key> {
+        self.versions().map(|s| &s.mail).find(|key| key.id() == id)
+    }
+
     /// The key that seals the mark of a backup.
     pub fn backup(&self) -> &Key {
         &self.active.backup

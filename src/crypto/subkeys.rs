@@ -45,6 +45,7 @@ pub(super) struct Subkeys {
     pub(super) root: InstanceRoot,
     pub(super) wrap: Key,
     pub(super) mfa: Key,
+    pub(super) mail: Key,
     pub(super) backup: Key,
     pub(super) audit: AuditKey,
     pub(super) pepper: Pepper,
@@ -59,6 +60,7 @@ impl Subkeys {
         Ok(Self {
             wrap: Key::new(version, &*root.derive("wrap")?),
             mfa: Key::new(version, &*root.derive("mfa")?),
+            mail: Key::new(version, &*root.derive("mail")?),
             backup: Key::new(version, &*root.derive("backup")?),
             audit: AuditKey::new(version, root.derive("audit-mac")?),
             pepper: Pepper::new(version, root.derive("pepper")?),
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn t162_purposes_and_instances_share_no_key() {
-        let purposes = ["wrap", "audit-mac", "cookie", "csrf", "pepper", "mfa", "backup", "kcv", "fingerprint"];
+        let purposes = ["wrap", "audit-mac", "cookie", "csrf", "pepper", "mfa", "mail", "backup", "kcv", "fingerprint"];
         let mut seen = HashSet::new();
         for root in [[1; 32], [2; 32]] {
             let root = InstanceRoot::new(1, Zeroizing::new(root));

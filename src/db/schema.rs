@@ -73,6 +73,49 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        email_key -> Text,
+        email -> Text,
+        role -> Text,
+        token_hash -> Text,
+        invited_by -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        accepted_at -> Nullable<Timestamp>,
+        withdrawn_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    password_resets (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    email_changes (user_id) {
+        user_id -> Text,
+        token_hash -> Text,
+        email -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    devices (user_id, id) {
+        user_id -> Text,
+        id -> Text,
+        seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Text,
         user_id -> Text,
@@ -93,6 +136,24 @@ diesel::table! {
         day_from -> Timestamp,
         open_at -> Timestamp,
         touched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Text,
+        workspace_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        kind -> Text,
+        recipient -> Text,
+        sealed -> Nullable<Binary>,
+        state -> Text,
+        attempts -> Integer,
+        next_at -> Timestamp,
+        expires_at -> Timestamp,
+        problem -> Text,
+        created_at -> Timestamp,
+        settled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -378,8 +439,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     workspace_keys,
     users,
     memberships,
+    invitations,
+    password_resets,
+    email_changes,
+    devices,
     sessions,
     sign_in_attempts,
+    outbox,
     credentials,
     credential_words,
     credential_counts,

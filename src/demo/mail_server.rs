@@ -1,4 +1,4 @@
-//! A mail server on a loopback port that lets people in (or not) as it is told, and takes no mail.
+//! A mail server on a loopback port that lets people in (or not) as it is told, and takes mail where it is told to.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,6 +56,8 @@ pub struct Mailbox {
     pub auth: bool,
     /// What it answers to a sign-in.
     pub judge: Arc<Judge>,
+    /// What it answers to a recipient, as the line that names it; `None` takes no mail at all.
+    pub post: Option<Arc<Judge>>,
     /// Who else hears what is said to it.
     pub hear: Arc<Hear>,
 }
@@ -80,8 +82,17 @@ impl Mailbox {
             greeting: Some("220 mail.example ESMTP ready".to_owned()),
             auth: true,
             judge: Arc::new(|_| welcome()),
+            post: None,
             hear: Arc::new(drop),
         }
+    }
+}
+
+impl Mailbox {
+    /// Takes every mail.
+    #[must_use]
+    pub fn taking_mail(self) -> Self {
+        Self { post: Some(Arc::new(|_| Verdict::Say("250 2.1.5 ok".to_owned()))), ..self }
     }
 }
 
@@ -168,6 +179,18 @@ where
                     Verdict::Silence => tokio::time::sleep(SILENCE).await,
                     Verdict::Cut => return None,
                 }
+            }
+            "MAIL" if mailbox.post.is_some() => say(&mut stream, "250 2.1.0 ok").await?,
+            "RCPT" => match mailbox.post.as_ref().map(|judge| judge(&line)) {
+                Some(Verdict::Say(text)) => say(&mut stream, &text).await?,
+                Some(Verdict::Silence) => tokio::time::sleep(SILENCE).await,
+                Some(Verdict::Cut) => return None,
+                None => say(&mut stream, "502 5.5.1 not here").await?,
+            },
+            "DATA" if mailbox.post.is_some() => {
+                say(&mut stream, "354 go ahead").await?;
+                while hear(&mut stream, mailbox, encrypted).await? != "." {}
+                say(&mut stream, "250 2.0.0 taken").await?;
             }
             "QUIT" => {
                 say(&mut stream, "221 2.0.0 bye").await?;

@@ -1,4 +1,5 @@
-//! A sign-in to a mail server and nothing more (RFC 5321, 3207, 4954): no sender, no recipient.
+//! Mail servers (RFC 5321, 3207, 4954): a sign-in and nothing more, which is how a credential is checked, or one mail
+//! handed over behind it, which is how this console sends its own.
 
 use super::fault::{Fault, Network, SmtpCode, TlsFault, TlsKind};
 use super::policy::Policy;
@@ -49,6 +50,45 @@ pub enum BadLogin {
     /// User name or password hold a line break or another control character.
     #[error("User name and password must not hold line breaks or other control characters.")]
     Account,
+}
+
+/// One mail to be handed over.
+pub struct Letter {
+    from: String,
+    to: String,
+    content: Zeroizing<Vec<u8>>,
+}
+
+impl Letter {
+    /// A mail from and to plain addresses (no names, no brackets), with its headers and body in CRLF lines.
+    ///
+    /// # Errors
+    /// [`BadLogin::Account`] for an address that could end a command early.
+    pub fn new(from: &str, to: &str, content: Vec<u8>) -> Result<Self, BadLogin> {
+        let sound = |text: &str| {
+            !text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>'))
+        };
+        if sound(from) && sound(to) {
+            Ok(Self { from: from.to_owned(), to: to.to_owned(), content: Zeroizing::new(content) })
+        } else {
+            Err(BadLogin::Account)
+        }
+    }
+}
+
+/// Why a mail was not handed over.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The server let us in and would not take this very mail.
+    Rejected(SmtpCode),
+    /// It did not come to that.
+    Before(Fault),
+}
+
+impl From<Fault> for Undelivered {
+    fn from(fault: Fault) -> Self {
+        Self::Before(fault)
+    }
 }
 
 /// What a mail server let us do.
@@ -104,6 +144,33 @@ impl Egress {
     /// # Errors
     /// A [`Fault`]; the trace tells how far it came.
     pub async fn smtp(&self, login: &Login, policy: &Policy, trace: &mut Trace) -> Result<Welcome, Fault> {
+        self.talk(login, None, policy, trace).await.map(|(welcome, _)| welcome)
+    }
+
+    /// The same, and hands one mail over before it says goodbye.
+    ///
+    /// # Errors
+    /// [`Undelivered`]: whether the server refused this mail, or what went wrong before.
+    pub async fn deliver(
+        &self,
+        login: &Login,
+        letter: &Letter,
+        policy: &Policy,
+        trace: &mut Trace,
+    ) -> Result<(), Undelivered> {
+        match self.talk(login, Some(letter), policy, trace).await? {
+            (_, Some(code)) => Err(Undelivered::Rejected(code)),
+            (_, None) => Ok(()),
+        }
+    }
+
+    async fn talk(
+        &self,
+        login: &Login,
+        letter: Option<&Letter>,
+        policy: &Policy,
+        trace: &mut Trace,
+    ) -> Result<(Welcome, Option<SmtpCode>), Fault> {
         bounded(trace, async |trace| {
             let (stream, ip) = self.open(&login.target, policy, trace).await?;
             let local = stream.local_addr().map_err(|error| Fault::Network(Network::from(&error)))?.ip();
@@ -115,7 +182,7 @@ impl Egress {
                     let mut talk = Talk::over(tls::encrypt(stream, host, &[], roots, policy).await?);
                     trace.begin(Phase::Hello);
                     let offer = welcome(&mut talk, &name).await?;
-                    finish(talk, login, &offer, true, trace).await
+                    finish(talk, (login, letter), &offer, true, trace).await
                 }
                 Mode::SmtpStarttls => {
                     trace.begin(Phase::Hello);
@@ -126,7 +193,7 @@ impl Egress {
                     let stream = tls::encrypt(talk.into_stream()?, host, &[], roots, policy).await?;
                     let mut talk = Talk::over(stream);
                     let offer = hello(&mut talk, &name).await?;
-                    finish(talk, login, &offer, true, trace).await
+                    finish(talk, (login, letter), &offer, true, trace).await
                 }
                 Mode::SmtpPlain => {
                     trace.begin(Phase::Hello);
@@ -135,7 +202,7 @@ impl Egress {
                     }
                     let mut talk = Talk::over(stream);
                     let offer = welcome(&mut talk, &name).await?;
-                    finish(talk, login, &offer, false, trace).await
+                    finish(talk, (login, letter), &offer, false, trace).await
                 }
                 _ => Err(Fault::Protocol),
             }
@@ -176,11 +243,11 @@ async fn start_tls<S: super::line::Stream>(talk: &mut Talk<S>, offer: &Offer) ->
 
 async fn finish<S: super::line::Stream>(
     mut talk: Talk<S>,
-    login: &Login,
+    (login, letter): (&Login, Option<&Letter>),
     offer: &Offer,
     encrypted: bool,
     trace: &mut Trace,
-) -> Result<Welcome, Fault> {
+) -> Result<(Welcome, Option<SmtpCode>), Fault> {
     if let Some(account) = &login.account {
         trace.begin(Phase::SignIn);
         let result = sign_in(&mut talk, account, offer).await;
@@ -190,9 +257,34 @@ async fn finish<S: super::line::Stream>(
         }
         result?;
     }
-    trace.end(true);
+    let rejected = match letter {
+        Some(letter) => {
+            trace.begin(Phase::Request);
+            hand_over(&mut talk, letter).await?
+        }
+        None => None,
+    };
+    trace.end(rejected.is_none());
     talk.goodbye().await;
-    Ok(Welcome { signed_in: login.account.is_some(), encrypted })
+    Ok((Welcome { signed_in: login.account.is_some(), encrypted }, rejected))
+}
+
+/// The transaction of one mail; the code of a refusal, which ends it.
+async fn hand_over<S: super::line::Stream>(talk: &mut Talk<S>, letter: &Letter) -> Result<Option<SmtpCode>, Fault> {
+    let commands = [
+        (format!("MAIL FROM:<{}>", letter.from), 250),
+        (format!("RCPT TO:<{}>", letter.to), 250),
+        ("DATA".to_owned(), 354),
+    ];
+    for (command, wanted) in commands {
+        let reply = talk.command(command).await?;
+        // 251: taken, and sent on to another address.
+        if reply.code.basic != wanted && !(wanted == 250 && reply.code.basic == 251) {
+            return Ok(Some(reply.code));
+        }
+    }
+    let reply = talk.content(&letter.content).await?;
+    Ok((reply.code.basic != 250).then_some(reply.code))
 }
 
 async fn sign_in<S: super::line::Stream>(talk: &mut Talk<S>, account: &Account, offer: &Offer) -> Result<(), Fault> {

@@ -50,6 +50,23 @@ impl<S: Stream> Talk<S> {
         self.reply().await
     }
 
+    /// Sends a mail behind DATA: a line that begins with a dot gets another (RFC 5321 §4.5.2), a dot alone ends it.
+    pub async fn content(&mut self, content: &[u8]) -> Result<Reply, Fault> {
+        let mut sent = Zeroizing::new(Vec::with_capacity(content.len() + 64));
+        for line in content.split_inclusive(|byte| *byte == b'\n') {
+            if line.starts_with(b".") {
+                sent.push(b'.');
+            }
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            sent.extend_from_slice(text.strip_suffix(b"\r").unwrap_or(text));
+            sent.extend_from_slice(b"\r\n");
+        }
+        sent.extend_from_slice(b".\r\n");
+        self.stream.write_all(&sent).await.map_err(|error| fault(&error))?;
+        self.stream.flush().await.map_err(|error| fault(&error))?;
+        self.reply().await
+    }
+
     /// Says QUIT and waits a moment for the answer.
     pub async fn goodbye(&mut self) {
         let _ = tokio::time::timeout(GOODBYE, self.command("QUIT".to_owned())).await;

@@ -6,6 +6,7 @@ pub use tokens::renew_due;
 
 pub mod anchor;
 pub mod keys;
+pub mod outbox;
 pub mod proof;
 pub mod rotation;
 
@@ -17,7 +18,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, oauth_flow};
+use crate::model::{Means, attempt, audit, device, oauth_flow, reset};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -112,10 +113,15 @@ async fn purge(app: &App) -> Result<usize> {
     Ok(count)
 }
 
-/// Ended sessions and old attempts go.
+/// Ended sessions, old attempts, spent links and forgotten browsers go.
 async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
-    app.db.write(move |tx| Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + oauth_flow::sweep(tx, now)?)).await
+    app.db
+        .write(move |tx| {
+            let people = Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)?;
+            Ok(people + device::sweep(tx, now)? + oauth_flow::sweep(tx, now)?)
+        })
+        .await
 }
 
 /// Anonymous denials above the limiter become one line a minute, so that nobody can grow a chain.

@@ -59,6 +59,9 @@ table! {
     Count USES_FETCHED = "credenza_uses_total" { kind = "fetched" }: "Calls of bots by what became of them.";
     Count USES_CALLED = "credenza_uses_total" { kind = "called" }: "Calls of bots by what became of them.";
     Count USES_REFUSED = "credenza_uses_total" { kind = "refused" }: "Calls of bots by what became of them.";
+    Count MAILS_SENT = "credenza_mails_total" { result = "sent" }: "Attempts to send a mail.";
+    Count MAILS_MISSED = "credenza_mails_total" { result = "missed" }: "Attempts to send a mail.";
+    Level MAILS_WAITING = "credenza_mails_waiting": "Mails that wait to be sent.";
     Count RESEALED = "credenza_keys_resealed_total": "Sealed values that were sealed anew under another key.";
     Level UNDER_OLD_KEYS = "credenza_keys_under_old":
         "Sealed values that the rotation under way in this process has still to seal anew.";

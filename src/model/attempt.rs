@@ -76,6 +76,14 @@ impl Attempt {
         Self { buckets: [account, format!("{NETWORK}{}", network(address)), "everybody".into()], limits }
     }
 
+    /// Something else than a password that is asked for from an address, such as a mail; counted for its network and
+    /// for everybody, and apart from sign-ins.
+    pub fn of_network(what: &str, address: Option<IpAddr>, limits: Limits) -> Self {
+        let network = network(address);
+        let own = format!("{NETWORK}{what}:{network}");
+        Self { buckets: [own, format!("{NETWORK}{what}s:{network}"), format!("everybody:{what}")], limits }
+    }
+
     fn allowances(&self) -> [Allowance; 3] {
         let [account, network, everybody] = self.buckets.clone();
         [
@@ -170,6 +178,12 @@ pub fn withdrawn(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
         }
         store(tx, &allowance.bucket, &bucket)?;
     }
+    Ok(())
+}
+
+/// Forgets the failures of one account: its person has proved otherwise who they are.
+pub(super) fn forgive(tx: &mut Tx<'_>, user: &crate::id::Id<super::user::User>) -> Result<()> {
+    diesel::delete(attempts::table.filter(attempts::bucket.eq(format!("account:{user}")))).execute(tx.conn())?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@
 use super::Means;
 use super::bot::Bot;
 use super::bot_token::BotToken;
+use super::invitation::Invitation;
+use super::outbox::Mail;
 use super::permission::{Actor, Allowed, Permission};
 use super::user::User;
 use super::workspace::Workspace;
@@ -61,6 +63,16 @@ impl Target {
     /// A person.
     pub fn user(id: &Id<User>) -> Self {
         Self { kind: "user", id: id.to_string() }
+    }
+
+    /// An invitation.
+    pub fn invitation(id: &Id<Invitation>) -> Self {
+        Self { kind: "invitation", id: id.to_string() }
+    }
+
+    /// A mail that was promised.
+    pub fn mail(id: &Id<Mail>) -> Self {
+        Self { kind: "mail", id: id.to_string() }
     }
 
     /// A workspace.

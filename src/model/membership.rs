@@ -1,6 +1,7 @@
 //! Who belongs to a workspace, and as what.
 
 use super::listed::{Counts, Head, Lists};
+use super::invitation::Invitation;
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
 use super::user::User;
 use super::workspace::Workspace;
@@ -124,6 +125,36 @@ pub fn workspaces_of(conn: &mut Conn, user: &Id<User>, now: At, limit: i64) -> R
         .load(conn)?)
 }
 
+/// The workspaces that a person is an admin of.
+pub(super) fn workspaces_led_by(conn: &mut Conn, user: &Id<User>, now: At) -> Result<Vec<Workspace>> {
+    Ok(memberships::table
+        .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+        .filter(memberships::user_id.eq(user).and(memberships::role.eq(Role::Admin)))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .order(workspaces::slug)
+        .select(Workspace::as_select())
+        .load(conn)?)
+}
+
+/// Lets in whom an invitation names. Somebody whose time-limited membership is over, or who is in it already, keeps one
+/// row: with the new role.
+pub(super) fn admit(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageMembers>,
+    user: &Id<User>,
+    invitation: &Invitation,
+) -> Result<()> {
+    let row = memberships::workspace_id.eq(allowed.workspace()).and(memberships::user_id.eq(user));
+    let over = memberships::expires_at.is_not_null().and(memberships::expires_at.le(means.now()));
+    diesel::delete(memberships::table.filter(row).filter(over)).execute(tx.conn())?;
+    insert(tx, means, allowed, user, invitation.role)?;
+    let entry = audit::Entry::allow("member.added", audit::Target::user(user))
+        .detail("role", invitation.role.as_str())
+        .detail("invitation", invitation.id.to_string());
+    audit::record_allowed(tx, means, allowed, entry)
+}
+
 /// Adds a person to a workspace; [`crate::error::Error::Conflict`] if they are in it already.
 pub fn add(
     tx: &mut Tx<'_>,
@@ -132,6 +163,12 @@ pub fn add(
     user: &Id<User>,
     role: Role,
 ) -> Result<()> {
+    insert(tx, means, allowed, user, role)?;
+    let entry = audit::Entry::allow("member.added", audit::Target::user(user)).detail("role", role.as_str());
+    audit::record_allowed(tx, means, allowed, entry)
+}
+
+fn insert(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageMembers>, user: &Id<User>, role: Role) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace().clone();
@@ -147,8 +184,5 @@ pub fn add(
             .execute(tx.conn())?;
         Ok(())
     });
-    super::unique_as(done, "This person is in the workspace already.")?;
-    let entry = audit::Entry::allow("member.added", audit::Target::user(user)).detail("role", role.as_str());
-    audit::record(tx, means, workspace.as_str(), allowed.actor(), entry)?;
-    Ok(())
+    super::unique_as(done, "This person is in the workspace already.")
 }

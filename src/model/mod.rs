@@ -3,6 +3,7 @@
 //! Whatever changes something takes a [`crate::db::Tx`] and an [`permission::Allowed`], so that neither
 //! the transaction nor the permission can be forgotten. Nothing here touches the network.
 
+pub mod account;
 pub mod attempt;
 pub mod audit;
 pub mod audit_list;
@@ -20,18 +21,24 @@ pub mod credential;
 pub mod credential_change;
 pub mod credential_list;
 mod credential_search;
+pub mod device;
 pub mod drill;
 pub mod fingerprint;
 pub mod housekeeping;
 pub mod instance;
+pub mod invitation;
 pub mod key_status;
+pub mod leaver;
 pub mod listed;
 pub mod lost_key;
+pub mod member;
 pub mod membership;
 pub mod oauth_app;
 pub mod oauth_flow;
 pub mod oauth_grant;
+pub mod outbox;
 pub mod permission;
+pub mod reset;
 pub mod rewrap;
 pub mod rollback;
 pub mod root_key;

@@ -101,6 +101,12 @@ permissions! {
     ManageSettings = "settings.manage": Admin;
     /// Add people to a workspace.
     ManageMembers = "members.manage": Admin;
+    /// See who belongs to a workspace.
+    ReadMembers = "members.read": Admin Support;
+    /// Go by oneself.
+    LeaveWorkspace = "workspace.leave": Admin Member Support;
+    /// See what became of mails, and have them sent again.
+    ManageMail = "mail.manage": Admin;
 }
 
 /// Who acts, as the audit log names them.
@@ -184,6 +190,19 @@ impl<P: Permission> Allowed<P> {
     /// For a bot whose token was just judged.
     pub(super) fn bot(workspace: Id<Workspace>, actor: Actor, token: Id<BotToken>) -> Self {
         Self { workspace, actor, by: By::Token(token), permission: PhantomData }
+    }
+
+    /// For whoever holds an invitation, which was judged a moment ago in the same transaction.
+    pub(super) fn invited(workspace: Id<Workspace>, actor: Actor) -> Self {
+        Self { workspace, actor, by: By::Program, permission: PhantomData }
+    }
+
+    /// The person who acts, if it is one of the workspace's.
+    pub fn by(&self) -> Option<&Id<super::user::User>> {
+        match &self.by {
+            By::Person(user) => Some(user),
+            By::Token(_) | By::Program => None,
+        }
     }
 
     /// The workspace it holds in.

@@ -1,11 +1,13 @@
 //! Signed-in sessions. Only a hash of the key is kept.
 
+use super::permission::Actor;
 use super::user::User;
 use super::workspace::Workspace;
+use super::{Means, audit};
 use crate::clock::At;
 use crate::db::schema::{sessions, users};
 use crate::db::{Conn, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -14,6 +16,8 @@ use diesel::prelude::*;
 pub const IDLE: TimeDelta = TimeDelta::minutes(60);
 /// A session ends this long after signing in, whatever happens.
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
+/// So many sessions of a person are listed.
+const LISTED: i64 = 100;
 /// `seen_at` is written at most this often.
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
 
@@ -31,6 +35,10 @@ pub struct Session {
     pub auth_at: At,
     /// When it was last used, to the minute.
     pub seen_at: At,
+    /// The client's address when it began.
+    pub address: String,
+    /// The client's description of itself.
+    pub agent: String,
 }
 
 /// How long the sessions of a person last: as long as the strictest of their workspaces lets them.
@@ -57,6 +65,8 @@ pub struct NewSession<'a> {
     pub id: &'a str,
     /// Whose it is.
     pub user_id: &'a Id<User>,
+    /// When it began, before it was renewed.
+    pub created_at: At,
     /// When the password was given.
     pub auth_at: At,
     /// The client's address.
@@ -95,7 +105,7 @@ impl Session {
             .values((
                 sessions::id.eq(new.id),
                 sessions::user_id.eq(new.user_id),
-                sessions::created_at.eq(now),
+                sessions::created_at.eq(new.created_at),
                 sessions::auth_at.eq(new.auth_at),
                 sessions::seen_at.eq(now),
                 sessions::address.eq(new.address),
@@ -114,10 +124,33 @@ impl Session {
         Ok(())
     }
 
+    /// The sessions of a person that have not ended, the latest first.
+    pub fn of(conn: &mut Conn, user: &Id<User>, now: At) -> Result<Vec<Self>> {
+        Ok(sessions::table
+            .filter(sessions::user_id.eq(user))
+            .filter(sessions::seen_at.gt(now.plus(-IDLE)).and(sessions::created_at.gt(now.plus(-ABSOLUTE))))
+            .order((sessions::seen_at.desc(), sessions::id))
+            .limit(LISTED)
+            .select(Self::as_select())
+            .load(conn)?)
+    }
+
     /// Ends a session.
     pub fn end(tx: &mut Tx<'_>, id: &str) -> Result<()> {
         diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(tx.conn())?;
         Ok(())
+    }
+
+    /// Ends every session of a person but the one whose id begins with `spared`; returns how many.
+    pub fn end_all_of(tx: &mut Tx<'_>, user: &Id<User>, spared: Option<&str>) -> Result<usize> {
+        let theirs = sessions::table.filter(sessions::user_id.eq(user));
+        Ok(match spared.filter(|prefix| !prefix.is_empty()) {
+            None => diesel::delete(theirs).execute(tx.conn())?,
+            Some(prefix) => {
+                let others = sessions::id.not_like(format!("{prefix}%"));
+                diesel::delete(theirs.filter(others)).execute(tx.conn())?
+            }
+        })
     }
 
     /// Removes what has ended by itself; returns how many.
@@ -125,4 +158,20 @@ impl Session {
         let ended = sessions::seen_at.le(now.plus(-IDLE)).or(sessions::created_at.le(now.plus(-ABSOLUTE)));
         Ok(diesel::delete(sessions::table.filter(ended)).execute(tx.conn())?)
     }
+}
+
+/// Ends one of a person's own sessions, by the first characters of its id, or all but the one of now.
+pub fn end_own(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, which: Option<&str>, actor: &Actor) -> Result<()> {
+    let ended = match which {
+        None => Session::end_all_of(tx, user, Some(&actor.session))?,
+        Some(handle) => {
+            let one = sessions::id.like(format!("{handle}%")).and(sessions::user_id.eq(user));
+            diesel::delete(sessions::table.filter(one)).execute(tx.conn())?
+        }
+    };
+    if ended == 0 && which.is_some() {
+        return Err(Error::NotFound);
+    }
+    let entry = audit::Entry::allow("person.sessions_ended", audit::Target::user(user)).detail("sessions", ended);
+    audit::record(tx, means, audit::INSTANCE, actor, entry).map(drop)
 }

@@ -67,6 +67,15 @@ pub fn checked_email(email: &str) -> Result<String> {
     }
 }
 
+/// A person's name, trimmed: 1 to 200 characters on one line.
+pub fn checked_name(name: &str) -> Result<String> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err(Error::Unprocessable("A name has 1 to 200 characters, on one line.".into()));
+    }
+    Ok(name.to_owned())
+}
+
 impl User {
     /// Whether anybody exists yet.
     pub fn any(conn: &mut Conn) -> Result<bool> {
@@ -77,6 +86,15 @@ impl User {
     pub fn for_sign_in(conn: &mut Conn, email: &str) -> Result<Option<SignInRow>> {
         Ok(users::table
             .filter(users::email_key.eq(email_key(email)))
+            .select((users::id, users::password_hash, users::disabled_at))
+            .first(conn)
+            .optional()?)
+    }
+
+    /// What proving who they are again needs.
+    pub fn for_proof(conn: &mut Conn, id: &Id<User>) -> Result<Option<SignInRow>> {
+        Ok(users::table
+            .filter(users::id.eq(id))
             .select((users::id, users::password_hash, users::disabled_at))
             .first(conn)
             .optional()?)
@@ -120,6 +138,27 @@ impl User {
         });
         super::unique_as(done, "Somebody with this e-mail address exists already.")?;
         Ok(id)
+    }
+
+    /// Calls a person something else.
+    pub fn set_name(tx: &mut Tx<'_>, id: &Id<User>, name: &str) -> Result<()> {
+        let name = checked_name(name)?;
+        diesel::update(users::table.filter(users::id.eq(id))).set(users::name.eq(name)).execute(tx.conn())?;
+        Ok(())
+    }
+
+    /// Stores the hash of a new password.
+    pub(super) fn set_password(tx: &mut Tx<'_>, id: &Id<User>, password_hash: &str) -> Result<()> {
+        diesel::update(users::table.filter(users::id.eq(id)))
+            .set(users::password_hash.eq(password_hash))
+            .execute(tx.conn())?;
+        Ok(())
+    }
+
+    /// Since when a person has no access; none gives it back.
+    pub fn set_disabled(tx: &mut Tx<'_>, id: &Id<User>, since: Option<At>) -> Result<()> {
+        diesel::update(users::table.filter(users::id.eq(id))).set(users::disabled_at.eq(since)).execute(tx.conn())?;
+        Ok(())
     }
 
     /// Replaces the stored hash, if it is still the one that was verified.

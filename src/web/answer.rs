@@ -317,8 +317,12 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ];
+    // A page whose address opens something asks for less.
+    let keeps_to_itself = headers.get(header::REFERRER_POLICY).is_some_and(|policy| policy == "no-referrer");
     for (name, value) in FIXED {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        if !(keeps_to_itself && name == "referrer-policy") {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
     }
     if is_https {
         headers

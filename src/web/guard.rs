@@ -28,8 +28,10 @@ use std::sync::Arc;
 pub struct SignedIn {
     /// Their id.
     pub user: Id<User>,
-    /// When they last gave their password.
+    /// When they last proved who they are.
     pub auth_at: At,
+    /// When their session began.
+    pub began: At,
     /// How the audit log names them.
     pub actor: Actor,
 }
@@ -40,12 +42,13 @@ impl SignedIn {
         let session = req.get_session();
         let text = |name: &str| session.get::<String>(name).ok().flatten();
         let user = text(entry::USER).and_then(|id| Id::parse(&id)).ok_or(Error::SignInNeeded)?;
-        let auth_at = session.get::<i64>(entry::AUTH_AT).ok().flatten().and_then(At::from_micros);
+        let at = |name: &str| session.get::<i64>(name).ok().flatten().and_then(At::from_micros);
+        let auth_at = at(entry::AUTH_AT).ok_or(Error::SignInNeeded)?;
         let mut actor = anonymous(req);
         actor.kind = "person";
         actor.id = user.to_string();
         actor.session = text(entry::PREFIX).unwrap_or_default();
-        let person = Self { user, auth_at: auth_at.ok_or(Error::SignInNeeded)?, actor };
+        let person = Self { user, auth_at, began: at(entry::BEGAN).unwrap_or(auth_at), actor };
         // The session is gone by the time an error is drawn; its page still shows who is signed in.
         req.extensions_mut().insert(person.clone());
         Ok(person)

@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ManageApps, Permission, ReadAudit,
-    ReadCredentials, ReadIntegrations, RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
+    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageApps, ManageMail,
+    ManageMembers, Permission, ReadAudit, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential,
+    RestoreCredential, Role, RotateCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, credentials, entry, health, integrations, oauth, visit};
+use crate::web::{account, audit, credentials, entry, health, integrations, oauth, people, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -102,8 +103,24 @@ pub fn table() -> Vec<Route> {
         public(get.clone(), "/sign-in", entry::sign_in::new),
         public(post.clone(), "/sign-in", entry::sign_in::create),
         public(post.clone(), "/sign-out", entry::sign_in::destroy),
-        signed_in(get.clone(), "/account", account::edit),
-        signed_in(post.clone(), "/account", account::update),
+        public(get.clone(), "/invitations/{token}", people::invited::show),
+        public(post.clone(), "/invitations/{token}", people::invited::accept),
+        signed_in(get.clone(), "/confirm", entry::confirm::new),
+        signed_in(post.clone(), "/confirm", entry::confirm::create),
+        public(get.clone(), "/password/forgot", entry::reset::forgot),
+        public(post.clone(), "/password/forgot", entry::reset::ask),
+        public(get.clone(), "/password/reset/{token}", entry::reset::choose),
+        public(post.clone(), "/password/reset/{token}", entry::reset::redeem),
+        signed_in(get.clone(), "/account", account::profile::edit),
+        signed_in(post.clone(), "/account", account::profile::update),
+        signed_in(get.clone(), "/account/password", account::password::edit),
+        signed_in(post.clone(), "/account/password", account::password::update),
+        signed_in(get.clone(), "/account/email", account::email::edit),
+        signed_in(post.clone(), "/account/email", account::email::update),
+        signed_in(get.clone(), "/account/email/{token}", account::email::confirm),
+        signed_in(post.clone(), "/account/email/{token}", account::email::confirmed),
+        signed_in(get.clone(), "/account/sessions", account::sessions::index),
+        signed_in(post.clone(), "/account/sessions", account::sessions::end),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}/credentials", credentials::index::index),
         workspace::<CreateCredential, _, _>(post.clone(), "/w/{slug}/credentials", credentials::create::create),
@@ -162,6 +179,29 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageApps, _, _>(post.clone(), "/w/{slug}/apps/{integration}", oauth::apps::update),
         public(get.clone(), "/oauth/callback", oauth::callback::show),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
+        workspace::<ReadMembers, _, _>(get.clone(), "/w/{slug}/members", people::members::index),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}", people::members::show),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}", people::members::update),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}/removal", people::removal::new),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}/removal", people::removal::create),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}/report", people::removal::report),
+        workspace::<LeaveWorkspace, _, _>(get.clone(), "/w/{slug}/departure", people::departure::new),
+        workspace::<LeaveWorkspace, _, _>(post.clone(), "/w/{slug}/departure", people::departure::create),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/invitations", people::invitations::index),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/invitations", people::invitations::create),
+        workspace::<ManageMembers, _, _>(
+            post.clone(),
+            "/w/{slug}/invitations/{invitation}/delivery",
+            people::invitations::renew,
+        ),
+        workspace::<ManageMembers, _, _>(
+            post.clone(),
+            "/w/{slug}/invitations/{invitation}/withdrawal",
+            people::invitations::withdraw,
+        ),
+        workspace::<ManageMail, _, _>(get.clone(), "/w/{slug}/mail", people::mail::index),
+        workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail", people::mail::create),
+        workspace::<ManageMail, _, _>(post.clone(), "/w/{slug}/mail/{mail}/delivery", people::mail::deliver),
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]

@@ -20,6 +20,8 @@ pub mod entry {
     pub const USER: &str = "user";
     /// When the password was given, in microseconds.
     pub const AUTH_AT: &str = "auth_at";
+    /// When the session began, in microseconds; kept when it is renewed, so that it ends in its time.
+    pub const BEGAN: &str = "began";
     /// The client's address.
     pub const ADDRESS: &str = "address";
     /// The client's description of itself.
@@ -107,6 +109,7 @@ impl SessionStore for Store {
         Ok(Some(HashMap::from([
             (entry::USER.to_owned(), quoted(session.user_id.as_str())),
             (entry::AUTH_AT.to_owned(), session.auth_at.micros().to_string()),
+            (entry::BEGAN.to_owned(), session.created_at.micros().to_string()),
             (entry::PREFIX.to_owned(), quoted(&prefix)),
         ])))
     }
@@ -116,11 +119,9 @@ impl SessionStore for Store {
         let text =
             |name: &str| state.get(name).and_then(|json| serde_json::from_str::<String>(json).ok()).unwrap_or_default();
         let user = Id::parse(&text(entry::USER)).ok_or_else(|| failed(Error::internal("a session of nobody")))?;
-        let auth_at = state
-            .get(entry::AUTH_AT)
-            .and_then(|json| json.parse().ok())
-            .and_then(At::from_micros)
-            .ok_or_else(|| failed(Error::internal("a session without a sign-in")))?;
+        let at = |name: &str| state.get(name).and_then(|json| json.parse().ok()).and_then(At::from_micros);
+        let began = at(entry::BEGAN);
+        let auth_at = at(entry::AUTH_AT).ok_or_else(|| failed(Error::internal("a session without a sign-in")))?;
         let fresh = token::fresh(self.app.means.keyring.random()).map_err(failed)?;
         let key = SessionKey::try_from(fresh.expose().to_owned())
             .map_err(|_| failed(Error::internal("a session key is too long")))?;
@@ -129,7 +130,8 @@ impl SessionStore for Store {
         self.app
             .db
             .write(move |tx| {
-                let new = NewSession { id: &id, user_id: &user, auth_at, address: &address, agent: &agent };
+                let created_at = began.unwrap_or(now);
+                let new = NewSession { id: &id, user_id: &user, created_at, auth_at, address: &address, agent: &agent };
                 Session::create(tx, &new, now)
             })
             .await

@@ -115,6 +115,16 @@ pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result
     }))
 }
 
+/// A frame for nobody with what the act before came to.
+pub fn saying(around: Shell, req: &HttpRequest) -> Shell {
+    Shell { toast: said(req), ..around }
+}
+
+/// A person's frame with another title.
+pub fn titled(around: Shell, title: &str) -> Shell {
+    Shell { title: title.to_owned(), ..around }
+}
+
 fn workspace_view(standing: &Standing) -> WorkspaceView {
     WorkspaceView {
         name: standing.workspace.name.clone(),
@@ -206,6 +216,26 @@ pub fn toast(did: &str) -> Option<Toast> {
             Tone::Warn,
             "Deleted, but the service did not confirm that the sign-in ended. Remove the app in the account there.",
         ),
+        "invited" => (Tone::Good, "Invited. The mail is on its way; the link in it works once, for seven days."),
+        "invited-link" => (Tone::Warn, "Invited. There is no mail server: copy the link below, it is shown only once."),
+        "withdrawn" => (Tone::Good, "The invitation was withdrawn. Its link opens nothing any more."),
+        "role" => (Tone::Good, "The role was changed. It counts from their next click on."),
+        "handed-over" => (Tone::Good, "Handed over: you are a member now."),
+        "removed" => (Tone::Good, "Removed, and signed out everywhere. Look below at what to do next."),
+        "left" => (Tone::Good, "You have left the workspace."),
+        "joined" => (Tone::Good, "Welcome: you are in."),
+        "reset-asked" => (
+            Tone::Good,
+            "If somebody has an account with this address, a mail with a link is on its way. It works for half an hour.",
+        ),
+        "reset-done" => (Tone::Good, "Your new password is stored. Sign in with it."),
+        "password" => (Tone::Good, "Your new password is stored, and you were signed out everywhere else."),
+        "email-asked" => {
+            (Tone::Plain, "Open the link that was sent to the new address. Until then the old one counts.")
+        }
+        "email" => (Tone::Good, "Your new address counts from now on, also for signing in."),
+        "session-ended" => (Tone::Good, "Signed out there."),
+        "mail-promised" => (Tone::Plain, "On its way. Reload this page in a moment to see what became of it."),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

@@ -104,7 +104,7 @@ fn t012_whoever_checks_a_password_counts_the_attempt_first() {
             found.push(path.clone());
         }
     }
-    assert_eq!(found, [folder("src/web/entry/sign_in.rs")], "every place that checks a password");
+    assert_eq!(found, [folder("src/web/proof.rs")], "every place that checks a password");
 }
 
 #[test]

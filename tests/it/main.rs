@@ -22,6 +22,7 @@ mod matrix;
 mod oauth;
 mod operation;
 mod pages;
+mod people;
 mod schema;
 mod storm;
 mod support;

@@ -10,6 +10,7 @@ use credenza::model::audit::Outcome;
 use credenza::model::check_record::Cause;
 use credenza::model::credential::{Badge, Environment};
 use credenza::model::oauth_flow::{FlowKind, Stage};
+use credenza::model::outbox::MailState;
 use credenza::model::permission::Role;
 use credenza::model::root_key::RootState;
 use credenza::model::status::Status;
@@ -184,6 +185,8 @@ fn every_list_of_words_is_that_of_its_enum() {
         ("workspace_keys.state", words!(KeyState)),
         ("users.theme", words!(Theme)),
         ("memberships.role", words!(Role)),
+        ("invitations.role", words!(Role)),
+        ("outbox.state", words!(MailState)),
         ("credentials.environment", words!(Environment)),
         ("credentials.badge", words!(Badge)),
         ("credentials.status", words!(Status)),

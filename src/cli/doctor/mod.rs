@@ -3,6 +3,7 @@
 mod database;
 mod disk;
 mod files;
+mod mail;
 mod surroundings;
 
 use super::exit::{Exit, Failure};
@@ -72,6 +73,7 @@ pub fn doctor() -> Result<Exit, Failure> {
     database::look(&config, &mut found);
     surroundings::addresses(&config, &mut found);
     surroundings::egress(&config, &mut found);
+    mail::look(&config, &mut found);
     found.0.iter().for_each(|finding| println!("{finding}"));
     let [ok, warn, fail] = [Level::Ok, Level::Warn, Level::Fail].map(|level| found.count(level));
     println!("{ok} OK, {warn} to look at, {fail} failed");

@@ -107,6 +107,7 @@ pub const DONE: &[Word] = &[
     word("person.email_asked", "New address asked for", "asked for another e-mail address"),
     word("person.email_changed", "Address changed", "changed their e-mail address"),
     word("person.password_changed", "Password changed", "changed their password"),
+    word("person.sessions_ended", "Sessions ended", "signed out elsewhere"),
     word("person.password_reset", "Password reset", "set a new password by a link"),
     word("reset.asked", "Reset asked for", "asked for a new password for {it}"),
 ];

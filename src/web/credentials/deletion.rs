@@ -12,6 +12,7 @@ use crate::model::credential_change::{self, Saved};
 use crate::model::permission::DeleteCredential;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::deletion::Deletion;
 use crate::web::pages::form::TextBox;
@@ -28,15 +29,20 @@ const USED_LATELY: TimeDelta = TimeDelta::days(30);
 type Allowed = Can<DeleteCredential>;
 
 /// `GET …/{id}/deletion`.
-pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
+pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let row = load(&can, &app).await?;
-    page(&form(&can, &app, &row, None))
+    page(&Deletion { ask_password: fresh::asked(&app, &req)?, ..form(&can, &app, &row, None) })
 }
 
 /// `POST …/{id}/deletion`: moves it to “Recently deleted”.
 pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
+    let mut fields = posted.fields().await?;
     let row = load(&can, &app).await?;
+    let asked = fresh::judge(&app, &req, &mut fields).await?;
+    if asked.is_some() {
+        let form = Deletion { ask_password: asked, ..form(&can, &app, &row, None) };
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
+    }
     if asks_name(&row, &app) && fields.text("confirm_name").trim() != row.name {
         let text = format!("A bot used it in the last 30 days. Type “{}” to delete it all the same.", row.name);
         let error = Some(Remark { code: "confirm_name", text });

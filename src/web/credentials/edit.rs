@@ -18,13 +18,14 @@ use crate::model::permission::{EditCredential, Permission};
 use crate::model::version::Version;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::edit::{Change, Conflict, Edit};
 use crate::web::pages::form::{ENVIRONMENTS, Fields as FieldsPage, TextBox};
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 use std::collections::BTreeMap;
 
 type Allowed = Can<EditCredential>;
@@ -54,7 +55,7 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
 }
 
 /// `POST …/{id}`.
-pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
     let mut typed = Typed::read(&mut form)?;
     let kept = Kept::load(&app, &can).await?;
@@ -96,6 +97,16 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         }
     };
     let warnings = parsed.warnings.clone();
+    let leads = |values: &BTreeMap<String, String>| destination::destination(method, values);
+    if leads(&parsed.values.plain) != leads(&stored.plain) {
+        let asked = fresh::judge(&app, &req, &mut form).await?;
+        if asked.is_some() {
+            let filled = Filled { typed: Some(&typed), shown: shown.clone(), ..Filled::default() };
+            let mut form = form_page(&can, &app, &kept, integration, method, filled);
+            form.form.ask_password = asked;
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
+        }
+    }
     let changed = changed_fields(&stored, &parsed);
     let mut verified = None;
     let unreadable = kept.row.status == crate::model::status::Status::Unreadable;

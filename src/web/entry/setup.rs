@@ -59,6 +59,7 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
         })
         .await?;
     super::begin_session(&req, &app, &made.1)?;
+    super::device::welcome(&req, &app, &made.1).await?;
     see_other(format!("/w/{}/credentials", made.0.slug))
 }
 

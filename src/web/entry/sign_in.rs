@@ -1,23 +1,18 @@
 //! Signing in and out.
 
 use crate::app::App;
-use crate::error::{Error, Result};
-use crate::id::Id;
-use crate::measure;
-use crate::model::attempt::{self, Attempt, Verdict};
+use crate::error::Error;
 use crate::model::audit;
-use crate::model::permission::Actor;
-use crate::model::user::{self, User};
-use crate::secret::Secret;
+use crate::model::user::User;
 use crate::web::answer::{Answer, page, page_with, see_other};
 use crate::web::body::Posted;
-use crate::web::guard::{SignedIn, anonymous};
+use crate::web::guard::SignedIn;
 use crate::web::pages::entry::{Message, SignIn};
-use crate::web::{client, shell};
+use crate::web::proof::{self, Tried};
+use crate::web::shell;
 use actix_session::SessionExt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, web};
-use std::sync::atomic::Ordering;
 
 /// `GET /sign-in`.
 pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
@@ -34,7 +29,8 @@ pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
         code: "not_set_up".into(),
         text: "Nobody can sign in yet: open the setup address that the server printed at its start.".into(),
     });
-    page(&SignIn { shell: shell::outside(&app, &req, "Sign in"), email: String::new(), next, message })
+    let shell = shell::saying(shell::outside(&app, &req, "Sign in"), &req);
+    page(&SignIn { shell, email: String::new(), next, message })
 }
 
 /// `POST /sign-in`.
@@ -47,10 +43,11 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
             SignIn { shell: shell::outside(&app, &req, "Sign in"), email: email.clone(), next: next.clone(), message };
         page_with(status, &form)
     };
-    match try_password(&app, &req, &email, fields.take("password")).await? {
+    match proof::of_address(&app, &req, &email, fields.take("password")).await? {
         Tried::Right(user) => {
             super::begin_session(&req, &app, &user)?;
             let mut response = see_other(if next.is_empty() { "/" } else { &next })?;
+            super::device::welcome(&req, &app, &user).await?;
             if req.cookie(shell::NEXT_COOKIE).is_some() {
                 response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
             }
@@ -93,64 +90,6 @@ pub async fn destroy(req: HttpRequest, app: web::Data<App>) -> Answer {
     Ok(response)
 }
 
-enum Tried {
-    Right(Id<User>),
-    Wrong,
-    Wait(u64),
-}
-
-/// Counts the attempt, then hashes, then writes down what it came to. The same queries and one hash for
-/// known and unknown names.
-async fn try_password(app: &App, req: &HttpRequest, email: &str, password: Secret) -> Result<Tried> {
-    let key = user::email_key(email);
-    let wanted = key.clone();
-    let found = app.db.read(move |conn| User::for_sign_in(conn, &wanted)).await?;
-    let account = found.as_ref().map(|row| row.id.as_str());
-    let attempt = Attempt::new(account, &key, client::address(req, &app.config), app.limits);
-    let (now, reserved) = (app.means.now(), attempt.clone());
-    if let Verdict::Wait(seconds) = app.db.write(move |tx| attempt::reserve(tx, &reserved, now)).await? {
-        app.denials.fetch_add(1, Ordering::Relaxed);
-        measure::SIGN_INS_LIMITED.add(1);
-        return Ok(Tried::Wait(seconds));
-    }
-    let stored = found.as_ref().map(|row| row.password_hash.clone());
-    let again = Secret::new(password.expose().to_owned());
-    let verified = match app.hasher.verify(password, stored.clone()).await {
-        Ok(verified) => verified,
-        Err(error) => {
-            // Nothing was tried, so that nothing counts against whoever comes again.
-            app.db.write(move |tx| attempt::withdrawn(tx, &attempt, now)).await?;
-            return Err(error);
-        }
-    };
-    let enabled = found.filter(|row| verified.ok && row.disabled_at.is_none()).map(|row| row.id);
-    let rehashed = match (&enabled, verified.needs_rehash) {
-        (Some(_), true) => stored.zip(Some(app.hasher.hash(again).await?)),
-        _ => None,
-    };
-    let (means, actor) = (app.means.clone(), anonymous(req));
-    app.db
-        .write(move |tx| {
-            let entry = match &enabled {
-                Some(user) => {
-                    attempt::succeeded(tx, &attempt, means.now())?;
-                    if let Some((old, new)) = &rehashed {
-                        User::rehash(tx, user, old, new)?;
-                    }
-                    audit::Entry::allow("person.signed_in", audit::Target::user(user))
-                }
-                None => audit::Entry::deny("person.signed_in", audit::Target::instance(), "credentials"),
-            };
-            let actor = match &enabled {
-                Some(user) => Actor { kind: "person", id: user.to_string(), ..actor.clone() },
-                None => actor.clone(),
-            };
-            audit::record(tx, &means, audit::INSTANCE, &actor, entry)?;
-            Ok(enabled.clone().map_or(Tried::Wrong, Tried::Right))
-        })
-        .await
-}
-
 /// The page that was wanted before signing in.
 fn kept_next(req: &HttpRequest) -> Option<String> {
     let cookie = req.cookie(shell::NEXT_COOKIE)?;
@@ -158,7 +97,7 @@ fn kept_next(req: &HttpRequest) -> Option<String> {
 }
 
 /// A path of this console, or nothing: an address elsewhere is never followed.
-fn local(next: &str) -> String {
+pub(super) fn local(next: &str) -> String {
     let sound = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])

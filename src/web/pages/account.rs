@@ -1,7 +1,8 @@
 //! Own account.
 
 use super::form::TextBox;
-use super::shell::{Shell, Theme};
+use super::shell::{Link, Shell, Theme};
+use super::time::When;
 use askama::Template;
 
 /// `GET/POST /account` (`name`, `theme`, `shortcuts=1`).
@@ -12,10 +13,81 @@ pub struct Account {
     pub shell: Shell,
     /// `name`.
     pub name: TextBox,
-    /// The e-mail address, which cannot be changed here.
+    /// The e-mail address.
     pub email: String,
     /// `theme`: `system`, `light` or `dark`.
     pub theme: Theme,
     /// `shortcuts`: whether single-key shortcuts are on.
     pub shortcuts: bool,
+    /// The person's workspaces, each with the page where they leave it.
+    pub workspaces: Vec<Link>,
+}
+
+/// `GET /account/password` and the 422 of its POST (`current_password password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/password.html")]
+pub struct PasswordPage {
+    /// The frame.
+    pub shell: Shell,
+    /// `current_password`; its value is never drawn.
+    pub current: TextBox,
+    /// `password`; its value is never drawn.
+    pub password: TextBox,
+    /// The least number of characters of a password.
+    pub password_min: usize,
+}
+
+/// `GET /account/email` and the 422 of its POST (`email current_password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/email.html")]
+pub struct EmailPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The address of now.
+    pub now: String,
+    /// `email`.
+    pub email: TextBox,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<TextBox>,
+}
+
+/// `GET /account/email/{token}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/email_confirmation.html")]
+pub struct EmailConfirmation {
+    /// The frame.
+    pub shell: Shell,
+    /// The address that the link was sent to.
+    pub email: String,
+    /// Where the button sends.
+    pub action: String,
+}
+
+/// `GET /account/sessions` (`POST`: `end`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/sessions.html")]
+pub struct Sessions {
+    /// The frame.
+    pub shell: Shell,
+    /// The sessions, the latest first.
+    pub rows: Vec<SessionRow>,
+}
+
+/// One place where somebody is signed in.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// What a form calls it.
+    pub handle: String,
+    /// Whether it is the one that looks.
+    pub own: bool,
+    /// Browser and system, in a few words.
+    pub device: String,
+    /// The client's whole description of itself.
+    pub agent: String,
+    /// The client's address.
+    pub address: String,
+    /// Since when.
+    pub since: When,
+    /// When it was last used.
+    pub seen: When,
 }

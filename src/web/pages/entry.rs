@@ -46,3 +46,43 @@ pub struct Message {
     /// The sentence and the next step.
     pub text: String,
 }
+
+/// `GET /confirm?next=…` and the 422 of `POST /confirm`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/confirm.html")]
+pub struct Confirm {
+    /// The frame.
+    pub shell: Shell,
+    /// `next`: where to go afterwards; empty for the account.
+    pub next: String,
+    /// `current_password`.
+    pub password: TextBox,
+    /// Whether the last proof still counts, so that nothing need be confirmed.
+    pub fresh: bool,
+}
+
+/// `GET /password/forgot` and the 422 of its POST (`email`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/forgot.html")]
+pub struct Forgot {
+    /// The frame, without a person.
+    pub shell: Shell,
+    /// `email`.
+    pub email: TextBox,
+}
+
+/// `GET /password/reset/{token}` and the 422 of its POST (`password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/reset.html")]
+pub struct Reset {
+    /// The frame, without a person.
+    pub shell: Shell,
+    /// Where the form is sent.
+    pub action: String,
+    /// Whose password it is.
+    pub email: String,
+    /// What is wrong with `password`; its value is never drawn.
+    pub password: TextBox,
+    /// The least number of characters of a password.
+    pub password_min: usize,
+}

@@ -49,6 +49,11 @@ impl Shell {
         self.workspace.as_ref().is_some_and(|workspace| workspace.role != "Member")
     }
 
+    /// Whether the list of members is open to the person.
+    pub fn sees_members(&self) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.role != "Member")
+    }
+
     /// The support contact as a link, if it is an e-mail address or a web address.
     pub fn support_href(&self) -> Option<String> {
         let contact = self.support_contact.as_deref()?;
@@ -109,6 +114,8 @@ pub enum Nav {
     Services,
     /// The audit.
     Audit,
+    /// People, invitations and mail.
+    Members,
     /// Own account.
     Account,
 }

@@ -5,6 +5,7 @@ use super::sample_details as details;
 use super::sample_forms as forms;
 use super::sample_lists as lists;
 use super::sample_oauth as oauth;
+use super::sample_people as people;
 use askama::Template;
 use credenza::clock::At;
 use credenza::web::pages::account::Account;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Sample> {
     add("integrations", integrations().render());
     add("guide", guide().render());
     add("account", account().render());
+    people::add_all(&mut add);
     add("setup", setup().render());
     add("sign-in", sign_in(None).render());
     add(
@@ -218,6 +220,7 @@ fn account() -> Account {
         email: "ana@acme.example".to_owned(),
         theme: Theme::System,
         shortcuts: true,
+        workspaces: vec![Link { label: "Acme Store".to_owned(), href: "/w/acme/departure".to_owned() }],
     }
 }
 

@@ -27,6 +27,7 @@ use credenza::egress::dial::Dialer;
 use credenza::egress::lead::Lead;
 use credenza::error::Result;
 use credenza::id::Id;
+use credenza::mail::Mailer;
 use credenza::model::attempt::Limits;
 use credenza::model::instance::{self, Opened};
 use credenza::model::listed::Lists;
@@ -394,9 +395,11 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
     let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await;
     let Ok(Opened::Ready(keyring)) = opened else { panic!("the instance cannot be opened") };
     let hasher = Hasher::start(Settings::for_testing(), keyring.peppers(), random).expect("a hasher");
+    let mailer = Mailer::new(&config).expect("a mailer");
     App {
         config,
         db,
+        mailer,
         check_limits: CheckLimits::new(clock.clone()),
         door: Door::new(clock.clone()),
         means: Means { keyring: Arc::from(keyring), clock },

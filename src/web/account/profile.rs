@@ -1,31 +1,38 @@
 //! Own account: how pages look, and whether single keys act.
 
+use super::{frame, own};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit;
-use crate::model::user::{Theme, User};
+use crate::model::membership::{self, SWITCHER};
+use crate::model::user::{self, Theme, User};
+use crate::model::workspace::Workspace;
 use crate::web::answer::{Answer, page, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::SignedIn;
 use crate::web::pages::account::Account;
 use crate::web::pages::form::TextBox;
-use crate::web::pages::shell::{Nav, Shell};
+use crate::web::pages::shell::Link;
 use crate::web::shell;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, web};
 
 /// `GET /account`.
 pub async fn edit(person: SignedIn, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let user = person.user.clone();
-    let found = app.db.read(move |conn| User::find(conn, &user)).await?.ok_or(Error::SignInNeeded)?;
-    // The side bar leads back to the first workspace: the account belongs to none.
-    let around = shell::of_person(&app, &person.user, None).await?.ok_or(Error::SignInNeeded)?;
+    let found = own(&app, &person).await?;
+    let (user, now) = (person.user.clone(), app.means.now());
+    let workspaces = app.db.read(move |conn| membership::workspaces_of(conn, &user, now, SWITCHER)).await?;
+    let link = |workspace: &Workspace| Link {
+        label: workspace.name.clone(),
+        href: format!("/w/{}/departure", workspace.slug),
+    };
     page(&Account {
-        shell: Shell { title: "Your account".into(), current: Nav::Account, toast: shell::said(&req), ..around },
+        shell: frame(&app, &req, &person, "Your account").await?,
         name: TextBox::of(found.name),
         email: found.email,
         theme: shell::theme_of(found.theme),
         shortcuts: found.shortcuts,
+        workspaces: workspaces.iter().map(link).collect(),
     })
 }
 
@@ -35,10 +42,7 @@ pub async fn update(person: SignedIn, posted: Posted, app: web::Data<App>) -> An
     let theme = Theme::parse(&fields.text("theme"))
         .ok_or_else(|| Error::Unprocessable("Choose how pages look: system, light or dark.".into()))?;
     let shortcuts = fields.flag("shortcuts");
-    let name = fields.text("name").trim().to_owned();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(Error::Unprocessable("A name has 1 to 200 characters, on one line.".into()).into());
-    }
+    let name = user::checked_name(&fields.text("name"))?;
     let means = app.means.clone();
     app.db
         .write(move |tx| {

@@ -1,0 +1,3 @@
+DROP TABLE devices;
+DROP TABLE email_changes;
+DROP TABLE password_resets;
