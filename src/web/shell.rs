@@ -76,11 +76,6 @@ pub fn outside(app: &App, req: &HttpRequest, title: &str) -> Shell {
     }
 }
 
-/// The same frame with another title.
-pub fn titled(frame: Shell, title: &str) -> Shell {
-    Shell { title: title.to_owned(), ..frame }
-}
-
 /// The frame of a page that belongs to a person rather than to a workspace: the side bar is that of the workspace
 /// called `slug`, or else of their first. `None` for somebody who is gone.
 pub async fn of_person(app: &App, user: &Id<User>, slug: Option<&str>) -> Result<Option<Shell>> {
