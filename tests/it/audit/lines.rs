@@ -129,7 +129,8 @@ impl Scene {
 
     async fn perform(&self, act: &Act) -> Reply {
         let path = act.route.replace("{slug}", ACME).replace("{id}", &self.shop).replace("{token}", "no-such-token");
-        let path = path.replace("{integration}", "google-sheets").replace("{flow}", "01900000-0000-7000-8000-000000000000");
+        let path =
+            path.replace("{integration}", "google-sheets").replace("{flow}", "01900000-0000-7000-8000-000000000000");
         let path = match path.contains("{mail}") || path.contains("{invitation}") {
             true => path.replace("{mail}", &self.last(&path)).replace("{invitation}", &self.last(&path)),
             false => path,

@@ -200,7 +200,8 @@ impl Watched {
 /// they read.
 pub fn heard(log: &Capture) -> String {
     let text = log.text();
-    let of_the_tests = |line: &&str| [" cookie_store::", " html5ever::", " selectors::"].iter().any(|who| line.contains(who));
+    let of_the_tests =
+        |line: &&str| [" cookie_store::", " html5ever::", " selectors::"].iter().any(|who| line.contains(who));
     let lines: Vec<&str> = text.lines().filter(|line| !of_the_tests(line)).collect();
     lines.join("\n")
 }
