@@ -1,7 +1,7 @@
 //! Who belongs to a workspace, and as what.
 
-use super::listed::{Counts, Head, Lists};
 use super::invitation::Invitation;
+use super::listed::{Counts, Head, Lists};
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
 use super::user::User;
 use super::workspace::Workspace;

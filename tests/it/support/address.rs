@@ -3,6 +3,9 @@
 use super::app::{ACME, TestApp};
 use super::person::Person;
 
+/// An id of nothing: a consent in a test that walks the table is always an absent one.
+const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
+
 /// A credential, a bot and one of its blocks, and whatever else a route names: a person, an invitation, a mail.
 #[derive(Debug, Clone)]
 pub struct Ids {
@@ -25,6 +28,9 @@ impl Ids {
             .replace("{slug}", slug)
             .replace("{id}", id)
             .replace("{block}", &self.block)
+            .replace("{flow}", ABSENT)
+            // Only some services have an OAuth client.
+            .replace("/apps/{integration}", "/apps/google-sheets")
             .replace("{integration}", "website");
         ["{member}", "{invitation}", "{mail}"].iter().fold(address, |address, part| address.replace(part, &self.other))
     }
