@@ -197,7 +197,7 @@ fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action>
         return vec![link("New secret", "rotation", false)];
     }
     match (row.status, row.outcome.as_str()) {
-        (Status::Suspended, _) => vec![link("See who misses it", "suspension", true)],
+        (Status::Suspended, _) => vec![see_who_misses_it(href)],
         (Status::Broken, "invalid" | "expired" | "reauthorize" | "forbidden") => {
             vec![link("New secret", "rotation", true), verify(false)]
         }
@@ -205,6 +205,11 @@ fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action>
         (Status::Unreadable, _) => vec![link("Enter it again", "edit", true)],
         _ => vec![verify(true), link("New secret", "rotation", false)],
     }
+}
+
+fn see_who_misses_it(href: &str) -> Action {
+    let href = format!("{href}/suspension");
+    Action { label: "See who misses it".into(), href, post: false, primary: true, busy: String::new() }
 }
 
 /// What mends a sign-in is another consent.
@@ -218,6 +223,7 @@ fn consent_actions(row: &Credential, href: &str, verify: impl Fn(bool) -> Action
     };
     let ended = matches!(row.outcome.as_str(), "invalid" | "expired" | "reauthorize" | "forbidden");
     match row.status {
+        Status::Suspended => vec![see_who_misses_it(href), connect(false)],
         Status::Broken if ended => vec![connect(true), verify(false)],
         // The form asks for the secrets that it has itself, and leads on to the service.
         Status::Unreadable if has_secrets(method) => {
