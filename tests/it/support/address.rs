@@ -41,7 +41,7 @@ impl TestApp {
     pub async fn ids(&self, admin: &Person, credential: &str) -> Ids {
         let bot = self.new_bot(admin, &format!("Bot for {credential}")).await;
         let block = self.new_block(admin, &bot, "website", credential).await;
-        Ids { credential: credential.to_owned(), bot, block, other: String::new() }
+        Ids { credential: credential.to_owned(), bot, block, other: credential.to_owned() }
     }
 
     /// Registers a bot in [`ACME`] through the pages and returns its id.
