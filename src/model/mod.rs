@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod audit_file;
 pub mod audit_list;
 pub mod audit_names;
 pub mod audit_proof;
@@ -15,6 +16,7 @@ pub mod bot;
 pub mod bot_token;
 pub mod bot_use;
 pub mod check_record;
+pub mod checkpoint;
 pub mod count;
 pub mod credential;
 pub mod credential_change;
@@ -37,6 +39,7 @@ pub mod sealed;
 mod sealed_version;
 pub mod session;
 pub mod status;
+pub mod support;
 pub mod user;
 pub mod version;
 pub mod word;

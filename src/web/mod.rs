@@ -16,6 +16,7 @@ pub mod integrations;
 pub mod pages;
 pub mod routes;
 pub mod session_store;
+pub mod settings;
 pub mod shell;
 pub mod static_files;
 pub mod visit;

@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, Permission, ReadAudit, ReadCredentials, ReadIntegrations,
-    RenameCredential, RestoreCredential, Role, RotateCredential, VerifyCredential,
+    CreateCredential, DeleteCredential, EditCredential, ExportAudit, ManageSettings, ManageSupport, Permission,
+    ReadAudit, ReadCredentials, ReadIntegrations, RenameCredential, RestoreCredential, Role, RotateCredential,
+    VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, credentials, entry, health, integrations, visit};
+use crate::web::{account, audit, credentials, entry, health, integrations, settings, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -101,6 +102,7 @@ pub fn table() -> Vec<Route> {
         public(get.clone(), "/sign-in", entry::sign_in::new),
         public(post.clone(), "/sign-in", entry::sign_in::create),
         public(post.clone(), "/sign-out", entry::sign_in::destroy),
+        signed_in(get.clone(), "/support", settings::open::index),
         signed_in(get.clone(), "/account", account::edit),
         signed_in(post.clone(), "/account", account::update),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
@@ -150,7 +152,13 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/purge",
             credentials::deleted::purge,
         ),
+        workspace::<ManageSettings, _, _>(get.clone(), "/w/{slug}/settings", settings::edit::edit),
+        workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings", settings::edit::update),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support", settings::support::create),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support/end", settings::support::end),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.jsonl", audit::export::jsonl),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.csv", audit::export::csv),
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]

@@ -22,6 +22,7 @@ mod matrix;
 mod operation;
 mod pages;
 mod schema;
+mod settings;
 mod storm;
 mod support;
 mod time;

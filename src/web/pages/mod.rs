@@ -16,6 +16,7 @@ pub mod gallery;
 pub mod integrations;
 pub mod list;
 pub mod markup;
+pub mod settings;
 pub mod shell;
 pub mod sprite;
 pub mod status;

@@ -8,6 +8,7 @@ mod sample_audit;
 mod sample_details;
 mod sample_forms;
 mod sample_lists;
+mod sample_settings;
 mod samples;
 
 use samples::{HOSTILE, Sample};
