@@ -1,6 +1,7 @@
 //! Due work that nobody asks for: statuses age, deleted credentials go, ended sessions are swept.
 
 pub mod anchor;
+pub mod checkpoint;
 pub mod keys;
 pub mod outbox;
 pub mod proof;
@@ -15,7 +16,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, credential_change, device, reset};
+use crate::model::{Means, attempt, audit, credential_change, device, reset, support};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -43,6 +44,7 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("purge", purge(app)).await?;
     unit("sweep", sweep(app)).await?;
     unit("denials", count_denials(app)).await?;
+    unit("support end", end_support(app)).await?;
     unit("audit proof", proof::prove(app)).await
 }
 
@@ -109,6 +111,25 @@ async fn purge(app: &App) -> Result<usize> {
             let means = app.means.clone();
             let allowed = Allowed::<KeepHouse>::job(workspace, "purge");
             app.db.write(move |tx| housekeeping::purge(tx, &means, &allowed, &id)).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Support access whose time is over goes; nobody has had it since.
+async fn end_support(app: &App) -> Result<usize> {
+    let mut count = 0;
+    for _ in 0..ROUNDS {
+        let now = app.means.now();
+        let batch = app.db.read(move |conn| support::due_expired(conn, now)).await?;
+        if batch.is_empty() {
+            break;
+        }
+        for (workspace, user) in batch {
+            let means = app.means.clone();
+            let allowed = Allowed::<KeepHouse>::job(workspace, "support end");
+            app.db.write(move |tx| support::expire(tx, &means, &allowed, &user)).await?;
             count += 1;
         }
     }

@@ -3,13 +3,14 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageBots, ManageMail, ManageMembers,
-    Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential,
-    ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential, VerifyCredential,
+    CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageBots, ManageMail,
+    ManageMembers, ManageSettings, ManageSupport, Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations,
+    ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential,
+    VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, visit};
+use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, settings, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -120,6 +121,7 @@ pub fn table() -> Vec<Route> {
         signed_in(post.clone(), "/account/email/{token}", account::email::confirmed),
         signed_in(get.clone(), "/account/sessions", account::sessions::index),
         signed_in(post.clone(), "/account/sessions", account::sessions::end),
+        signed_in(get.clone(), "/support", settings::open::index),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}/credentials", credentials::index::index),
         workspace::<CreateCredential, _, _>(post.clone(), "/w/{slug}/credentials", credentials::create::create),
@@ -197,7 +199,13 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/purge",
             credentials::deleted::purge,
         ),
+        workspace::<ManageSettings, _, _>(get.clone(), "/w/{slug}/settings", settings::edit::edit),
+        workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings", settings::edit::update),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support", settings::support::create),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support/end", settings::support::end),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.jsonl", audit::export::jsonl),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.csv", audit::export::csv),
         workspace::<ReadMembers, _, _>(get.clone(), "/w/{slug}/members", people::members::index),
         workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}", people::members::show),
         workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}", people::members::update),

@@ -263,7 +263,7 @@ pub fn page(pattern: &str) -> &str {
         "/audit.jsonl" | "/audit.csv" => "the export of the audit",
         "/members" => "the members",
         "/overview" => "the overview",
-        "/settings" => "the settings",
+        "/settings" | "/settings/support" | "/settings/support/end" => "the settings",
         "/bots" => "the bots",
         "/bots/{id}" => "a bot",
         other if other.starts_with("/credentials/{id}/") => "a credential",

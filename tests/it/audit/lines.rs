@@ -2,7 +2,7 @@
 
 use super::{Scene, execute};
 use crate::support::address::Ids;
-use crate::support::app::{ACME, email};
+use crate::support::app::{ACME, UMBRELLA, email};
 use crate::support::database::is_postgres;
 use crate::support::person::{PASSWORD, Reply, sent};
 use actix_web::http::Method;
@@ -93,6 +93,20 @@ fn acts() -> Vec<Act> {
         act("/w/{slug}/credentials/{id}/restoration", &[], 303, Some("credential.restored")),
         act("/w/{slug}/credentials/{id}/deletion", &[], 303, Some("credential.deleted")),
         act("/w/{slug}/credentials/{id}/purge", &[], 303, Some("credential.purged")),
+        act("/w/{slug}/settings", &[("name", "Acme & Co")], 303, Some("workspace.renamed")),
+        act(
+            "/w/{slug}/settings",
+            &[("name", "Acme & Co"), ("idle_minutes", "30")],
+            303,
+            Some("workspace.settings_changed"),
+        ),
+        act(
+            "/w/{slug}/settings/support",
+            &[("email", "{stranger}"), ("reason", "Ticket 4711"), ("hours", "8")],
+            303,
+            Some("support.granted"),
+        ),
+        act("/w/{slug}/settings/support/end", &[("user", "{stranger id}")], 303, Some("support.ended")),
     ]
     .into_iter()
     .chain(acts_about_people())
@@ -145,13 +159,20 @@ impl Scene {
             false => self.last(act.route),
         };
         let path = Ids { other, ..self.ids() }.address(act.route, ACME).replace("{token}", "no-such-token");
-        let revision = self.revision().to_string();
+        let (revision, stranger) = (self.revision().to_string(), email("member", UMBRELLA));
+        let stranger_id = self.app.user(&stranger).await.to_string();
         let form: Vec<(&str, String)> = act
             .form
             .iter()
             .map(|(name, text)| {
-                let text = text.replace("{email}", &email("admin", ACME)).replace("{revision}", &revision);
-                (*name, text.replace("{shop}", &self.shop))
+                (
+                    *name,
+                    text.replace("{email}", &email("admin", ACME))
+                        .replace("{revision}", &revision)
+                        .replace("{shop}", &self.shop)
+                        .replace("{stranger}", &stranger)
+                        .replace("{stranger id}", &stranger_id),
+                )
             })
             .collect();
         let form: Vec<(&str, &str)> = form.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -164,7 +185,12 @@ impl Scene {
         let conn = &mut self.app.database.connect();
         let bot = bots::table.order(bots::id.desc()).select(bots::id).first(conn);
         let block = blocks::table.order(blocks::id.desc()).select(blocks::id).first(conn);
-        Ids { credential: self.shop.clone(), bot: bot.unwrap_or_default(), block: block.unwrap_or_default(), other: String::new() }
+        Ids {
+            credential: self.shop.clone(),
+            bot: bot.unwrap_or_default(),
+            block: block.unwrap_or_default(),
+            other: String::new(),
+        }
     }
 
     fn revision(&self) -> i64 {
@@ -202,7 +228,10 @@ async fn t168_each_act_writes_exactly_one_line() {
 async fn t168_reading_writes_no_line_and_changes_nothing() {
     let scene = Scene::play().await;
     let (lines, kept) = (scene.lines(), scene.app.kept());
-    for route in routes::table().iter().filter(|route| route.method == Method::GET) {
+    // An export is an act that a link leads to; it has a line of its own.
+    let is_export = |path: &str| path.ends_with(".jsonl") || path.ends_with(".csv");
+    let table = routes::table();
+    for route in table.iter().filter(|route| route.method == Method::GET && !is_export(route.path)) {
         let path = scene.ids().address(route.path, ACME);
         let status = scene.admin.get(&path).await.status;
         assert!(matches!(status, 200 | 303 | 404), "{path}: {status}");
@@ -266,6 +295,7 @@ async fn t080_a_line_names_fields_and_holds_no_value_of_them() {
         "invitation",
         // The address of an invitation is what it is aimed at.
         "email",
+        "reason",
     ]);
     let mut named = BTreeSet::new();
     let mut events = scene.app.events(ACME).await;
@@ -340,6 +370,10 @@ async fn t169_what_cannot_be_written_down_is_not_done() {
         scene.admin.post("/w/acme/invitations", &[("email", "otto@acme.example"), ("role", "member")]).await;
         scene.admin.post("/w/acme/mail", &[]).await;
         prepare(&scene, &act).await;
+        if act.route.ends_with("/support/end") {
+            let grant = acts().into_iter().find(|act| act.route.ends_with("/settings/support")).expect("a grant");
+            scene.perform(&grant).await.expect(303);
+        }
         forbid_lines(&scene);
         let (lines, mut kept) = (scene.lines(), scene.app.kept());
         let refused = scene.perform(&act).await;

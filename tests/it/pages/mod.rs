@@ -10,6 +10,7 @@ mod sample_details;
 mod sample_forms;
 mod sample_lists;
 mod sample_people;
+mod sample_settings;
 mod samples;
 
 use samples::{HOSTILE, Sample};
