@@ -16,7 +16,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, credential_change, device, reset, support};
+use crate::model::{Means, attempt, audit, bot_token, credential_change, device, reset, support};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -141,7 +141,8 @@ async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
     app.db
         .write(move |tx| {
-            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)? + device::sweep(tx, now)?)
+            let links = reset::sweep(tx, now)? + bot_token::sweep(tx, now)?;
+            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + device::sweep(tx, now)? + links)
         })
         .await
 }

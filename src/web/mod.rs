@@ -24,4 +24,5 @@ pub mod session_store;
 pub mod settings;
 pub mod shell;
 pub mod static_files;
+pub mod tokens;
 pub mod visit;

@@ -4,13 +4,13 @@ use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
     CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageBots, ManageMail,
-    ManageMembers, ManageSettings, ManageSupport, Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations,
+    ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations,
     ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential,
     VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, settings, visit};
+use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, settings, tokens, visit};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -239,6 +239,17 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/deletion", bots::deletion::create),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::edit),
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::update),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens", tokens::index),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens", tokens::create),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens/{token}", tokens::show),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens/{token}/rotation", tokens::rotation),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens/{token}/rotation", tokens::rotate),
+        workspace::<ManageTokens, _, _>(
+            get.clone(),
+            "/w/{slug}/bots/{id}/tokens/{token}/revocation",
+            tokens::revocation,
+        ),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens/{token}/revocation", tokens::revoke),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::new),
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::create),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks/{block}", bots::blocks::edit),

@@ -257,6 +257,7 @@ pub fn toast(did: &str) -> Option<Toast> {
         "settings" => (Tone::Good, "The settings are saved."),
         "support-granted" => (Tone::Good, "Support may look in. You see it on every page, and it ends by itself."),
         "support-ended" => (Tone::Good, "Ended. They see nothing of this workspace any more."),
+        "token-revoked" => (Tone::Good, "Revoked: no call with this token is let in any more."),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

@@ -25,4 +25,5 @@ pub mod shell;
 pub mod sprite;
 pub mod status;
 pub mod time;
+pub mod tokens;
 pub mod used;
