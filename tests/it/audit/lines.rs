@@ -87,6 +87,9 @@ fn acts() -> Vec<Act> {
         act("/w/{slug}/bots/{id}/publication", &[("published", "1")], 303, Some("bot.published")),
         act("/w/{slug}/bots/{id}/publication", &[("published", "0")], 303, Some("bot.withdrawn")),
         act("/w/{slug}/credentials/{id}/replacement", &[("target", "another")], 303, Some("credential.replaced")),
+        act("/w/{slug}/bots/{id}/tokens", &[("name", "Worker"), ("scope", "use fetch")], 303, Some("token.created")),
+        act("/w/{slug}/bots/{id}/tokens/{token}/rotation", &[("overlap", "60")], 303, Some("token.created")),
+        act("/w/{slug}/bots/{id}/tokens/{token}/revocation", &[], 303, Some("token.revoked")),
         act("/w/{slug}/bots/{id}/blocks/{block}/removal", &[], 303, Some("block.removed")),
         act("/w/{slug}/bots/{id}/deletion", &[], 303, Some("bot.deleted")),
         act("/w/{slug}/credentials/{id}/deletion", &[], 303, Some("credential.deleted")),
@@ -158,7 +161,7 @@ impl Scene {
             true => self.app.user(&email("member", ACME)).await.to_string(),
             false => self.last(act.route),
         };
-        let path = Ids { other, ..self.ids() }.address(act.route, ACME).replace("{token}", "no-such-token");
+        let path = Ids { other, ..self.ids() }.address(act.route, ACME);
         let (revision, stranger) = (self.revision().to_string(), email("member", UMBRELLA));
         let stranger_id = self.app.user(&stranger).await.to_string();
         let form: Vec<(&str, String)> = act
@@ -181,15 +184,17 @@ impl Scene {
 
     /// The credential, and the newest bot and block.
     fn ids(&self) -> Ids {
-        use credenza::db::schema::{blocks, bots};
+        use credenza::db::schema::{blocks, bot_tokens as tokens, bots};
         let conn = &mut self.app.database.connect();
         let bot = bots::table.order(bots::id.desc()).select(bots::id).first(conn);
         let block = blocks::table.order(blocks::id.desc()).select(blocks::id).first(conn);
+        let token = tokens::table.order(tokens::id.desc()).select(tokens::id).first(conn);
         Ids {
             credential: self.shop.clone(),
             bot: bot.unwrap_or_default(),
             block: block.unwrap_or_default(),
             other: String::new(),
+            token: token.unwrap_or_default(),
         }
     }
 

@@ -3,19 +3,22 @@
 use super::app::{ACME, TestApp};
 use super::person::Person;
 
-/// A credential, a bot and one of its blocks, and whatever else a route names: a person, an invitation, a mail.
+/// A credential, a bot, one of its blocks and one of its tokens, and whatever else a route names: a person, an
+/// invitation, a mail.
 #[derive(Debug, Clone)]
 pub struct Ids {
     pub credential: String,
     pub bot: String,
     pub block: String,
+    pub token: String,
     pub other: String,
 }
 
 impl Ids {
     /// The same text for all: an id that names nothing, or is none.
     pub fn of(text: &str) -> Self {
-        Self { credential: text.to_owned(), bot: text.to_owned(), block: text.to_owned(), other: text.to_owned() }
+        let [credential, bot, block, token, other] = std::array::from_fn(|_| text.to_owned());
+        Self { credential, bot, block, token, other }
     }
 
     /// The address of a pattern in a workspace.
@@ -25,6 +28,7 @@ impl Ids {
             .replace("{slug}", slug)
             .replace("{id}", id)
             .replace("{block}", &self.block)
+            .replace("{token}", &self.token)
             .replace("{integration}", "website");
         ["{member}", "{invitation}", "{mail}"].iter().fold(address, |address, part| address.replace(part, &self.other))
     }
@@ -35,7 +39,10 @@ impl TestApp {
     pub async fn ids(&self, admin: &Person, credential: &str) -> Ids {
         let bot = self.new_bot(admin, &format!("Bot for {credential}")).await;
         let block = self.new_block(admin, &bot, "website", credential).await;
-        Ids { credential: credential.to_owned(), bot, block, other: String::new() }
+        let form = [("name", "Worker"), ("scope", "use")];
+        let made = admin.post(&format!("/w/{ACME}/bots/{bot}/tokens"), &form).await.expect(303);
+        let token = made.location().rsplit('/').next().expect("an id").to_owned();
+        Ids { credential: credential.to_owned(), bot, block, token, other: String::new() }
     }
 
     /// Registers a bot in [`ACME`] through the pages and returns its id.
