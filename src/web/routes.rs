@@ -4,9 +4,9 @@ use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
     CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageBots, ManageMail,
-    ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations,
-    ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential,
-    VerifyCredential,
+    ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit, ReadBots, ReadCredentials,
+    ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential,
+    SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};

@@ -301,6 +301,15 @@ async fn t080_a_line_names_fields_and_holds_no_value_of_them() {
         // The address of an invitation is what it is aimed at.
         "email",
         "reason",
+        // Of tokens: how they begin, what they may do, where from and for how long.
+        "bot",
+        "credentials",
+        "days",
+        "networks",
+        "overlap_minutes",
+        "replaces",
+        "scopes",
+        "token",
     ]);
     let mut named = BTreeSet::new();
     let mut events = scene.app.events(ACME).await;
