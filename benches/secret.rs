@@ -131,7 +131,7 @@ async fn prepared(app: &web::Data<App>) -> Result<String> {
         fingerprint: None,
     };
     let credential = Id::<Credential>::new();
-    let new = NewCredential { id: credential.clone(), kind, details, content, report };
+    let new = NewCredential { id: credential.clone(), kind, details, content, report, consent: None };
     let minted = mint(app.means.keyring.random())?;
     let (text, bot) = (minted.text.expose().to_owned(), Id::<Bot>::new());
     let token = NewToken {

@@ -25,7 +25,7 @@
 //! | [`db`] | the two doors to the database, both dialects, migrations |
 //! | [`mail`] | what the console's own mails say, and how they leave |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
-//! | [`broker`] | opens a credential for use and makes the calls of bots with it |
+//! | [`broker`] | opens a credential for use: live tokens, renewed under a lease, and the calls of bots |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`api`] | JSON for bots and automations: lists, values, calls, and what Vault's clients ask for |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor, mails |

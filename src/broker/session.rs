@@ -1,22 +1,26 @@
 //! Live sessions of credentials, in memory: a bot's call signs in only when nobody has a short time ago.
 
-use super::Broker;
+use super::{Broker, Live};
 use crate::catalog::schema::{Integration, Method};
 use crate::check::held::Session;
-use crate::check::report::{Outcome, Report};
+use crate::check::report::Report;
 use crate::check::session::{asks_the_service, sign_in};
 use crate::clock::At;
 use crate::error::Result;
 use crate::model::bot_use::Granted;
+use crate::model::check_record::Cause;
 use chrono::TimeDelta;
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Sessions that are kept.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 /// How long a session is kept whose service does not say how long it lives.
 const USUAL: TimeDelta = TimeDelta::minutes(5);
+/// Refusals of one consent's tokens by which it is renewed are at least so far apart.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(5 * 60);
 /// A session is not used any more so shortly before its end.
 const MARGIN: TimeDelta = TimeDelta::seconds(30);
 
@@ -43,11 +47,22 @@ type Slot = Arc<tokio::sync::Mutex<Option<(Arc<Signed>, At)>>>;
 /// The sessions of this process, by credential and version.
 pub struct Sessions {
     slots: Mutex<LruCache<(String, i64), Slot>>,
+    /// Tokens of consents that a service did not take, by credential.
+    refused: Mutex<LruCache<String, Refused>>,
+}
+
+/// A token that a service did not take: it is renewed once, and not again within a while, since an address that
+/// refuses everybody would have all of them renewed for nothing.
+struct Refused {
+    serial: i64,
+    at: Instant,
+    /// Whether somebody has asked for a newer one since.
+    told: bool,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { slots: Mutex::new(LruCache::new(KEPT)) }
+        Self { slots: Mutex::new(LruCache::new(KEPT)), refused: Mutex::new(LruCache::new(KEPT)) }
     }
 }
 
@@ -69,7 +84,7 @@ impl Sessions {
         (integration, method): (&Integration, &Method),
     ) -> Result<Result<Arc<Signed>, Trouble>> {
         if method.needs_consent() {
-            return consented(broker, granted, integration).await;
+            return consented(broker, granted, self.refused(granted)).await;
         }
         let context = broker.context();
         if !asks_the_service(method) {
@@ -94,8 +109,25 @@ impl Sessions {
         Ok(Ok(signed))
     }
 
-    /// Forgets a session that the service did not take.
+    /// The token of a consent that was refused and that nobody has asked to renew since.
+    fn refused(&self, granted: &Granted) -> Option<i64> {
+        let mut all = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = all.get_mut(granted.row.id.as_str()).filter(|refused| !refused.told)?;
+        refused.told = true;
+        Some(refused.serial)
+    }
+
+    fn note_refusal(&self, granted: &Granted, serial: i64) {
+        let mut all = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.get(granted.row.id.as_str());
+        if known.is_none_or(|refused| refused.serial != serial && refused.at.elapsed() >= BETWEEN_REFUSALS) {
+            all.put(granted.row.id.to_string(), Refused { serial, at: Instant::now(), told: false });
+        }
+    }
+
+    /// Forgets a session that the service did not take; the token of a consent is renewed by whoever asks next.
     pub async fn forget(&self, granted: &Granted, serial: i64) {
+        self.note_refusal(granted, serial);
         let slot = self.slot(granted);
         let mut kept = slot.lock().await;
         if kept.as_ref().is_some_and(|(signed, _)| signed.serial == serial) {
@@ -104,20 +136,16 @@ impl Sessions {
     }
 }
 
-/// The live token of a consent.
+/// The live token of a consent; one that the service did not take is renewed once.
 async fn consented(
-    _broker: &Broker<'_>,
-    _granted: &Granted,
-    integration: &Integration,
+    broker: &Broker<'_>,
+    granted: &Granted,
+    refused: Option<i64>,
 ) -> Result<Result<Arc<Signed>, Trouble>> {
-    Ok(Err(Trouble::Report(Box::new(Report {
-        outcome: Outcome::Reauthorize,
-        code: "not_connected".to_owned(),
-        hint: format!("Connect to {} first.", integration.name),
-        steps: Vec::new(),
-        identity: None,
-        ms: 0,
-        connected: false,
-        fingerprint: None,
-    }))))
+    let live = broker.live(&granted.allowed, &granted.row.id, refused, Cause::Use).await?;
+    Ok(match live {
+        Ok(Live { serial, session }) => Ok(Arc::new(Signed { serial, session })),
+        Err(super::Trouble::Report(report)) => Err(Trouble::Report(report)),
+        Err(super::Trouble::Unreadable(_)) => Err(Trouble::Unreadable),
+    })
 }

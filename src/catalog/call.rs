@@ -3,8 +3,10 @@
 use crate::catalog::address::UrlTemplate;
 use crate::catalog::body::{Entries, JsonTemplate};
 pub use crate::catalog::outcome::*;
+use crate::catalog::sign_in::SaveFrom;
 use crate::catalog::template::Template;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// One HTTP request; at most one of `form` and `json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -144,6 +146,9 @@ pub struct Check {
     pub expect: Expect,
     /// “Connected as”, from the answer (`{json.email}`).
     pub identity: Option<Template>,
+    /// What of the answer is kept with a consent, for fields of source `check`.
+    #[serde(default)]
+    pub save: BTreeMap<String, SaveFrom>,
     /// What it costs; must be written unless nothing is called.
     #[serde(default)]
     pub cost: Cost,

@@ -51,7 +51,7 @@ fn fed_names(method: &Method) -> BTreeSet<&str> {
     let addresses = method.addresses().into_iter().flat_map(|url| url.authority_names());
     let smtp = method.check.smtp.iter().flat_map(|s| [&s.host, &s.port, &s.tls]).flat_map(Template::names);
     let sql = method.check.sql.iter().flat_map(SqlCheck::places).flat_map(Template::names);
-    addresses.chain(smtp).chain(sql).chain(method.egress.host_field.as_deref()).collect()
+    addresses.chain(smtp).chain(sql).chain(method.egress.host_names()).collect()
 }
 
 /// The host and port that a person's values lead to, for a page (`mail.example.com:465`); `None` where the

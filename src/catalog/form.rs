@@ -51,6 +51,14 @@ pub struct Values {
     pub secret: BTreeMap<String, Secret>,
 }
 
+impl Values {
+    /// A second holder of the same values.
+    pub fn duplicate(&self) -> Self {
+        let secret = self.secret.iter().map(|(name, secret)| (name.clone(), secret.duplicate())).collect();
+        Self { plain: self.plain.clone(), secret }
+    }
+}
+
 /// What a person sent: `f.<field>` entries without their prefix, and the names of `clear.<field>=1`.
 #[derive(Debug, Default)]
 pub struct Input {

@@ -2,7 +2,7 @@
 
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{
-    CheckKind, Field, FieldKind, Integration, Many, Method, MethodKind, Rule, StatusMatch, StatusRange,
+    CheckKind, Field, FieldKind, Grant, Integration, Many, Method, MethodKind, Refresh, Rule, StatusMatch, StatusRange,
 };
 use chrono::{Days, NaiveDate};
 use std::fmt;
@@ -91,8 +91,16 @@ fn method(method: &Method, of: &Integration, notes: &mut Notes) {
     notes.add(keyed && how.is_none(), &place, "no [method.rotation] that says how to change the secret");
     let permits = matches!(method.kind, MethodKind::ApiKey | MethodKind::Oauth2 | MethodKind::Jwt);
     notes.add(permits && method.permissions.is_none(), &place, "no permissions: what must the key be allowed to do?");
-    for one in method.form_fields() {
+    for one in method.form_fields().chain(method.app_fields()) {
         field(one, &format!("{place}, field \"{}\"", one.name), notes);
+    }
+    if let Some(oauth) = method.oauth.as_ref().filter(|o| o.grant == Grant::Code) {
+        let linked = method.docs.is_some() || of.docs.is_some();
+        notes.add(!linked, &place, "no link to the vendor's page on its sign-in");
+        let life = oauth.refresh == Refresh::ExchangeAccessToken || oauth.margin_s.is_none_or(|margin| margin < 86_400);
+        notes.add(!life, &place, "oauth.margin_s is longer than a day");
+        let named = oauth.scopes.iter().chain(&oauth.optional_scopes).all(|s| !s.contains(char::is_whitespace));
+        notes.add(!named, &place, "a scope holds white space");
     }
     for (at, rule) in method.check.on.iter().enumerate() {
         let place = format!("{place}, check, on {}", at + 1);

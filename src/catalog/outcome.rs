@@ -204,6 +204,14 @@ impl Rule {
             || self.contains.is_some()
             || self.expect_failed.is_some()
     }
+
+    /// Whether it looks at nothing but the status of an answer, and perhaps at a word in it.
+    pub fn is_of_status_only(&self) -> bool {
+        let others =
+            [self.json.is_some(), self.expect_failed.is_some(), !self.smtp.0.is_empty(), !self.tls.0.is_empty()];
+        let none = !others.contains(&true) && self.network.0.is_empty() && self.oauth_error.0.is_empty();
+        self.status.is_some() && none
+    }
 }
 
 /// One value, or a list of which any counts.

@@ -266,6 +266,8 @@ fn takes_part(field: &Field) -> bool {
 pub(crate) fn is_locked(field: &Field, method: &Method, mode: Mode<'_>) -> bool {
     match mode {
         Mode::Create => false,
+        // What a consent was given for changes only with another consent.
+        Mode::Edit(_) if method.needs_consent() => true,
         Mode::Edit(_) | Mode::Rotate(_) => match method.edit {
             Edit::None => true,
             Edit::Rename => !field.kind.is_secret() || field.immutable,

@@ -135,6 +135,26 @@ impl Method {
         self.oauth.as_ref().is_some_and(|o| o.grant == Grant::Code)
     }
 
+    /// The fields that an admin types once for the workspace.
+    pub fn app_fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|f| f.scope == FieldScope::App && f.kind != FieldKind::Notice)
+    }
+
+    /// The name under which the workspace's client for this method is kept.
+    pub fn client(&self) -> &str {
+        self.oauth.as_ref().and_then(|oauth| oauth.client.as_deref()).unwrap_or(&self.id)
+    }
+
+    /// The form of those fields, as a method of its own; `None` when there are none.
+    pub fn app_form(&self) -> Option<Self> {
+        self.app_fields().next()?;
+        let own = |field: &Field| Field { scope: FieldScope::Credential, immutable: false, ..field.clone() };
+        let fields = self.fields.iter().filter(|f| f.scope == FieldScope::App).map(own).collect();
+        let oauth =
+            self.oauth.clone().map(|oauth| OAuth { grant: Grant::ClientCredentials, require: Vec::new(), ..oauth });
+        Some(Self { fields, edit: Edit::Full, oauth, ..self.clone() })
+    }
+
     /// Whether there is a call that tells whether the credential works.
     pub fn has_live_test(&self) -> bool {
         !matches!(self.check.kind, CheckKind::Format | CheckKind::None)
@@ -253,6 +273,9 @@ pub struct Egress {
     pub hosts: Vec<String>,
     /// The field that names the host, together with `hosts`: either.
     pub host_field: Option<String>,
+    /// Further fields that name hosts.
+    #[serde(default)]
+    pub host_fields: Vec<String>,
     /// Ports; empty stands for the protocol's own.
     #[serde(default)]
     pub ports: Vec<u16>,
@@ -262,6 +285,13 @@ pub struct Egress {
     /// How certificates are judged.
     #[serde(default)]
     pub tls: TlsPolicy,
+}
+
+impl Egress {
+    /// Every field that names a host.
+    pub fn host_names(&self) -> impl Iterator<Item = &str> {
+        self.host_field.iter().chain(&self.host_fields).map(String::as_str)
+    }
 }
 
 /// Whether private addresses can be reached.

@@ -2,7 +2,7 @@
 
 use crate::catalog::address::UrlTemplate;
 use crate::catalog::body::{Entries, JsonTemplate};
-use crate::catalog::call::{Expect, JsonMatch, Request, StatusMatch};
+use crate::catalog::call::{Expect, JsonMatch, Request, StatusMatch, Verb};
 use crate::catalog::pattern::Pattern;
 use crate::catalog::template::Template;
 use serde::Deserialize;
@@ -14,16 +14,27 @@ use std::collections::BTreeMap;
 pub struct OAuth {
     /// Which grant.
     pub grant: Grant,
+    /// Methods of one file that name the same client here share the one that the workspace enters; without it each
+    /// has its own.
+    pub client: Option<String>,
     /// The consent page.
     pub authorize_url: Option<UrlTemplate>,
     /// Where tokens are asked for.
     pub token_url: UrlTemplate,
     /// Where they are renewed, if elsewhere.
     pub refresh_url: Option<UrlTemplate>,
-    /// RFC 7662.
+    /// Who answers, as `iss` of the redirect names it (RFC 9207); without it the origin of the consent page counts.
+    pub issuer: Option<Template>,
+    /// RFC 7662; asked for the life of a token whose answer does not say.
     pub introspect_url: Option<UrlTemplate>,
     /// RFC 7009.
     pub revoke_url: Option<UrlTemplate>,
+    /// What is sent to end a sign-in; `token` when nothing is said.
+    #[serde(default)]
+    pub revoke_params: Entries,
+    /// Headers of that request, in place of the client's own sign-in.
+    #[serde(default)]
+    pub revoke_headers: Entries,
     /// What is asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -39,9 +50,14 @@ pub struct OAuth {
     /// How the client identifies itself at the token address.
     #[serde(default)]
     pub client_auth: ClientAuth,
+    /// A field whose value says so instead: `body`, `basic` or `none`.
+    pub client_auth_field: Option<String>,
     /// How the request to the token address is written.
     #[serde(default)]
     pub body: BodyFormat,
+    /// Its verb; with GET the parameters stand in the query.
+    #[serde(default = "post")]
+    pub verb: Verb,
     /// Further parameters of the consent page.
     #[serde(default)]
     pub authorize_params: Entries,
@@ -94,6 +110,11 @@ impl OAuth {
     pub fn addresses(&self) -> impl Iterator<Item = &UrlTemplate> {
         let optional = [&self.authorize_url, &self.refresh_url, &self.introspect_url, &self.revoke_url];
         std::iter::once(&self.token_url).chain(optional.into_iter().flatten())
+    }
+
+    /// Whether tokens are renewed without a person once there is something to renew them with.
+    pub fn renews(&self) -> bool {
+        self.refresh != Refresh::None
     }
 }
 
@@ -243,6 +264,18 @@ pub enum SaveFrom {
     Cookie(String),
 }
 
+impl ClientAuth {
+    /// The member that is written so in a field.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "body" => Some(Self::Body),
+            "basic" => Some(Self::Basic),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
 impl TryFrom<String> for SaveFrom {
     type Error = String;
 
@@ -331,4 +364,8 @@ pub enum RetryAction {
 
 fn space() -> String {
     " ".to_owned()
+}
+
+fn post() -> Verb {
+    Verb::Post
 }

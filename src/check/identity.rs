@@ -43,6 +43,11 @@ fn shown_of_files(plain: &BTreeMap<String, String>) -> BTreeMap<String, String> 
     parts.map(|(file, path, value)| (file.to_owned(), nested(path, value).to_string())).collect()
 }
 
+/// Whether a text holds a copy of a secret, in one of the encodings in which it may come back.
+pub(super) fn quotes(text: &str, secret: &str) -> bool {
+    copies(secret).iter().any(|copy| text.contains(copy.as_str()))
+}
+
 /// The encodings in which a secret may come back.
 fn copies(secret: &str) -> [String; 5] {
     [

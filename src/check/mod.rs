@@ -10,6 +10,7 @@ pub mod inject;
 pub mod jwt;
 pub mod limits;
 mod login;
+pub mod oauth;
 pub mod plan;
 pub mod policy;
 pub mod rules;
@@ -21,4 +22,4 @@ mod tests;
 pub mod token;
 
 pub use crate::report;
-pub use run::{Context, Options, Trigger, run};
+pub use run::{Context, Options, Trigger, run, run_and_keep};

@@ -15,8 +15,8 @@ const FINGERPRINT: &str = "cert_sha256";
 pub fn of(method: &Method, values: &Values, pin: Option<[u8; 32]>) -> Policy {
     let egress = &method.egress;
     let mut hosts: Vec<_> = egress.hosts.iter().filter_map(|text| Pattern::parse(text).ok()).collect();
-    let own = egress.host_field.as_ref().and_then(|field| values.plain.get(field));
-    hosts.extend(own.and_then(|text| Host::named_by(text).ok()).map(Pattern::Exact));
+    let own = egress.host_names().filter_map(|field| values.plain.get(field));
+    hosts.extend(own.filter_map(|text| Host::named_by(text).ok()).map(Pattern::Exact));
     let may_pin = egress.tls == TlsPolicy::PinOrVerify;
     let typed = || values.plain.get(FINGERPRINT).and_then(|text| parse_fingerprint(text));
     Policy {

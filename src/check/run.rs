@@ -6,7 +6,7 @@ use super::inject;
 use super::plan::Purpose;
 use super::report::{Outcome, Report};
 use super::rules::{Facts, Verdict, judge};
-use super::seen::Stop;
+use super::seen::{Place, Stop};
 use super::{identity, login, policy, token};
 use crate::catalog::destination;
 use crate::catalog::form::Values;
@@ -16,8 +16,10 @@ use crate::egress::Egress;
 use crate::egress::fault::{Fault, Network};
 use crate::egress::http::Answer;
 use crate::measure;
+use crate::secret::Secret;
 use chrono::TimeDelta;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What every check of this process needs.
@@ -71,10 +73,23 @@ pub async fn run(
     values: &Values,
     options: Options,
 ) -> Report {
+    run_and_keep(context, integration, method, values, options).await.0
+}
+
+/// As [`run`], with what the answer gave for keeping with a consent.
+pub async fn run_and_keep(
+    context: &Context<'_>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    options: Options,
+) -> (Report, BTreeMap<String, Secret>) {
     let began = Instant::now();
-    let report = judged(context, integration, method, values, options).await;
+    let mut session = Session::default();
+    let report = judged(context, integration, method, values, options, &mut session).await;
     measure::check(&integration.id, report.outcome.as_str(), began.elapsed());
-    report
+    session.values.retain(|name, _| method.check.save.contains_key(name));
+    (report, session.values)
 }
 
 async fn judged(
@@ -83,6 +98,7 @@ async fn judged(
     method: &Method,
     values: &Values,
     options: Options,
+    session: &mut Session,
 ) -> Report {
     let check = &method.check;
     match check.kind {
@@ -94,10 +110,9 @@ async fn judged(
     let limit = Duration::from_millis(check.timeout_ms.unwrap_or(LIMIT_MS).min(LIMIT_MS).into());
     let policy = policy::of(method, values, options.pin);
     let mut course = Course::new(context.egress, &policy, limit, upcoming(method, values, options.session.is_some()));
-    let mut session = Session::default();
-    let result = converse(context, &mut course, method, values, options.session, &mut session).await;
+    let result = converse(context, &mut course, method, values, options.session, session).await;
     let ended = course.end(result.is_err());
-    let held = Held { values, session: &session };
+    let held = Held { values, session };
     match result {
         Ok(proof) => good(method, &proof, &held, ended),
         Err(stop) => {
@@ -106,6 +121,23 @@ async fn judged(
             bad(&stop, judge(&stop, &check.on, context.defaults, &facts), typed, ended)
         }
     }
+}
+
+/// The report of a conversation with a token address that stopped, judged by the rules of the method's check.
+pub(super) fn stopped(
+    context: &Context<'_>,
+    integration: &Integration,
+    method: &Method,
+    values: &Values,
+    (limit, later): (Duration, bool),
+    stop: &Stop,
+    ended: Ended,
+) -> Report {
+    let facts = facts(context, integration, values, limit, stop);
+    let typed = !later && names_host(method, values);
+    // What a status means at the API says nothing of the token address, which has error words of its own.
+    let own: Vec<Rule> = method.check.on.iter().filter(|rule| !rule.is_of_status_only()).cloned().collect();
+    bad(stop, judge(stop, &own, context.defaults, &facts), typed, ended)
 }
 
 fn untested(method: &Method) -> Report {
@@ -145,8 +177,13 @@ async fn converse(
         Some(given) => given,
         None => token::sign_in(course, method, values, context.clock.now()).await?,
     };
+    let result = prove(course, method, &Held { values, session }).await.and_then(|proof| {
+        if let Proof::Answer(answer) = &proof {
+            token::save(course, method, &method.check.save, answer, session, &Place::default())?;
+        }
+        Ok(proof)
+    });
     let held = Held { values, session };
-    let result = prove(course, method, &held).await;
     if !was_given
         && signs_out(method)
         && let Some(logout) = &method.logout

@@ -2,24 +2,23 @@
 
 use super::course::Course;
 use super::held::{Held, Session};
-use super::inject::{Unfit, basic_value, form_body, json_body};
+use super::inject::Unfit;
 use super::jwt;
+use super::oauth::TokenAsk;
 use super::plan::Purpose;
 use super::policy::is_on;
 use super::seen::{Place, Stop};
 use crate::catalog::form::Values;
 use crate::catalog::place;
-use crate::catalog::schema::{
-    BodyFormat, ClientAuth, Expect, FieldSource, Grant, Lifetime, Method, OAuth, SaveFrom, TimeUnit,
-};
+use crate::catalog::schema::{Expect, FieldSource, Grant, Lifetime, Method, OAuth, SaveFrom, TimeUnit};
 use crate::catalog::template::{RenderError, find};
 use crate::clock::At;
 use crate::egress::fault::{Refusal, Rule};
-use crate::egress::http::{Answer, Headers, Request};
+use crate::egress::http::{Answer, Request};
 use crate::egress::target::{BadTarget, Target};
 use crate::secret::Secret;
 use chrono::TimeDelta;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Signs in and gives the live session. A consent method's session comes from its grant, not from here.
@@ -70,7 +69,26 @@ async fn client_credentials(
     session: &mut Session,
     now: At,
 ) -> Result<(), Stop> {
-    let request = token_request(method, oauth, &Held { values, session })?;
+    let pair = |name: &str, value: String| (name.to_owned(), Secret::new(value));
+    let pairs =
+        vec![pair("grant_type", "client_credentials".to_owned()), pair("scope", oauth.scopes.join(&oauth.scope_sep))];
+    let ask = TokenAsk { method, oauth, address: &oauth.token_url, pairs, params: &oauth.token_params };
+    let request = ask.request(&Held { values, session })?;
+    let answer = token_answer(course, method, oauth, request, None, session).await?;
+    session.expires_at = life(oauth, &answer, session).or(oauth.fallback_lifetime_s).map(|s| later(now, s));
+    Ok(())
+}
+
+/// Sends a token request and keeps what its answer is to be kept of; `redirect` is the query of the redirect
+/// that came before, of a consent.
+pub(super) async fn token_answer(
+    course: &mut Course<'_>,
+    method: &Method,
+    oauth: &OAuth,
+    request: Request,
+    redirect: Option<&BTreeMap<String, Secret>>,
+    session: &mut Session,
+) -> Result<Answer, Stop> {
     let place = Place::from(&request.target);
     let expect = Expect { status: None, json: oauth.ok.clone().into_iter().collect() };
     let answer = course.send(request, &expect, Purpose::SignIn).await?;
@@ -78,56 +96,31 @@ async fn client_credentials(
     let token = BTreeMap::from([("token".to_owned(), SaveFrom::Json(path.to_owned()))]);
     save(course, method, &token, &answer, session, &place)?;
     save(course, method, &oauth.save, &answer, session, &place)?;
-    let said = || saved(&SaveFrom::Json("expires_in".to_owned()), &answer).and_then(|v| seconds(&v, TimeUnit::Seconds));
-    let life = lifetime(oauth.lifetime.as_ref(), &answer, session).or_else(said).or(oauth.fallback_lifetime_s);
-    session.expires_at = life.map(|s| later(now, s));
-    Ok(())
+    let Some(redirect) = redirect else { return Ok(answer) };
+    for (name, from) in &oauth.save {
+        let SaveFrom::Query(parameter) = from else { continue };
+        let Some(value) = redirect.get(parameter).filter(|value| !value.is_empty()) else { continue };
+        keep(method, name, value.duplicate(), session, &place)?;
+    }
+    Ok(answer)
 }
 
-fn token_request(method: &Method, oauth: &OAuth, held: &Held<'_>) -> Result<Request, Unfit> {
-    let scope = |name: &str| held.get(name);
-    let value = |name: &str| Secret::new(held.get(name).unwrap_or_default().to_owned());
-    let mut pairs = vec![("grant_type".to_owned(), Secret::new("client_credentials".to_owned()))];
-    pairs.push(("scope".to_owned(), Secret::new(oauth.scopes.join(&oauth.scope_sep))));
-    let mut headers = Headers::default();
-    match oauth.client_auth {
-        ClientAuth::Body => pairs.extend(["client_id", "client_secret"].map(|name| (name.to_owned(), value(name)))),
-        ClientAuth::None => pairs.push(("client_id".to_owned(), value("client_id"))),
-        ClientAuth::Basic => {
-            let encoded = |name: &str| {
-                Secret::new(url::form_urlencoded::byte_serialize(value(name).expose().as_bytes()).collect())
-            };
-            headers.set("authorization", &basic_value(&encoded("client_id"), &encoded("client_secret")))?;
-        }
-        ClientAuth::PrivateKeyJwt => {
-            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-            pairs.push(("client_assertion_type".to_owned(), Secret::new(kind.to_owned())));
-            pairs.push(("client_assertion".to_owned(), value("jwt")));
-        }
-    }
-    pairs.extend(oauth.token_params.pairs(&scope)?);
-    pairs.retain(|(name, value)| !value.is_empty() && !oauth.omit.contains(name));
-    for (name, value) in oauth.headers.headers(&scope)? {
-        headers.set(&name, &value)?;
-    }
-    let address = oauth.token_url.render(method.inject.base_url.as_ref(), &scope)?;
-    let body = match oauth.body {
-        BodyFormat::Form => form_body(&pairs),
-        BodyFormat::Json => {
-            let entries = pairs.into_iter().map(|(name, value)| (name, Value::String(value.expose().to_owned())));
-            json_body(&Value::Object(Map::from_iter(entries)))
-        }
-    };
-    Ok(Request {
-        method: hyper::Method::POST,
-        target: Target::http(address.expose().expose())?,
-        headers,
-        body: Some(body),
-    })
+/// How long the token of an answer lives, in seconds, where it says.
+pub(super) fn life(oauth: &OAuth, answer: &Answer, session: &Session) -> Option<u64> {
+    let said = || beside(oauth, answer, "expires_in").and_then(|v| seconds(&v, TimeUnit::Seconds));
+    lifetime(oauth.lifetime.as_ref(), answer, session).or_else(said)
+}
+
+/// A value that stands beside the token, where that is nested, or else at the top of the answer.
+pub(super) fn beside(oauth: &OAuth, answer: &Answer, name: &str) -> Option<Secret> {
+    let nested = oauth.token_path.as_deref().and_then(|path| path.rsplit_once('.')).map(|(table, _)| table);
+    nested
+        .and_then(|table| saved(&SaveFrom::Json(format!("{table}.{name}")), answer))
+        .or_else(|| saved(&SaveFrom::Json(name.to_owned()), answer))
 }
 
 /// Keeps values of an answer. A value that decides where the next call goes must lie on the field's hosts.
-fn save(
+pub(super) fn save(
     course: &mut Course<'_>,
     method: &Method,
     wanted: &BTreeMap<String, SaveFrom>,
@@ -145,12 +138,17 @@ fn save(
             };
             return Err(course.lacks(answer, path, place.clone()));
         };
-        let field = method.field(name).filter(|field| field.source != FieldSource::User && !field.hosts.is_empty());
-        if field.is_some_and(|field| !is_on(value.expose(), &field.hosts)) {
-            return Err(Stop::Returned(Refusal { rule: Rule::Host, ask_for: None }, place.clone()));
-        }
-        session.values.insert(name.clone(), value);
+        keep(method, name, value, session, place)?;
     }
+    Ok(())
+}
+
+fn keep(method: &Method, name: &str, value: Secret, session: &mut Session, place: &Place) -> Result<(), Stop> {
+    let field = method.field(name).filter(|field| field.source != FieldSource::User && !field.hosts.is_empty());
+    if field.is_some_and(|field| !is_on(value.expose(), &field.hosts)) {
+        return Err(Stop::Returned(Refusal { rule: Rule::Host, ask_for: None }, place.clone()));
+    }
+    session.values.insert(name.to_owned(), value);
     Ok(())
 }
 
@@ -185,7 +183,7 @@ fn seconds(text: &Secret, unit: TimeUnit) -> Option<u64> {
     })
 }
 
-fn later(now: At, seconds: u64) -> At {
+pub(super) fn later(now: At, seconds: u64) -> At {
     let bounded = i64::try_from(seconds).unwrap_or(i64::MAX).min(100 * 366 * 86_400);
     now.plus(TimeDelta::seconds(bounded))
 }

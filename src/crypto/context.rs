@@ -38,7 +38,26 @@ impl Context {
 
     /// The context of a credential's secret fields (`cc/secret/v1`).
     pub fn secret(place: SecretPlace<'_>) -> Self {
-        Self::new("cc/secret/v1")
+        Self::of_credential("cc/secret/v1", place)
+    }
+
+    /// The context of the secret fields of a workspace's OAuth client (`cc/app/v1`).
+    pub fn app(instance: &str, workspace: &str, integration: &str, client: &str, revision: u64) -> Self {
+        Self::new("cc/app/v1").text(instance).text(workspace).text(integration).text(client).number(revision)
+    }
+
+    /// The context of what was chosen before a consent (`cc/flow/v1`); `round` counts how often it was sealed.
+    pub fn flow(instance: &str, workspace: &str, flow: &str, round: u64) -> Self {
+        Self::new("cc/flow/v1").text(instance).text(workspace).text(flow).number(round)
+    }
+
+    /// The context of a credential's tokens (`cc/grant/v1`); its version is the serial number of the tokens.
+    pub fn grant(place: SecretPlace<'_>) -> Self {
+        Self::of_credential("cc/grant/v1", place)
+    }
+
+    fn of_credential(purpose: &'static str, place: SecretPlace<'_>) -> Self {
+        Self::new(purpose)
             .text(place.instance)
             .text(place.workspace)
             .text(place.credential)

@@ -326,6 +326,64 @@ diesel::table! {
 }
 
 diesel::table! {
+    oauth_apps (workspace_id, integration, client) {
+        workspace_id -> Text,
+        integration -> Text,
+        client -> Text,
+        revision -> BigInt,
+        config -> Text,
+        secret_names -> Text,
+        sealed -> Binary,
+        key_version -> Integer,
+        updated_at -> Timestamp,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    oauth_flows (workspace_id, id) {
+        workspace_id -> Text,
+        id -> Text,
+        kind -> Text,
+        stage -> Text,
+        credential_id -> Text,
+        integration -> Text,
+        method -> Text,
+        user_id -> Text,
+        session -> Text,
+        state_hash -> Text,
+        round -> BigInt,
+        sealed -> Nullable<Binary>,
+        key_version -> Integer,
+        report -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    oauth_grants (workspace_id, credential_id) {
+        workspace_id -> Text,
+        credential_id -> Text,
+        serial -> BigInt,
+        sealed -> Binary,
+        key_version -> Integer,
+        asked -> Text,
+        granted -> Text,
+        renewable -> Bool,
+        expires_at -> Nullable<Timestamp>,
+        refresh_at -> Nullable<Timestamp>,
+        ends_at -> Nullable<Timestamp>,
+        connected_at -> Timestamp,
+        connected_by -> Text,
+        refreshed_at -> Nullable<Timestamp>,
+        failures -> Integer,
+        lease_until -> Nullable<Timestamp>,
+        fence -> BigInt,
+    }
+}
+
+diesel::table! {
     audit_heads (chain) {
         chain -> Text,
         seq -> BigInt,
@@ -399,6 +457,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     credential_uses,
     bot_tokens,
     bot_token_credentials,
+    oauth_apps,
+    oauth_flows,
+    oauth_grants,
     audit_heads,
     audit_events,
     audit_proofs,

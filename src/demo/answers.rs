@@ -1,13 +1,13 @@
 //! What a service would answer to a call, made from its catalogue file: what the file expects of a good
 //! answer, or what one of its rules speaks of.
 
-use super::calls::{Call, Role};
+use super::calls::{Call, Role, token_of};
 use super::deeds::{Deed, deeds, speaks_of, values};
 use super::web_server::Answer;
 use super::words::Mood;
 use crate::catalog::schema::{
-    Expect, Field, FieldKind, FieldSource, JsonMatch, Lifetime, Method, OAuth, Outcome, Rule, SaveFrom, StatusMatch,
-    StatusRange, Step, TimeUnit,
+    Expect, Field, FieldKind, FieldSource, Integration, JsonMatch, Lifetime, Method, OAuth, Outcome, Rule, SaveFrom,
+    StatusMatch, StatusRange, Step, TimeUnit,
 };
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ pub fn of(call: &Call<'_>, mood: Mood, defaults: &[Rule], account: Account<'_>) 
 
 /// A good answer in the making.
 struct Good<'c> {
+    integration: &'c Integration,
     method: &'c Method,
     account: Account<'c>,
     body: Value,
@@ -38,7 +39,8 @@ struct Good<'c> {
 }
 
 fn good<'c>(call: &Call<'c>, account: Account<'c>) -> Answer {
-    let mut good = Good { method: call.method, account, body: Value::Null, headers: Vec::new() };
+    let mut good =
+        Good { integration: call.integration, method: call.method, account, body: Value::Null, headers: Vec::new() };
     let status = match call.role {
         Role::Token(oauth) => good.token(oauth),
         Role::Step(step) => good.step(step),
@@ -132,7 +134,7 @@ impl Good<'_> {
     }
 
     fn secret(&self) -> Value {
-        self.opaque("token").into()
+        self.opaque(&format!("token-{}", token_of(self.integration, self.method))).into()
     }
 
     fn put(&mut self, path: &str, value: Value) {

@@ -81,12 +81,14 @@ impl Calls {
         &self.catalog
     }
 
-    /// The call whose address says most about the request; of equal ones, the one whose headers it has.
+    /// The call whose address says most about the request; of equal ones, the one whose headers it has, then the one
+    /// that a token of ours names, then one whose token is no sign-in's.
     pub fn find(&self, request: &Recorded) -> Option<Call<'_>> {
         let fits = |known: &&Known| {
             known.verb == request.method && known.host.is_match(host(request)) && known.path.is_match(request.path())
         };
-        let found = self.known.iter().filter(fits).max_by_key(|known| (known.weight, self.headers(known, request)))?;
+        let rank = |known: &&Known| (known.weight, self.headers(known, request), self.named(known, request));
+        let found = self.known.iter().filter(fits).max_by_key(rank)?;
         let (integration, method) = self.of_known(found)?;
         let role = match found.kind {
             Kind::Token => Role::Token(method.oauth.as_ref()?),
@@ -100,6 +102,17 @@ impl Calls {
     fn of_known(&self, known: &Known) -> Option<(&Integration, &Method)> {
         let integration = self.catalog.all().get(known.integration)?;
         Some((integration, integration.methods.get(known.method)?))
+    }
+
+    /// 2 for the method that the token of a request was made for, 1 for one that needs no consent.
+    fn named(&self, known: &Known, request: &Recorded) -> u8 {
+        let Some((integration, method)) = self.of_known(known) else { return 0 };
+        let name = token_of(integration, method);
+        let names = |text: &str| text.contains(&name);
+        match names(&request.target) || request.headers.iter().any(|(_, value)| names(value)) {
+            true => 2,
+            false => u8::from(!method.needs_consent()),
+        }
     }
 
     /// How many of the headers by which the method signs in a request has.
@@ -172,6 +185,11 @@ fn write(template: &Template, pattern: &mut String) -> usize {
 
 fn pattern(text: &str) -> Result<Regex> {
     Regex::new(text).map_err(Error::internal)
+}
+
+/// How a token that was made for a method names it: several services look at tokens at one address.
+pub(super) fn token_of(integration: &Integration, method: &Method) -> String {
+    format!("{}.{}", integration.id, method.id)
 }
 
 /// The host that a request is for, without its port.

@@ -57,7 +57,7 @@ pub fn deeds(rule: &Rule, method: &Method) -> Vec<Deed> {
 
 fn tls_can_happen(fault: TlsFault, method: &Method) -> bool {
     match fault {
-        TlsFault::NoStarttls => method.check.kind == CheckKind::Smtp,
+        TlsFault::NoStarttls => method.check.kind == CheckKind::Smtp && method.field("tls").is_some(),
         TlsFault::NotOffered => method.check.kind == CheckKind::Sql,
         TlsFault::PinMismatch => method.field("cert_sha256").is_some(),
         _ => true,
@@ -100,6 +100,7 @@ fn http(rule: &Rule, method: &Method) -> Vec<Deed> {
         Some(ExpectFailed::Any(_)) if !method.check.expect.json.is_empty() => {
             return vec![Deed::Lie(Lie::Page), Deed::Lie(Lie::Empty)];
         }
+        Some(ExpectFailed::Path(_)) => return vec![Deed::Http(200, json!({}))],
         Some(_) => return Vec::new(),
         None => {}
     }
@@ -174,7 +175,7 @@ pub fn speaks_of(rule: &Rule, deed: &Deed) -> bool {
         Deed::Http(status, body) => (*status, body, false),
         Deed::Token(status, body) => (*status, body, true),
     };
-    let lie = matches!(deed, Deed::Lie(_));
+    let lie = matches!(deed, Deed::Lie(_) | Deed::Http(200..300, _));
     let error = body.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
     rule.is_conditional()
         && rule.tls.0.is_empty()

@@ -12,6 +12,7 @@ use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::Means;
+use crate::model::check_record::Cause;
 use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{
     self as change, Content, Deleting, Details, Kind, NewCredential, Rotated, Saved, Serve,
@@ -132,6 +133,7 @@ impl Told<'_> {
                     content: self.content(Vec::new())?,
                     report: self.report()?.clone(),
                     kind,
+                    consent: None,
                 };
                 if saving(new.report.outcome) == Saving::Refuse {
                     return Err(self.fault("its service refused it"));
@@ -140,7 +142,8 @@ impl Told<'_> {
             }
             Act::Checked(_) => {
                 let version = self.row(tx)?.live_version;
-                change::checked(tx, means, &self.allowed()?, id, version, &service, self.report()?).map(drop)
+                let (allowed, told) = (self.allowed::<VerifyCredential>()?, (Cause::Manual, self.report()?));
+                change::checked(tx, means, &allowed, id, version, &service, told).map(drop)
             }
             Act::Renamed => {
                 self.done(change::rename(tx, means, &self.allowed()?, id, None, &service, &self.plan.name)?)

@@ -1,4 +1,8 @@
-//! Due work that nobody asks for: statuses age, deleted credentials go, ended sessions are swept.
+//! Due work that nobody asks for: tokens are renewed, statuses age, deleted credentials go, ended sessions are swept.
+
+mod tokens;
+
+pub use tokens::renew_due;
 
 pub mod anchor;
 pub mod checkpoint;
@@ -16,7 +20,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, bot_token, credential_change, device, reset, support};
+use crate::model::{Means, attempt, audit, bot_token, credential_change, device, oauth_flow, reset, support};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -27,11 +31,26 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Units of one kind in one round; the rest waits for the next.
 const ROUNDS: usize = 50;
 
-/// Keeps house for as long as the process lives.
+/// How often tokens are looked at.
+const TOKENS_EVERY: Duration = Duration::from_secs(15);
+
+/// Keeps house and renews tokens for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
+    futures_util::future::join(run_house(&app), run_tokens(&app)).await;
+}
+
+async fn run_tokens(app: &App) {
+    loop {
+        // It says itself what did not work; the rest waits for the next round with it.
+        drop(unit("tokens", renew_due(app)).await);
+        tokio::time::sleep(TOKENS_EVERY).await;
+    }
+}
+
+async fn run_house(app: &App) {
     loop {
         // Each job says itself why it did not finish; the others wait for the next round with it.
-        drop(keep_house(&app).await);
+        drop(keep_house(app).await);
         tokio::time::sleep(EVERY).await;
     }
 }
@@ -141,7 +160,7 @@ async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
     app.db
         .write(move |tx| {
-            let links = reset::sweep(tx, now)? + bot_token::sweep(tx, now)?;
+            let links = reset::sweep(tx, now)? + bot_token::sweep(tx, now)? + oauth_flow::sweep(tx, now)?;
             Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + device::sweep(tx, now)? + links)
         })
         .await

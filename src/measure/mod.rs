@@ -70,6 +70,16 @@ pub fn check(integration: &str, outcome: &'static str, took: Duration) {
     }
 }
 
+/// A token of this integration was to be renewed: `renewed`, `overtaken` by somebody else, or the outcome of what
+/// stood in the way.
+pub fn refresh(integration: &str, outcome: &'static str) {
+    if is_on() {
+        let integration = integration.to_owned();
+        metrics::counter!("credenza_token_refreshes_total", "integration" => integration, "outcome" => outcome)
+            .increment(1);
+    }
+}
+
 /// One round of a job ended.
 pub fn job(name: &'static str, done: bool) {
     if is_on() {
@@ -101,6 +111,8 @@ mod tests {
         check("smtp", "ok", Duration::from_millis(3));
         check("smtp", "rate_limited", Duration::from_millis(3));
         job("purge", true);
+        refresh("hubspot", "renewed");
+        refresh("hubspot", "reauthorize");
         let endpoint = Endpoint::new("/w/{slug}");
         endpoint.answered("GET", 200, Duration::from_millis(1));
         endpoint.answered("GET", 204, Duration::from_millis(1));
@@ -117,6 +129,8 @@ mod tests {
         has("credenza_checks_total{integration=\"smtp\",outcome=\"ok\"} 1");
         has("credenza_checks_total{integration=\"smtp\",outcome=\"rate_limited\"} 1");
         has("credenza_check_seconds_count{integration=\"smtp\"} 2");
+        has("credenza_token_refreshes_total{integration=\"hubspot\",outcome=\"renewed\"} 1");
+        has("credenza_token_refreshes_total{integration=\"hubspot\",outcome=\"reauthorize\"} 1");
         has("credenza_jobs_total{job=\"purge\",result=\"done\"} 1");
         has("credenza_http_requests_total{route=\"/w/{slug}\",method=\"GET\",status=\"2xx\"} 2");
         has("credenza_http_request_seconds_count{route=\"/w/{slug}\",method=\"other\"} 1");

@@ -16,6 +16,10 @@ macro_rules! table {
             metrics::describe_histogram!("credenza_http_request_seconds", "Time from a request to its answer.");
             metrics::describe_counter!("credenza_checks_total", "Live checks by what they came to.");
             metrics::describe_histogram!("credenza_check_seconds", "Time that live checks took.");
+            metrics::describe_counter!(
+                "credenza_token_refreshes_total",
+                "OAuth tokens that were to be renewed, by what came of it."
+            );
             metrics::describe_counter!("credenza_jobs_total", "Rounds of background jobs.");
         }
     };

@@ -85,6 +85,11 @@ impl Target {
         Self { kind: "chain", id: name.to_owned() }
     }
 
+    /// The OAuth client of a workspace at a service.
+    pub fn app(integration: &str, client: &str) -> Self {
+        Self { kind: "app", id: format!("{integration}/{client}") }
+    }
+
     /// An address of the console that was refused.
     pub fn route(pattern: &str) -> Self {
         Self { kind: "route", id: pattern.chars().take(200).collect() }

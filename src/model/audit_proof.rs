@@ -171,7 +171,7 @@ pub fn advance(conn: &mut Conn, means: &Means, chain: &str, most: i64) -> Result
     Ok(proof)
 }
 
-/// The second walk; at its end the stored credentials are held against their lines.
+/// The second walk; at its end what is stored is held against its lines.
 fn again(conn: &mut Conn, keyring: &Keyring, chain: &str, proof: &mut Proof, end: Place, most: i64) -> Result<()> {
     match audit_verify::walk(conn, keyring, chain, proof.again, end, most)? {
         Err(fault) => {
@@ -183,7 +183,8 @@ fn again(conn: &mut Conn, keyring: &Keyring, chain: &str, proof: &mut Proof, end
     if proof.again.0 < end.0 {
         return Ok(());
     }
-    let contradicted = audit_verify::stored(conn, keyring, chain)?;
+    let mut contradicted = audit_verify::stored(conn, keyring, chain)?;
+    contradicted.extend(audit_verify::consents(conn, keyring, chain)?);
     proof.again = START;
     proof.fault = contradicted.first().map(told);
     if proof.fault.is_none() {
@@ -193,9 +194,9 @@ fn again(conn: &mut Conn, keyring: &Keyring, chain: &str, proof: &mut Proof, end
 }
 
 fn told(fault: &Fault) -> (i64, String) {
-    match &fault.credential {
+    match &fault.what {
         None => (fault.seq, fault.why.to_owned()),
-        Some(id) => (fault.seq, format!("credential {id}: {}", fault.why)),
+        Some(what) => (fault.seq, format!("{what}: {}", fault.why)),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Proves a chain: numbers without gaps, hashes that follow, authentication codes that fit, and stored
-//! credentials that are what the lines tell ([`stored`]).
+//! credentials ([`stored`]), tokens and OAuth clients ([`consents`]) that are what the lines tell.
 
+mod consents;
 mod stored;
 
+pub use consents::{RESEALS_APP, RESEALS_GRANT, consents};
 pub use stored::{RESEALS, WRITES_VERSION, stored};
 
 use super::audit::Event;
@@ -20,7 +22,7 @@ const BATCH: i64 = 1000;
 pub enum Verdict {
     /// Sound up to this number.
     Sound(i64),
-    /// Broken: where the chain itself is first, or every credential that contradicts a sound one.
+    /// Broken: where the chain itself is first, or everything stored that contradicts a sound one.
     Broken(Vec<Fault>),
 }
 
@@ -30,17 +32,35 @@ pub struct Fault {
     /// The bad number: one past the last line for a missing tail, the line that a stored credential
     /// contradicts, 0 for a credential that no line tells of.
     pub seq: i64,
-    /// The credential that contradicts its lines; none where the chain itself is broken.
-    pub credential: Option<String>,
+    /// What contradicts its lines; none where the chain itself is broken.
+    pub what: Option<Subject>,
     /// What is wrong.
     pub why: &'static str,
 }
 
+/// Something stored that audit lines tell of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A credential or its tokens, by its id.
+    Credential(String),
+    /// An OAuth client of the workspace: the service and the name of the client there.
+    Client(String),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(id) => write!(f, "credential {id}"),
+            Self::Client(id) => write!(f, "OAuth client {id}"),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.credential {
+        match &self.what {
             None => write!(f, "event {}: {}", self.seq, self.why),
-            Some(id) => write!(f, "event {}: credential {id}: {}", self.seq, self.why),
+            Some(what) => write!(f, "event {}: {what}: {}", self.seq, self.why),
         }
     }
 }
@@ -76,7 +96,8 @@ pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict>
     if let Err(fault) = walk(conn, keyring, chain, START, end, i64::MAX)? {
         return Ok(Verdict::Broken(vec![fault]));
     }
-    let contradicted = stored(conn, keyring, chain)?;
+    let mut contradicted = stored(conn, keyring, chain)?;
+    contradicted.extend(consents(conn, keyring, chain)?);
     Ok(if contradicted.is_empty() { Verdict::Sound(end.0) } else { Verdict::Broken(contradicted) })
 }
 
@@ -90,7 +111,7 @@ pub fn walk(
     end: Place,
     most: i64,
 ) -> Result<std::result::Result<Place, Fault>> {
-    let fault = |seq, why| Ok(Err(Fault { seq, credential: None, why }));
+    let fault = |seq, why| Ok(Err(Fault { seq, what: None, why }));
     let mut last = from;
     while last.0 < end.0 && last.0 - from.0 < most {
         let batch = match lines(conn, chain, last.0, end.0, BATCH) {
@@ -137,7 +158,7 @@ fn is_longer(conn: &mut Conn, chain: &str, seen: i64) -> Result<bool> {
 }
 
 fn broken(seq: i64, why: &'static str) -> Result<Verdict> {
-    Ok(Verdict::Broken(vec![Fault { seq, credential: None, why }]))
+    Ok(Verdict::Broken(vec![Fault { seq, what: None, why }]))
 }
 
 fn lines(conn: &mut Conn, chain: &str, after: i64, head: i64, limit: i64) -> Result<Vec<Event>> {

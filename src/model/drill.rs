@@ -2,7 +2,7 @@
 //! written down. Nothing is changed, and never more than a page is in memory.
 
 use super::audit;
-use super::audit_verify::{self, Verdict};
+use super::audit_verify::{self, Subject, Verdict};
 use super::sealed::{self, KINDS, Kind, Opening};
 use super::workspace::Workspace;
 use super::{Means, workspace_key};
@@ -45,12 +45,12 @@ pub enum Fault {
         /// Where and how.
         why: String,
     },
-    /// A stored credential is not what its audit lines tell.
-    Credential {
+    /// Something stored is not what its audit lines tell.
+    Stored {
         /// The workspace's slug.
         workspace: String,
-        /// Which.
-        credential: String,
+        /// What.
+        what: Subject,
         /// What is wrong, and which line tells otherwise.
         why: String,
     },
@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
             }
             Self::Row { workspace, row, why } => write!(f, "{workspace}: {row}: {why}"),
             Self::Chain { chain, why } => write!(f, "audit chain {chain}: {why}"),
-            Self::Credential { workspace, credential, why } => write!(f, "{workspace}: credential {credential}: {why}"),
+            Self::Stored { workspace, what, why } => write!(f, "{workspace}: {what}: {why}"),
             Self::Unread { what, why } => write!(f, "{what}: cannot be read: {why}"),
             Self::Root(version) => write!(f, "instance root {version} does not open with this root key"),
         }
@@ -172,10 +172,8 @@ fn chain(conn: &mut Conn, means: &Means, chain: &str, slug: Option<&str>, told: 
     let Verdict::Broken(faults) = audit_verify::chain(conn, &means.keyring, chain)? else { return Ok(()) };
     for fault in faults {
         let workspace = slug.unwrap_or_default().to_owned();
-        told(match fault.credential {
-            Some(credential) => {
-                Fault::Credential { workspace, credential, why: format!("{} (event {})", fault.why, fault.seq) }
-            }
+        told(match fault.what {
+            Some(what) => Fault::Stored { workspace, what, why: format!("{} (event {})", fault.why, fault.seq) },
             None => Fault::Chain { chain: shown(), why: fault.to_string() },
         });
     }

@@ -1,15 +1,18 @@
-//! Credentials whose key is missing or damaged: marked as unreadable under its label, so that they can be entered
+//! Credentials whose key, or that of their tokens, is missing or damaged: marked as unreadable under its label, so that they can be entered
 //! again, and marked as readable when the key is back. Everything else goes on.
 
 use super::credential::{Credential, live_in};
 use super::credential_change::{self, one};
+use super::oauth_grant::{self, Grant};
 use super::permission::{Allowed, KeepHouse};
 use super::sealed::{self, Opening};
 use super::status::Status;
-use super::version::Version;
+use super::version::{Unreadable, Version};
 use super::workspace::Workspace;
 use super::{Means, audit, count, workspace_key};
-use crate::db::schema::{credential_counts as counts, credential_versions as versions, credentials, workspaces};
+use crate::db::schema::{
+    credential_counts as counts, credential_versions as versions, credentials, oauth_grants as grants, workspaces,
+};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -38,7 +41,8 @@ pub fn page(conn: &mut Conn, means: &Means, after: &str) -> Result<(Vec<Lost>, O
 
 /// Credentials behind `after` that need a lost key and do not say so yet.
 pub fn unmarked(conn: &mut Conn, (workspace, key): &Lost, after: &str) -> Result<Vec<Id<Credential>>> {
-    Ok(credentials::table
+    let quiet = || credentials::deleted_at.is_null().and(credentials::status.ne(Status::Unreadable));
+    let mut ids: Vec<Id<Credential>> = credentials::table
         .inner_join(
             versions::table.on(versions::workspace_id
                 .eq(credentials::workspace_id)
@@ -47,19 +51,36 @@ pub fn unmarked(conn: &mut Conn, (workspace, key): &Lost, after: &str) -> Result
         )
         .filter(versions::workspace_id.eq(workspace).and(versions::key_version.eq(key)))
         .filter(versions::sealed.is_not_null().and(versions::credential_id.gt(after)))
-        .filter(credentials::deleted_at.is_null().and(credentials::status.ne(Status::Unreadable)))
+        .filter(quiet())
         .order(versions::credential_id)
         .limit(BATCH)
         .select(credentials::id)
-        .load(conn)?)
+        .load(conn)?;
+    let by_tokens: Vec<Id<Credential>> = credentials::table
+        .inner_join(
+            grants::table
+                .on(grants::workspace_id.eq(credentials::workspace_id).and(grants::credential_id.eq(credentials::id))),
+        )
+        .filter(grants::workspace_id.eq(workspace).and(grants::key_version.eq(key)))
+        .filter(grants::credential_id.gt(after).and(quiet()))
+        .order(grants::credential_id)
+        .limit(BATCH)
+        .select(credentials::id)
+        .load(conn)?;
+    ids.extend(by_tokens);
+    ids.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    ids.dedup();
+    ids.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
+    Ok(ids)
 }
 
 /// Marks those of `ids` that still cannot be opened.
 pub fn mark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids: &[Id<Credential>]) -> Result<()> {
     allowed.begin(tx, means.now())?;
     let keys = Opening::of(tx.conn(), means, allowed.workspace())?;
-    for (row, version) in with_versions(tx.conn(), allowed.workspace(), ids)? {
-        if let Err(fault) = version.open_with(&keys, means, row.seal_place()) {
+    for kept in with_versions(tx.conn(), allowed.workspace(), ids)? {
+        if let Err(fault) = kept.open(&keys, means) {
+            let row = kept.row;
             credential_change::unreadable(tx, means, allowed, &row.id, &fault)?;
         }
     }
@@ -95,10 +116,11 @@ pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids:
     allowed.begin(tx, means.now())?;
     let workspace = allowed.workspace();
     let keys = Opening::of(tx.conn(), means, workspace)?;
-    for (row, version) in with_versions(tx.conn(), workspace, ids)? {
-        if row.status != Status::Unreadable || version.open_with(&keys, means, row.seal_place()).is_err() {
+    for kept in with_versions(tx.conn(), workspace, ids)? {
+        if kept.row.status != Status::Unreadable || kept.open(&keys, means).is_err() {
             continue;
         }
+        let row = kept.row;
         let (status, from) = credential_change::beneath(&row, Status::Unverified);
         diesel::update(one(workspace, &row.id))
             .set((
@@ -117,11 +139,26 @@ pub fn unmark(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, ids:
     Ok(count)
 }
 
-fn with_versions(
-    conn: &mut Conn,
-    workspace: &Id<Workspace>,
-    ids: &[Id<Credential>],
-) -> Result<Vec<(Credential, Version)>> {
+/// A credential with all of it that is sealed.
+struct Kept {
+    row: Credential,
+    version: Version,
+    grant: Option<Grant>,
+}
+
+impl Kept {
+    fn open(&self, keys: &Opening, means: &Means) -> Result<(), Unreadable> {
+        let place = self.row.seal_place();
+        self.version.open_with(keys, means, place)?;
+        match &self.grant {
+            Some(grant) => grant.open(keys, means, place, &self.version.destination).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+fn with_versions(conn: &mut Conn, workspace: &Id<Workspace>, ids: &[Id<Credential>]) -> Result<Vec<Kept>> {
+    let mut grants = oauth_grant::of_all(conn, workspace, ids)?;
     let ids: Vec<&str> = ids.iter().map(Id::as_str).collect();
     let rows: Vec<Credential> = live_in(workspace)
         .filter(credentials::id.eq_any(&ids))
@@ -133,10 +170,11 @@ fn with_versions(
         .filter(versions::sealed.is_not_null())
         .select((versions::credential_id, Version::as_select()))
         .load(conn)?;
-    let mut pairs = Vec::new();
+    let mut all = Vec::new();
     for row in rows {
         let live = found.iter().find(|(id, version)| *id == row.id && version.version == row.live_version);
-        pairs.extend(live.map(|(_, version)| (row, version.clone())));
+        let grant = grants.remove(row.id.as_str());
+        all.extend(live.map(|(_, version)| Kept { row, version: version.clone(), grant }));
     }
-    Ok(pairs)
+    Ok(all)
 }

@@ -73,6 +73,12 @@ permissions! {
     SuspendCredential = "credentials.suspend": Admin;
     /// Move blocks from one credential to another.
     ReplaceCredential = "credentials.replace": Admin;
+    /// Connect a credential at its service, again too.
+    ConnectCredential = "credentials.connect": Admin;
+    /// Enter the OAuth clients of a workspace.
+    ManageApps = "apps.manage": Admin;
+    /// Renew tokens before they end; only the program itself does this.
+    RefreshCredential = "credentials.refresh": Admin;
     /// Delete a credential, and see and purge what was deleted.
     DeleteCredential = "credentials.delete": Admin;
     /// Bring a deleted credential back.

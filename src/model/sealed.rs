@@ -2,6 +2,7 @@
 //! reach all of them. A column `sealed` that is not named here fails a test.
 
 use super::permission::{Allowed, ManageKeys};
+use super::sealed_oauth::{SealedApps, SealedFlows, SealedGrants};
 use super::sealed_version::SealedVersions;
 use super::workspace::Workspace;
 use super::workspace_key::{self, KeyState};
@@ -74,7 +75,7 @@ pub trait Kind: Sync {
 }
 
 /// All of them.
-pub const KINDS: [&dyn Kind; 1] = [&SealedVersions];
+pub const KINDS: [&dyn Kind; 4] = [&SealedVersions, &SealedGrants, &SealedApps, &SealedFlows];
 
 /// How many rows of a workspace are sealed under one key.
 pub fn count(conn: &mut Conn, workspace: &Id<Workspace>, key: i32) -> Result<i64> {

@@ -3,7 +3,8 @@
 use super::credential::Credential;
 use super::permission::{Allowed, ManageKeys};
 use super::sealed::{Kind, Sealed};
-use super::version::{Place, digest, secrets};
+use super::sealing::{digest, secrets};
+use super::version::Place;
 use super::workspace::Workspace;
 use super::{Means, audit, audit_verify};
 use crate::db::schema::{credential_versions as versions, credentials};

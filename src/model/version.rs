@@ -3,13 +3,13 @@
 use super::audit::Entry;
 use super::credential::Credential;
 use super::sealed::Opening;
+pub use super::sealing::Unreadable;
 use super::standing::Standing;
 use super::workspace::Workspace;
-use super::{Means, workspace_key};
+use super::{Means, sealing};
 use crate::catalog::form::Values;
 use crate::clock::At;
 use crate::crypto::context::{Context, SecretPlace};
-use crate::crypto::envelope::OpenError;
 use crate::crypto::hex;
 use crate::crypto::mac::AuditKey;
 use crate::db::schema::credential_versions as versions;
@@ -22,8 +22,6 @@ use diesel::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use zeroize::Zeroizing;
 
 text_enum! {
     /// What a version is for.
@@ -83,15 +81,25 @@ pub struct Place<'a> {
 impl Place<'_> {
     pub(super) fn context(&self, means: &Means, version: i64, destination: &str) -> Result<Context> {
         let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
-        Ok(Context::secret(SecretPlace {
+        Ok(Context::secret(self.sealed_for(means, version, &digest)?))
+    }
+
+    /// The place of its tokens of this serial number.
+    pub(super) fn grant_context(&self, means: &Means, serial: i64, destination: &str) -> Result<Context> {
+        let digest: [u8; 32] = Sha256::digest(destination.as_bytes()).into();
+        Ok(Context::grant(self.sealed_for(means, serial, &digest)?))
+    }
+
+    fn sealed_for<'p>(&'p self, means: &'p Means, number: i64, destination: &'p [u8; 32]) -> Result<SecretPlace<'p>> {
+        Ok(SecretPlace {
             instance: means.keyring.instance(),
             workspace: self.workspace.as_str(),
             credential: self.credential.as_str(),
             integration: self.integration,
             method: self.method,
-            version: u64::try_from(version).map_err(Error::internal)?,
-            destination: &digest,
-        }))
+            version: u64::try_from(number).map_err(Error::internal)?,
+            destination,
+        })
     }
 }
 
@@ -148,7 +156,7 @@ impl Version {
     ) -> Result<BTreeMap<String, Secret>, Unreadable> {
         match Opening::of(conn, means, place.workspace) {
             Ok(keys) => self.open_with(&keys, means, place),
-            Err(error) => Err(self.unreadable(means, error)),
+            Err(error) => Err(Unreadable::new(means, self.key_version, error)),
         }
     }
 
@@ -161,17 +169,8 @@ impl Version {
     ) -> Result<BTreeMap<String, Secret>, Unreadable> {
         let Some(blob) = &self.sealed else { return Ok(BTreeMap::new()) };
         let context = place.context(means, self.version, &self.destination);
-        let context = context.map_err(|error| self.unreadable(means, error))?;
-        let plain = keys.open(&context, blob).map_err(|cause| Unreadable {
-            key_lost: matches!(cause, OpenError::UnknownKey { .. }),
-            ..self.unreadable(means, cause)
-        })?;
-        secrets(&plain).ok_or_else(|| self.unreadable(means, "not what was sealed"))
-    }
-
-    fn unreadable(&self, means: &Means, cause: impl Display) -> Unreadable {
-        let label = workspace_key::label(means, self.key_version);
-        Unreadable { label, cause: cause.to_string(), key_lost: false }
+        let plain = sealing::open(keys, means, context, blob, self.key_version)?;
+        sealing::secrets(&plain).ok_or_else(|| Unreadable::new(means, self.key_version, "not what was sealed"))
     }
 
     /// As [`Version::open`]; if that fails, again with what is stored by then: a rotation of keys may have sealed
@@ -199,29 +198,6 @@ impl Version {
             }
             self = stored;
         }
-    }
-}
-
-/// Reads what is in a seal.
-pub(super) fn secrets(plain: &[u8]) -> Option<BTreeMap<String, Secret>> {
-    let texts: BTreeMap<String, String> = serde_json::from_slice(plain).ok()?;
-    Some(texts.into_iter().map(|(name, text)| (name, Secret::new(text))).collect())
-}
-
-/// A stored value that cannot be decrypted, and under which key label.
-#[derive(Debug, Clone)]
-pub struct Unreadable {
-    /// The key that it needs, as people read it.
-    pub label: String,
-    /// Why, for the log.
-    pub cause: String,
-    /// Whether it is the key that is missing or damaged, and not the value.
-    pub key_lost: bool,
-}
-
-impl From<Unreadable> for Error {
-    fn from(fault: Unreadable) -> Self {
-        Error::unavailable(format!("a stored value cannot be decrypted: {}", fault.cause))
     }
 }
 
@@ -351,15 +327,13 @@ pub(super) fn put(
         }
         New::Staged(at, standing) => (VersionState::Staged, at, Some(*standing)),
     };
-    let (key_version, key) = workspace_key::sealing(tx, means, place.workspace)?;
     let context = place.context(means, version, destination)?;
-    let texts: BTreeMap<&str, &str> = values.secret.iter().map(|(name, s)| (name.as_str(), s.expose())).collect();
-    let plain = Zeroizing::new(serde_json::to_vec(&texts).map_err(|_| Error::internal("secrets do not serialise"))?);
-    let blob = means.keyring.seal(&key, &context, &plain)?;
+    let plain = sealing::json(&sealing::texts(&values.secret))?;
+    let seal = sealing::seal(tx, means, place.workspace, &context, &plain)?;
     let names: Vec<String> = values.secret.keys().cloned().collect();
     let written = Written {
         version,
-        blob: digest(&blob),
+        blob: seal.digest(),
         plain: plain_code(means.keyring.audit(), place, destination, &values.plain, &names)?,
     };
     diesel::insert_into(versions::table)
@@ -370,8 +344,8 @@ pub(super) fn put(
             versions::config.eq(Json(values.plain.clone())),
             versions::secret_names.eq(Json(names)),
             versions::destination.eq(destination),
-            versions::sealed.eq(Some(blob)),
-            versions::key_version.eq(key_version),
+            versions::sealed.eq(Some(seal.blob)),
+            versions::key_version.eq(seal.key_version),
             versions::state.eq(state),
             versions::created_at.eq(means.now()),
             versions::created_by.eq(by),
@@ -380,11 +354,6 @@ pub(super) fn put(
         ))
         .execute(tx.conn())?;
     Ok(written)
-}
-
-/// How the audit names a blob: its SHA-256, in hexadecimal.
-pub(super) fn digest(blob: &[u8]) -> String {
-    hex(&Sha256::digest(blob))
 }
 
 /// What of a version lies in clear, and what it is of.

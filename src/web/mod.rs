@@ -15,6 +15,7 @@ pub mod fresh;
 pub mod guard;
 pub mod health;
 pub mod integrations;
+pub mod oauth;
 pub mod once;
 pub mod pages;
 pub mod people;

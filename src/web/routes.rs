@@ -3,14 +3,16 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageBots, ManageMail,
-    ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit, ReadBots, ReadCredentials,
-    ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential,
-    SuspendCredential, VerifyCredential,
+    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageApps,
+    ManageBots, ManageMail, ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit,
+    ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential,
+    Role, RotateCredential, SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, bots, credentials, entry, health, integrations, people, settings, tokens, visit};
+use crate::web::{
+    account, audit, bots, credentials, entry, health, integrations, oauth, people, settings, tokens, visit,
+};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -48,6 +50,7 @@ impl<P: Permission> BeginsWith<Can<P>> for (Can<P>,) {}
 impl<P: Permission, A> BeginsWith<Can<P>> for (Can<P>, A) {}
 impl<P: Permission, A, B> BeginsWith<Can<P>> for (Can<P>, A, B) {}
 impl<P: Permission, A, B, C> BeginsWith<Can<P>> for (Can<P>, A, B, C) {}
+impl<P: Permission, A, B, C, D> BeginsWith<Can<P>> for (Can<P>, A, B, C, D) {}
 impl<A> BeginsWith<SignedIn> for (SignedIn, A) {}
 impl<A, B> BeginsWith<SignedIn> for (SignedIn, A, B) {}
 impl<A, B, C> BeginsWith<SignedIn> for (SignedIn, A, B, C) {}
@@ -203,6 +206,16 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings", settings::edit::update),
         workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support", settings::support::create),
         workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support/end", settings::support::end),
+        workspace::<ConnectCredential, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/connect",
+            oauth::connect::create,
+        ),
+        workspace::<ConnectCredential, _, _>(get.clone(), "/w/{slug}/flows/{flow}", oauth::flows::show),
+        workspace::<ConnectCredential, _, _>(post.clone(), "/w/{slug}/flows/{flow}", oauth::flows::update),
+        workspace::<ManageApps, _, _>(get.clone(), "/w/{slug}/apps/{integration}", oauth::apps::edit),
+        workspace::<ManageApps, _, _>(post.clone(), "/w/{slug}/apps/{integration}", oauth::apps::update),
+        public(get.clone(), "/oauth/callback", oauth::callback::show),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
         workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.jsonl", audit::export::jsonl),
         workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.csv", audit::export::csv),

@@ -215,6 +215,21 @@ pub fn toast(did: &str) -> Option<Toast> {
         "too-late" => {
             (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again.")
         }
+        "connected" => (Tone::Good, "Connected and verified."),
+        "app-saved" => (Tone::Good, "The client is saved. Credentials of this service can be connected now."),
+        "app-removed" => (Tone::Good, "The client is removed. What it connected works until its tokens end."),
+        "app-needed" => (Tone::Warn, "Enter the OAuth client first; then connect again."),
+        "deleted-sign-in" => (
+            Tone::Good,
+            "Deleted. The service has no way to end the sign-in from here: remove the app in the account there.",
+        ),
+        "deleted-revoked" => {
+            (Tone::Good, "Deleted, and the service ended the sign-in. Restoring it asks to connect again.")
+        }
+        "deleted-not-revoked" => (
+            Tone::Warn,
+            "Deleted, but the service did not confirm that the sign-in ended. Remove the app in the account there.",
+        ),
         "invited" => (Tone::Good, "Invited. The mail is on its way; the link in it works once, for seven days."),
         "invited-link" => (Tone::Warn, "Invited. There is no mail server: copy the link below, it is shown only once."),
         "withdrawn" => (Tone::Good, "The invitation was withdrawn. Its link opens nothing any more."),

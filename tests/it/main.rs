@@ -20,6 +20,7 @@ mod layers;
 mod limits;
 mod lint;
 mod matrix;
+mod oauth;
 mod operation;
 mod pages;
 mod people;

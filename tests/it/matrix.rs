@@ -323,6 +323,10 @@ async fn t026_an_admin_may_everything_in_the_table() {
         let named = named_by(&app, &admin, route.path, n).await;
         let path = Ids { other: named.unwrap_or_default(), ..ids }.address(route.path, "acme");
         let reply = ask(&admin, route.method.as_str(), &path, false).await;
+        if route.path.contains("{flow}") {
+            assert_eq!(reply.status, 404, "{path}");
+            continue;
+        }
         // An empty form lacks something where something is asked for.
         assert!(matches!(reply.status, 200 | 303 | 400 | 422), "{} {path}: {}", route.method, reply.status);
         if route.method == "GET" {
@@ -381,6 +385,8 @@ async fn t026_pages_outside_workspaces() {
                     (Access::SignedIn, false, false) => assert_eq!(reply.location(), "/sign-in", "{}", route.path),
                     // Once somebody exists the setup page is gone for everybody, and a wrong token opens nothing.
                     _ if route.path == "/setup" || route.path.contains("{token}") => assert_eq!(reply.status, 404),
+                    // An answer that belongs to nothing is turned away, whoever brings it.
+                    _ if route.path == "/oauth/callback" => assert_eq!(reply.status, 400),
                     _ => assert!(matches!(reply.status, 200 | 303 | 422), "{}: {}", route.path, reply.status),
                 }
             }

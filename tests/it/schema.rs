@@ -9,6 +9,7 @@ use credenza::db::{AnyConnection, Db};
 use credenza::model::audit::Outcome;
 use credenza::model::check_record::Cause;
 use credenza::model::credential::{Badge, Environment};
+use credenza::model::oauth_flow::{FlowKind, Stage};
 use credenza::model::outbox::MailState;
 use credenza::model::permission::Role;
 use credenza::model::root_key::RootState;
@@ -192,6 +193,8 @@ fn every_list_of_words_is_that_of_its_enum() {
         ("credential_versions.state", words!(VersionState)),
         ("credential_checks.cause", words!(Cause)),
         ("audit_events.outcome", words!(Outcome)),
+        ("oauth_flows.kind", words!(FlowKind)),
+        ("oauth_flows.stage", words!(Stage)),
     ]);
     let table = Regex::new(r"(?s)CREATE TABLE (\w+) \((.*?)\n\)").expect("a pattern");
     let check = Regex::new(r"CHECK \((\w+) IN \(([^)]*)\)").expect("a pattern");

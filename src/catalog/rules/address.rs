@@ -13,7 +13,7 @@ pub(super) fn method(method: &Method) -> Judged {
         let relative = *url.origin() == Origin::Relative;
         let legal = !relative || based && !is_oauth(url, method);
         ensure(legal, "there is no base_url that it could continue")
-            .and_then(|()| origin(url, method))
+            .and_then(|()| if is_opened_by_browser(url, method) { Ok(()) } else { origin(url, method) })
             .within(format!("address `{}`", url.text()))?;
     }
     if let Some(smtp) = &method.check.smtp {
@@ -27,6 +27,14 @@ pub(super) fn method(method: &Method) -> Judged {
 
 fn is_oauth(url: &UrlTemplate, method: &Method) -> bool {
     method.oauth.iter().flat_map(|o| o.addresses()).any(|one| std::ptr::eq(one, url))
+}
+
+/// A consent page whose address a person typed: their browser opens it, we never do.
+fn is_opened_by_browser(url: &UrlTemplate, method: &Method) -> bool {
+    let page = method.oauth.as_ref().and_then(|o| o.authorize_url.as_ref());
+    let typed = matches!(url.origin(), Origin::Field(field)
+        if field.names().all(|n| method.field(n).is_some_and(|f| f.kind == FieldKind::Url)));
+    typed && page.is_some_and(|page| std::ptr::eq(page, url))
 }
 
 fn origin(url: &UrlTemplate, method: &Method) -> Judged {
@@ -79,6 +87,6 @@ fn whole_host(name: &str, method: &Method) -> Judged {
 
 /// A host that a person or the service supplies is the `host_field`, or it is held to `hosts`.
 fn user_host(name: &str, method: &Method) -> Judged {
-    let named = method.egress.host_field.as_deref() == Some(name) || !method.egress.hosts.is_empty();
+    let named = method.egress.host_names().any(|field| field == name) || !method.egress.hosts.is_empty();
     ensure(named, format!("egress.host_field is not `{name}`, and egress.hosts is empty"))
 }

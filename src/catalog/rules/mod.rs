@@ -4,10 +4,11 @@ mod address;
 mod check;
 mod field;
 mod names;
+mod oauth;
 
 use crate::catalog::fault::{Judged, Within, ensure};
 use crate::catalog::host_pattern::is_host_pattern;
-use crate::catalog::schema::{Edit, FieldKind, Integration, Method, MethodKind, Rule, SecretShape};
+use crate::catalog::schema::{ClientAuth, Edit, FieldKind, Integration, Method, MethodKind, Rule, SecretShape};
 use std::collections::HashSet;
 
 /// Ids that addresses of the console use for something else.
@@ -74,6 +75,8 @@ fn method(method: &Method) -> Judged {
         named.and_then(|()| field::field(one, at, method)).within(format!("field \"{}\"", one.name))?;
     }
     names::method(method)?;
+    oauth::oauth(method).within("oauth")?;
+    oauth::found(method).within("check.save")?;
     address::method(method)?;
     check::check(method).within("check")
 }
@@ -86,8 +89,9 @@ fn has_live_token(method: &Method) -> bool {
 /// Which tables go with which family.
 fn tables(method: &Method) -> Judged {
     let (oauth, jwt, steps) = (method.oauth.is_some(), method.jwt.is_some(), !method.steps.is_empty());
+    let signs = method.oauth.as_ref().is_some_and(|o| o.client_auth == ClientAuth::PrivateKeyJwt);
     let (needed, legal) = match method.kind {
-        MethodKind::Oauth2 => (oauth, !jwt),
+        MethodKind::Oauth2 => (oauth, !jwt || signs),
         MethodKind::Jwt => (jwt, !oauth),
         MethodKind::Session => (steps, !oauth && !jwt),
         MethodKind::Smtp => (true, !jwt && !steps),
@@ -107,12 +111,12 @@ fn tables(method: &Method) -> Judged {
 
 fn egress(method: &Method) -> Judged {
     let egress = &method.egress;
-    ensure(!egress.hosts.is_empty() || egress.host_field.is_some(), "name hosts or a host_field")?;
+    ensure(!egress.hosts.is_empty() || egress.host_names().next().is_some(), "name hosts or a host_field")?;
     for host in &egress.hosts {
         ensure(is_host_pattern(host), format!("`{host}` is neither a host nor *. in front of one")).within("hosts")?;
     }
     ensure(egress.ports.iter().all(|p| *p > 0), "a port is from 1 to 65535").within("ports")?;
-    if let Some(name) = &egress.host_field {
+    for name in egress.host_names() {
         let kind = method.field(name).map(|f| f.kind);
         let fits = matches!(kind, Some(FieldKind::Host | FieldKind::Url));
         ensure(fits, format!("`{name}` is not a field of kind host or url")).within("host_field")?;

@@ -3,7 +3,7 @@
 use crate::catalog::body::{Entries, JsonTemplate};
 use crate::catalog::fault::{Fault, Judged, Within, ensure};
 use crate::catalog::header;
-use crate::catalog::schema::{FieldKind, Format, Method};
+use crate::catalog::schema::{ClientAuth, FieldKind, Format, Method};
 use crate::catalog::template::{Template, is_name};
 
 /// What a hint may name besides fields that may be shown.
@@ -66,9 +66,15 @@ fn oauth<'m>(method: &'m Method, known: &mut Vec<&'m str>) -> Judged {
     let mut asked = known.clone();
     asked.extend(["code", "redirect_uri", "state", "jwt"]);
     all_known(oauth.addresses().flat_map(|url| url.parts()), &asked)?;
-    let tables = [&oauth.authorize_params, &oauth.token_params, &oauth.refresh_params, &oauth.headers];
+    let tables = [&oauth.authorize_params, &oauth.token_params, &oauth.headers];
     all_known(tables.into_iter().flat_map(Entries::templates), &asked)?;
+    all_known(&oauth.issuer, &asked)?;
     request_names(&oauth.headers, &Entries::default(), method)?;
+    request_names(&oauth.revoke_headers, &Entries::default(), method)?;
+    let mut kept = asked.clone();
+    kept.extend(oauth.save.keys().map(String::as_str).chain(["token", "refresh_token"]));
+    let later = [&oauth.refresh_params, &oauth.revoke_params, &oauth.revoke_headers];
+    all_known(later.into_iter().flat_map(Entries::templates), &kept)?;
     for name in oauth.save.keys() {
         ensure(is_name(name), format!("`{name}` is not a name")).within("save")?;
         known.push(name);
@@ -78,7 +84,8 @@ fn oauth<'m>(method: &'m Method, known: &mut Vec<&'m str>) -> Judged {
         ensure(there, format!("there is no field `{}`", requirement.field)).within("require")?;
     }
     for needed in ["client_id", "client_secret"] {
-        let there = method.field(needed).is_some() || oauth.client_auth == crate::catalog::schema::ClientAuth::None;
+        let signs = oauth.client_auth == ClientAuth::PrivateKeyJwt && needed == "client_secret";
+        let there = method.field(needed).is_some() || oauth.client_auth == ClientAuth::None || signs;
         ensure(there, format!("there is no field `{needed}`"))?;
     }
     known.push("token");

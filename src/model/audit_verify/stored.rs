@@ -4,7 +4,7 @@
 //!
 //! The lines and the rows are walked side by side in the order of the credentials' ids, a batch at a time.
 
-use super::{Fault, is_unreadable};
+use super::{Fault, Subject, is_unreadable};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::token;
 use crate::db::Conn;
@@ -12,7 +12,8 @@ use crate::db::schema::{audit_events as events, credential_versions as versions,
 use crate::error::Result;
 use crate::model::audit::{self, Event, Outcome};
 use crate::model::credential::Credential;
-use crate::model::version::{Version, VersionState, digest};
+use crate::model::sealing::digest;
+use crate::model::version::{Version, VersionState};
 use diesel::prelude::*;
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ const BATCH: i64 = 500;
 const MOST: usize = 100;
 
 /// Acts that write a version of a credential: each line tells what a row is held against.
-pub const WRITES_VERSION: [&str; 4] = ["credential.created", "credential.edited", "credential.rotated", STAGES];
+pub const WRITES_VERSION: [&str; 5] =
+    ["credential.created", "credential.edited", "credential.rotated", "credential.connected", STAGES];
 /// Writes a version that does not serve yet.
 const STAGES: &str = "credential.staged";
 /// Acts that bring a version that was written before into use.
@@ -184,7 +186,7 @@ fn one_row(conn: &mut Conn, chain: &str, id: String) -> Result<(String, Option<R
 fn compare(keyring: &Keyring, told: Vec<Told>, mut rows: Rows, faults: &mut Vec<Fault>) {
     let found: Vec<(Told, Option<Option<Row>>)> =
         told.into_iter().map(|one| (rows.remove(&one.credential), one)).map(|(row, one)| (one, row)).collect();
-    let fault = |seq, id, why| Fault { seq, credential: Some(id), why };
+    let fault = |seq, id, why| Fault { seq, what: Some(Subject::Credential(id)), why };
     // First: of more rows than were asked for, those of the last lines may be among the ones not loaded.
     faults.extend(rows.into_keys().map(|id| fault(0, id, "it was never written down")));
     for (one, row) in found {

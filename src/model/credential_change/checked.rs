@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::model::check_record::{self, Cause};
 use crate::model::credential::Credential;
-use crate::model::permission::{Allowed, Permission, VerifyCredential};
+use crate::model::permission::{Allowed, Permission};
 use crate::model::status::{self, Status};
 use crate::model::version::Unreadable;
 use crate::model::{Means, audit, count, lost_key};
@@ -18,14 +18,14 @@ use diesel::prelude::*;
 
 /// Stores what a check of the stored values came to. `None`: the credential was changed or deleted
 /// while the check ran, so that its result says nothing any more.
-pub fn checked(
+pub fn checked<P: Permission>(
     tx: &mut Tx<'_>,
     means: &Means,
-    allowed: &Allowed<VerifyCredential>,
+    allowed: &Allowed<P>,
     id: &Id<Credential>,
     live_version: i64,
     service: &str,
-    report: &Report,
+    (cause, report): (Cause, &Report),
 ) -> Result<Option<Credential>> {
     let now = means.now();
     allowed.begin(tx, now)?;
@@ -37,7 +37,7 @@ pub fn checked(
     let state = Checked::again(&before, report, now)?;
     diesel::update(one(workspace, id)).set(state.columns()).execute(tx.conn())?;
     count::shift(tx, workspace, Some(before.status), Some(state.status))?;
-    check_record::insert(tx, workspace, id, Cause::Manual, report, now)?;
+    check_record::insert(tx, workspace, id, cause, report, now)?;
     let after = Credential::get(tx.conn(), workspace, id)?;
     if before.identity != after.identity {
         index(tx, workspace, id, service)?;

@@ -1,6 +1,7 @@
 //! A new credential.
 
 use super::checked::Checked;
+use super::connection::Consent;
 use super::{Content, Details, Kind, Saved, index};
 use crate::clock::At;
 use crate::db::schema::credentials;
@@ -33,6 +34,8 @@ pub struct NewCredential {
     pub content: Content,
     /// What their check came to.
     pub report: Report,
+    /// What a person consented to at the service, for a method that asks for it.
+    pub consent: Option<Consent>,
 }
 
 /// Stores a new credential with what its check came to.
@@ -42,15 +45,19 @@ pub fn create(
     allowed: &Allowed<CreateCredential>,
     new: &NewCredential,
 ) -> Result<Saved> {
-    let NewCredential { id, kind, details, content, report } = new;
+    let NewCredential { id, kind, details, content, report, consent } = new;
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
     if let Some(holder) = name_holder(tx.conn(), workspace, &details.name, None)? {
         return Ok(Saved::NameTaken(holder));
     }
+    if let Some(consent) = consent {
+        consent.end(tx)?;
+    }
     let handle = free_handle(tx.conn(), workspace, &details.name, &kind.integration)?;
-    let expires_at = content.values.ends_at();
+    let given = consent.as_ref().and_then(|consent| consent.grant.ends());
+    let expires_at = content.values.ends_at().or(given);
     let state = Checked::saved(report, now, expires_at)?;
     diesel::insert_into(credentials::table)
         .values((
@@ -102,13 +109,16 @@ pub fn create(
     fingerprint::replace(tx, workspace, id, &fingerprint::of(means, workspace, &content.values.secret)?)?;
     count::shift(tx, workspace, None, Some(state.status))?;
     check_record::insert(tx, workspace, id, Cause::Save, report, now)?;
-    let entry = audit::Entry::allow("credential.created", audit::Target::credential(id.as_str()))
+    let mut entry = audit::Entry::allow("credential.created", audit::Target::credential(id.as_str()))
         .code(&state.outcome)
         .detail("name", details.name.as_str())
         .detail("integration", kind.integration.as_str())
         .detail("method", kind.method.as_str())
         .detail("handle", handle)
         .detail("unverified", state.status == Status::Unverified);
+    if let Some(consent) = consent {
+        entry = consent.store(tx, means, row.seal_place(), &content.destination, &allowed.actor().id, entry)?;
+    }
     audit::record_allowed(tx, means, allowed, written.noted(entry))?;
     Ok(Saved::Done)
 }

@@ -1,6 +1,6 @@
 //! Deleting for a while, bringing back, removing for good.
 
-use super::{Saved, index, one};
+use super::{Saved, beneath, index, one};
 use crate::clock::At;
 use crate::db::Tx;
 use crate::db::schema::credentials;
@@ -9,8 +9,10 @@ use crate::fold;
 use crate::id::Id;
 use crate::model::credential::{Credential, name_holder};
 use crate::model::permission::{Allowed, DeleteCredential, RestoreCredential};
+use crate::model::status::Status;
 use crate::model::usage::Usage;
-use crate::model::{Means, audit, block, count};
+use crate::model::{Means, audit, block, check_record, count, oauth_grant};
+use crate::report::Outcome;
 use diesel::prelude::*;
 
 /// What became of a deletion.
@@ -53,11 +55,47 @@ pub fn delete(
         ))
         .execute(tx.conn())?;
     count::shift(tx, workspace, Some(before.status), None)?;
+    if oauth_grant::forget(tx, workspace, id)? {
+        disconnect(tx, &before)?;
+    }
     let entry = audit::Entry::allow("credential.deleted", audit::Target::credential(id.as_str()))
         .detail("name", before.name)
         .detail("blocks", usage.blocks.len());
     audit::record_allowed(tx, means, allowed, entry)?;
     Ok(Deleting::Done)
+}
+
+/// A sign-in ends with the deletion: what is restored must be connected again, and says so.
+fn disconnect(tx: &mut Tx<'_>, before: &Credential) -> Result<()> {
+    let (status, from) = beneath(before, Status::Broken);
+    diesel::update(one(&before.workspace_id, &before.id))
+        .set((
+            credentials::status.eq(status),
+            credentials::suspended_from.eq(from),
+            credentials::outcome.eq(check_record::outcome_text(Outcome::Reauthorize)?),
+            credentials::code.eq("not_connected"),
+            credentials::hint.eq("The sign-in ended when this was deleted. Connect again to use it."),
+            credentials::expires_at.eq(None::<At>),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Notes whether the service ended the sign-in of a credential that was deleted.
+pub fn revoked(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<DeleteCredential>,
+    id: &Id<Credential>,
+    ended: bool,
+) -> Result<()> {
+    allowed.begin(tx, means.now())?;
+    let target = audit::Target::credential(id.as_str());
+    let entry = match ended {
+        true => audit::Entry::allow("credential.revoked", target),
+        false => audit::Entry::deny("credential.revoked", target, "not_revoked"),
+    };
+    audit::record_allowed(tx, means, allowed, entry)
 }
 
 /// Brings a deleted credential back, under another name if one is given.

@@ -1,6 +1,7 @@
 //! What changes a credential. Each change writes its audit line in the same transaction.
 
 mod checked;
+mod connection;
 mod creation;
 mod deletion;
 mod edit;
@@ -11,8 +12,9 @@ mod staging;
 mod suspension;
 
 pub use checked::{checked, refused, unreadable};
+pub use connection::{Connected, Consent, connect};
 pub use creation::{NewCredential, create};
-pub use deletion::{Deleting, delete, purge, restore};
+pub use deletion::{Deleting, delete, purge, restore, revoked};
 pub use edit::{Edited, edit, rename};
 pub use learnt::learnt;
 pub use replacement::{Replacing, replace};

@@ -17,11 +17,14 @@ use crate::model::block;
 use crate::model::credential::Badge;
 use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
+use crate::model::oauth_app::OAuthApp;
+use crate::model::oauth_flow::FlowKind;
 use crate::model::permission::{CreateCredential, ManageBots};
-use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::guard::Can;
-use crate::web::pages::form::{BlockLink, Fields as FieldsPage, New};
+use crate::web::oauth::start::{Begin, app_page, begin};
+use crate::web::pages::form::{BlockLink, ConsentView, Fields as FieldsPage, New};
 use crate::web::pages::gallery::{Category, Gallery, GalleryItem};
 use crate::web::pages::list::ServiceLink;
 use crate::web::pages::shell::Nav;
@@ -47,7 +50,8 @@ pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer 
     };
     let method = method.ok_or(Error::NotFound)?;
     let block = for_block(&can, &app, text("block"), &integration.id).await?;
-    page(&form_page(&can, &app, integration, method, Filled::default(), block.as_ref()))
+    let consent = consent_view(&app, &can, integration, method).await?;
+    page(&form_page(&can, &app, (integration, method), Filled::default(), consent, block.as_ref()))
 }
 
 /// `POST …/credentials/form`: draws the conditional fields anew; saves nothing, calls nobody.
@@ -75,6 +79,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let input = std::mem::take(&mut typed.input);
     let secrets = typed_secrets(method, &input);
     let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
+    let consent = consent_view(&app, &can, integration, method).await?;
     let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
         let filled = Filled {
             typed: Some(&typed),
@@ -85,8 +90,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             errors,
             report,
         };
-        let page = form_page(&can, &app, integration, method, filled, block.as_ref());
-        page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        let drawn = form_page(&can, &app, (integration, method), filled, consent.clone(), block.as_ref());
+        page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn)
     };
     let (details, parsed) = match (details, parsed) {
         (Ok(details), Ok(parsed)) => (details, parsed),
@@ -106,6 +111,15 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let id = Id::new();
     let (env, warnings) = (parsed.env, parsed.warnings.clone());
     let values = parsed.complete(BTreeMap::new());
+    if method.needs_consent() {
+        let broker = app.broker();
+        let Some(all) = broker.with_app(can.workspace(), &integration.id, method, values.duplicate()).await? else {
+            return refuse(DetailRemarks::default(), no_remarks(), warnings, None);
+        };
+        let (kind, more_scopes, live_version) = (FlowKind::Create, Vec::new(), 0);
+        let wanted = Begin { kind, credential: id, details, values, live_version, more_scopes };
+        return see_other(begin(&app, &can, integration, method, &all, wanted).await?);
+    }
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
     if !may_save(&report, typed.save_unverified) {
         write_down(&app, &can.allowed, &id, integration, method, &report).await?;
@@ -121,7 +135,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let kind =
         Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
     let did = saved_as(&report, "created");
-    let new = NewCredential { id: id.clone(), kind, details, content, report };
+    let new = NewCredential { id: id.clone(), kind, details, content, report, consent: None };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let chooses = block.as_ref().and_then(|found| {
         let allowed = can.standing.allowed::<ManageBots>(can.allowed.actor().clone())?;
@@ -144,12 +158,30 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     }
 }
 
+/// What the form says of the consent, for a method that asks for one.
+async fn consent_view(
+    app: &App,
+    can: &Allowed,
+    integration: &Integration,
+    method: &Method,
+) -> Result<Option<ConsentView>> {
+    if !method.needs_consent() {
+        return Ok(None);
+    }
+    if method.app_fields().next().is_none() {
+        return Ok(Some(ConsentView { client: None, ready: true }));
+    }
+    let (workspace, service, id) = (can.workspace().clone(), integration.id.clone(), method.client().to_owned());
+    let client = app.db.read(move |conn| OAuthApp::find(conn, &workspace, &service, &id)).await?;
+    Ok(Some(ConsentView { client: Some(app_page(&can.root(), integration, method)), ready: client.is_some() }))
+}
+
 fn form_page(
     can: &Allowed,
     app: &App,
-    integration: &Integration,
-    method: &Method,
+    (integration, method): (&Integration, &Method),
     filled: Filled<'_>,
+    consent: Option<ConsentView>,
     block: Option<&BlockLink>,
 ) -> New {
     let mut methods = methods(&can.list(), integration, method);
@@ -157,6 +189,7 @@ fn form_page(
         methods.iter_mut().for_each(|link| link.href.push_str(&format!("&block={}", found.block)));
     }
     New {
+        consent,
         shell: shell::inside(app, can, &format!("New {} credential", integration.name), Nav::Credentials),
         base: can.list(),
         service: head(&can.root(), integration, method),

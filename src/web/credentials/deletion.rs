@@ -4,7 +4,9 @@ use super::drawn::names;
 use super::row::is_asked_by_htmx;
 use super::used;
 use crate::app::App;
+use crate::broker::Opened;
 use crate::catalog::form::Remark;
+use crate::check::oauth;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::model::credential::Credential;
@@ -41,8 +43,14 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
     let (revision, typed) = (fields.number("revision")?, fields.text("confirm_name"));
+    let sign_in = SignIn::of(&app, &can, &row).await?;
     let delete = move |tx: &mut Tx<'_>| credential_change::delete(tx, &means, &allowed, &id, revision, &typed);
-    match app.db.write(delete).await? {
+    let deleted = app.db.write(delete).await?;
+    let did = match (&deleted, sign_in) {
+        (Deleting::Done, Some(sign_in)) => sign_in.end(&app, &can, &row).await?,
+        _ => "deleted",
+    };
+    match deleted {
         Deleting::Unconfirmed(bots) => {
             let who = if bots.is_empty() { "A bot".to_owned() } else { bots.join(", ") };
             let text = format!("{who} would notice. Type “{}” to delete it all the same.", row.name);
@@ -58,8 +66,45 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         Deleting::Done if is_asked_by_htmx(&req) => {
             Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
         }
-        Deleting::Done => see_other_saying(can.list(), "deleted"),
+        Deleting::Done => see_other_saying(can.list(), did),
     }
+}
+
+/// The tokens of a credential that is about to go, to be ended at the service.
+struct SignIn<'a>(Opened<'a>);
+
+impl<'a> SignIn<'a> {
+    /// `None` where nobody consented, or where the tokens cannot be read.
+    async fn of(app: &'a App, can: &Allowed, row: &Credential) -> Result<Option<Self>, Error> {
+        let consents = app.catalog.method(&row.integration, &row.method).is_some_and(|(_, m)| m.needs_consent());
+        if !consents {
+            return Ok(None);
+        }
+        let opened = app.broker().open(can.workspace(), &row.id).await?;
+        Ok(opened.ok().filter(|opened| opened.grant.is_some()).map(Self))
+    }
+
+    /// Ends them, best effort, and says what came of it.
+    async fn end(self, app: &App, can: &Allowed, row: &Credential) -> Result<&'static str, Error> {
+        let Opened { method, values, grant: Some((_, tokens)), .. } = self.0 else { return Ok("deleted") };
+        let context = app.broker().context();
+        let asked = oauth::revoke(&context, method, &values, &tokens.values, tokens.refresh.as_ref()).await;
+        let Some(ended) = asked else { return Ok("deleted-sign-in") };
+        let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
+        app.db.write(move |tx| credential_change::revoked(tx, &means, &allowed, &id, ended)).await?;
+        Ok(if ended { "deleted-revoked" } else { "deleted-not-revoked" })
+    }
+}
+
+/// What becomes of the sign-in at the service, for the page that asks.
+fn sign_in_text(app: &App, row: &Credential) -> Option<String> {
+    let (integration, method) = app.catalog.method(&row.integration, &row.method)?;
+    let spec = method.oauth.as_ref().filter(|_| method.needs_consent())?;
+    let name = &integration.name;
+    Some(match spec.revoke_url {
+        Some(_) => format!("{name} is asked to end the sign-in."),
+        None => format!("{name} has no way for us to end the sign-in: remove the app in the account there, too."),
+    })
 }
 
 async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
@@ -84,5 +129,6 @@ async fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>)
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
         ask_password: None,
         keep_days: can.standing.workspace.settings.keep_deleted_days,
+        sign_in: sign_in_text(app, row),
     })
 }

@@ -110,7 +110,8 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     }
     let changed = changed_fields(&stored, &parsed);
     let mut verified = None;
-    if !changed.is_empty() || kept.row.status == crate::model::status::Status::Unreadable {
+    let unreadable = kept.row.status == crate::model::status::Status::Unreadable;
+    if (!changed.is_empty() || unreadable) && !method.needs_consent() {
         let (workspace, wanted, id) = (can.workspace().clone(), details.name.clone(), kept.row.id.clone());
         let holder = app
             .db
@@ -186,7 +187,7 @@ fn unreadable(parsed: &Parsed) -> Remarks {
 }
 
 /// The names of the fields that differ from what is stored.
-pub(super) fn changed_fields(stored: &Stored, parsed: &Parsed) -> Vec<String> {
+pub(in crate::web) fn changed_fields(stored: &Stored, parsed: &Parsed) -> Vec<String> {
     let plain = stored
         .plain
         .keys()

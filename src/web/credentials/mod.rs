@@ -13,10 +13,11 @@ pub mod show;
 pub mod staging;
 pub mod suspension;
 
+mod connection;
 pub(in crate::web) mod drawn;
 mod history;
 mod row;
-mod stored;
-mod typed;
+pub(in crate::web) mod stored;
+pub(in crate::web) mod typed;
 mod used;
-mod verdict;
+pub(in crate::web) mod verdict;

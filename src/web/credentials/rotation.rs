@@ -17,7 +17,7 @@ use crate::clock::At;
 use crate::error::{Error, Result};
 use crate::model::credential_change::{self, Rotated, Saved, Serve};
 use crate::model::permission::RotateCredential;
-use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::{Fields, Posted};
 use crate::web::guard::Can;
 use crate::web::pages::edit::{Rotation, ScheduleView};
@@ -35,6 +35,9 @@ type Allowed = Can<RotateCredential>;
 pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
+    if !has_new_secret(method) {
+        return see_other(format!("{}/{}", can.list(), kept.row.id));
+    }
     // Where bots use it, the old secret is kept for a day unless the person says otherwise.
     let keep_hours = if kept.usage.blocks.is_empty() { 0 } else { 24 };
     let schedule = ScheduleView { serve: "now".into(), keep_hours, ..ScheduleView::default() };
@@ -47,6 +50,10 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let mut typed = Typed::read(&mut form)?;
     let kept = Kept::load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
+    if method.needs_consent() {
+        let text = "This sign-in is renewed by consent. Open the credential and choose “Connect again”.";
+        return Err(Error::Unprocessable(text.into()).into());
+    }
     let stored = kept.stored();
     let now = app.means.now();
     let (schedule, planned) = schedule(&form, now)?;
@@ -149,6 +156,11 @@ fn instant(text: &str) -> Option<At> {
     Some(At::new(at.and_utc()))
 }
 
+/// Whether there is a secret of the credential's own to be entered: the client of a workspace is not one.
+pub(super) fn has_new_secret(method: &Method) -> bool {
+    !method.needs_consent() || method.secret_fields().next().is_some()
+}
+
 #[expect(clippy::too_many_arguments, reason = "one page, each part of which may be absent")]
 fn form_page(
     can: &Allowed,
@@ -169,7 +181,7 @@ fn form_page(
         integration,
         method,
         mode: Mode::Rotate(&stored),
-        action: format!("{href}/rotation"),
+        action: format!("{href}/{}", if method.needs_consent() { "connect" } else { "rotation" }),
         redraw: format!("{href}/form"),
         revision: Some(kept.row.revision),
     };
@@ -182,6 +194,7 @@ fn form_page(
         used: used::draw(&kept.usage, &can.root(), now),
         staging: staging::of(&kept.row, &kept.versions, &href, now),
         schedule,
+        consents: method.needs_consent(),
         how: method.rotation.as_ref().and_then(|rotation| rotation.how.clone()).unwrap_or_default(),
         banner: report.map(|report| banner(integration, report)),
         report: report.and_then(steps_now),

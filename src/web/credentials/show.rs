@@ -1,7 +1,8 @@
 //! One credential's page.
 
 use super::drawn::{Judged, badges, head, notices, readable, steps_of, tile, tone, vendor_links};
-use super::{history, staging, used};
+use super::rotation::has_new_secret;
+use super::{connection, history, staging, used};
 use crate::app::App;
 use crate::catalog::schema::{Edit, Integration, Method};
 use crate::clock::At;
@@ -10,6 +11,7 @@ use crate::model::audit::{self, Event};
 use crate::model::check_record::{self, CheckRecord};
 use crate::model::credential::{Credential, Environment};
 use crate::model::fingerprint;
+use crate::model::oauth_grant::Grant;
 use crate::model::permission::{Permission, ReadCredentials};
 use crate::model::status::Status;
 use crate::model::usage::Usage;
@@ -42,6 +44,7 @@ struct Found {
     people: Vec<(String, String)>,
     twin: Option<String>,
     usage: Usage,
+    grant: Option<Grant>,
 }
 
 /// `GET …/{id}`.
@@ -66,10 +69,12 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
                 people: Vec::new(),
                 twin: None,
                 usage: Usage::of(conn, &workspace, &id)?,
+                grant: None,
             };
             if inspects {
                 found.checks = check_record::recent(conn, &workspace, &id, STRIP)?;
                 found.events = audit::history(conn, &workspace, id.as_str(), LINES)?;
+                found.grant = Grant::find(conn, &workspace, &id)?;
             }
             if manages {
                 found.versions = Version::recent(conn, &workspace, &id, VERSIONS)?;
@@ -78,6 +83,7 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
             let mut ids: Vec<String> = found.events.iter().map(|event| event.actor_id.clone()).collect();
             ids.extend(found.versions.iter().map(|version| version.created_by.clone()));
             ids.push(found.live.created_by.clone());
+            ids.extend(found.grant.iter().map(|grant| grant.connected_by.clone()));
             found.people = User::names(conn, &ids)?;
             Ok(found)
         })
@@ -135,6 +141,8 @@ fn draw(can: &Can<ReadCredentials>, app: &App, found: &Found) -> Detail {
         history: found.events.iter().map(|event| history::line(event, &found.people, now)).collect(),
         audit: format!("{}/audit?credential={}", can.root(), row.id),
         edit: kind.map_or(EditRule::Full, |(_, method)| edit_rule(method)),
+        rotates: kind.is_none_or(|(_, method)| has_new_secret(method)),
+        connection: connection::view(can, kind, found.grant.as_ref(), &found.people, now),
         href,
     }
 }
@@ -182,6 +190,9 @@ fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action>
         busy: String::new(),
     };
     let Some(method) = method else { return Vec::new() };
+    if method.needs_consent() {
+        return consent_actions(row, href, verify, method);
+    }
     if !method.has_live_test() && row.status != Status::Unreadable {
         return vec![link("New secret", "rotation", false)];
     }
@@ -194,6 +205,34 @@ fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action>
         (Status::Unreadable, _) => vec![link("Enter it again", "edit", true)],
         _ => vec![verify(true), link("New secret", "rotation", false)],
     }
+}
+
+/// What mends a sign-in is another consent.
+fn consent_actions(row: &Credential, href: &str, verify: impl Fn(bool) -> Action, method: &Method) -> Vec<Action> {
+    let connect = |primary| Action {
+        label: "Connect again".into(),
+        href: format!("{href}/connect"),
+        post: true,
+        primary,
+        busy: "Starting…".into(),
+    };
+    let ended = matches!(row.outcome.as_str(), "invalid" | "expired" | "reauthorize" | "forbidden");
+    match row.status {
+        Status::Broken if ended => vec![connect(true), verify(false)],
+        // The form asks for the secrets that it has itself, and leads on to the service.
+        Status::Unreadable if has_secrets(method) => {
+            let href = format!("{href}/rotation");
+            vec![Action { label: "Enter it again".into(), href, post: false, primary: true, busy: String::new() }]
+        }
+        Status::Unreadable => vec![connect(true)],
+        _ if !method.has_live_test() => vec![connect(false)],
+        _ => vec![verify(true), connect(false)],
+    }
+}
+
+/// Whether a credential of this method has secrets that a person types, besides those of the workspace's client.
+fn has_secrets(method: &Method) -> bool {
+    method.fields.iter().any(|f| f.kind.is_secret() && f.is_asked())
 }
 
 /// The vendor's notices, and that another credential holds the same key.

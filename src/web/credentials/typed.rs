@@ -1,7 +1,7 @@
 //! What a person typed about a credential, and what of it is acceptable.
 
 use crate::catalog::form::Mode;
-use crate::catalog::form::{Input, Remark, Remarks, Shown, fields};
+use crate::catalog::form::{FieldView, Input, Remark, Remarks, Shown, fields};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
 use crate::check::report::Report;
@@ -149,9 +149,20 @@ impl Draw<'_> {
             description: boxes.description,
             environment: boxes.environment,
             tags: boxes.tags,
-            fields: fields(self.method, self.mode, shown),
+            fields: self.fields(shown),
             ask_password: None,
         }
+    }
+}
+
+impl Draw<'_> {
+    /// A secret of a consent method is entered with the next consent, so that an edit does not show its box.
+    fn fields(&self, shown: &Shown<'_>) -> Vec<FieldView> {
+        let mut all = fields(self.method, self.mode, shown);
+        if self.method.needs_consent() && matches!(self.mode, Mode::Edit(_)) {
+            all.retain(|field| !field.is_secret());
+        }
+        all
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Deletion {
     pub ask_password: Option<TextBox>,
     /// For how many days it can be restored.
     pub keep_days: i64,
+    /// What becomes of its sign-in at the service; `None` for one that was not connected by consent.
+    pub sign_in: Option<String>,
 }
 
 /// `GET …/credentials/deleted`, and the 409 of a restoration.

@@ -72,6 +72,31 @@ pub struct Detail {
     pub audit: String,
     /// What may be edited.
     pub edit: EditRule,
+    /// Whether a new secret can be entered.
+    pub rotates: bool,
+    /// What a person consented to, for a method that asks for it.
+    pub connection: Option<ConnectionView>,
+}
+
+/// A consent at the service.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionView {
+    /// Who consented, and when; none while it is not connected.
+    pub connected: Option<(When, String)>,
+    /// The scopes that were asked for.
+    pub asked: Vec<String>,
+    /// The scopes that were given; `None` where the service does not say.
+    pub granted: Option<Vec<String>>,
+    /// Those that were asked for and not given.
+    pub missing: Vec<String>,
+    /// “Token ends”, “Renewed next”, …
+    pub times: Vec<(String, When)>,
+    /// What else is known of its end.
+    pub limits: Vec<String>,
+    /// Scopes that can be asked for in addition, with their numbers in the form.
+    pub more: Vec<(usize, String)>,
+    /// Where the workspace's client is; none for a method without one.
+    pub client: Option<String>,
 }
 
 /// What may be edited after creation (`edit` in the catalogue), with its reason.

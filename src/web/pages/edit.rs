@@ -110,6 +110,8 @@ pub struct Rotation {
     pub staging: Staging,
     /// When the new secret serves, as it was chosen.
     pub schedule: ScheduleView,
+    /// Whether a consent at the service follows.
+    pub consents: bool,
     /// How the vendor lets one rotate (`rotation.how`); may be empty.
     pub how: String,
     /// Why it was not saved.

@@ -37,6 +37,17 @@ pub struct New {
     pub help: HelpView,
     /// Shapes of keys, for hints while pasting.
     pub patterns: Vec<PatternView>,
+    /// How a person consents at the service, for a method that asks for it.
+    pub consent: Option<ConsentView>,
+}
+
+/// What a form of a method says that asks for consent at the service.
+#[derive(Debug, Clone)]
+pub struct ConsentView {
+    /// Where the workspace's client is entered; `None` for a method without one.
+    pub client: Option<String>,
+    /// Whether the consent can be asked for: there is a client where one is needed.
+    pub ready: bool,
 }
 
 /// A block that a new credential is created for.

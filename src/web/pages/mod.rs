@@ -19,6 +19,7 @@ pub mod integrations;
 pub mod list;
 pub mod mail;
 pub mod markup;
+pub mod oauth;
 pub mod people;
 pub mod settings;
 pub mod shell;

@@ -18,10 +18,10 @@ export const MAIL_USER = 'robot@example.test';
 
 /**
  * Puts up, for the `describe` block it is called in: an authority, two mail servers, a web server, a console that may
- * reach them, and a browser. `prepare(stage)` may write catalogue files before the console starts.
+ * reach them, and a browser. `prepare(stage)` may write catalogue files and add to `allowed` before the console starts.
  */
 export function useStage({ name, prepare }) {
-  const stage = { name, visitors: [] };
+  const stage = { name, visitors: [], allowed: [] };
 
   before(async () => {
     mkdirSync(OUT, { recursive: true });
@@ -38,7 +38,7 @@ export function useStage({ name, prepare }) {
     const peers = [stage.mail, stage.otherMail, stage.startTlsMail].map((peer) => `127.0.0.1:${peer.port}`);
     stage.console = await new Console({
       folder: stage.scratch.path,
-      egressAllow: [...peers, `http://127.0.0.1:${stage.web.port}`],
+      egressAllow: [...peers, `http://127.0.0.1:${stage.web.port}`, ...stage.allowed],
       authority: stage.authority,
       catalog: stage.catalog,
     }).start();

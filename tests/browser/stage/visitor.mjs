@@ -12,6 +12,8 @@ const STATUS_MESSAGE = /^Failed to load resource: the server responded with a st
 export class Visitor {
   /** What went wrong in the browser since the last `check`. */
   problems = [];
+  /** Other places that the journey leads to; what they serve is not ours to judge. */
+  elsewhere = new Set();
   #expected = new Map();
 
   constructor(context, page, { base, javaScript }) {
@@ -32,7 +34,9 @@ export class Visitor {
 
   #watch() {
     const { page, context, base } = this;
+    const isElsewhere = (url) => [...this.elsewhere].some((place) => url.startsWith(`${place}/`));
     page.on('console', (message) => {
+      if (isElsewhere(message.location().url)) return;
       // Answers of 400 and up are judged below, by their status.
       if (message.type() !== 'error' || STATUS_MESSAGE.test(message.text())) return;
       this.problems.push(`console: ${message.text()} (${message.location().url})`);
@@ -43,11 +47,11 @@ export class Visitor {
       dialog.dismiss().catch(() => {});
     });
     context.on('request', (request) => {
-      if (!request.url().startsWith(`${base}/`)) this.problems.push(`left for another place: ${request.url()}`);
+      if (!request.url().startsWith(`${base}/`) && !isElsewhere(request.url())) this.problems.push(`left for another place: ${request.url()}`);
     });
     context.on('response', (response) => {
       const status = response.status();
-      if (status < 400) return;
+      if (status < 400 || isElsewhere(response.url())) return;
       if (this.#expected.has(status)) this.#expected.set(status, this.#expected.get(status) + 1);
       else this.problems.push(`${status} from ${response.request().method()} ${response.url()}`);
     });

@@ -11,6 +11,7 @@ use credenza::egress::target::{Mode, Target};
 use credenza::error::Error;
 use credenza::model::credential::Badge;
 use credenza::model::credential_change::Content;
+use credenza::model::oauth_grant::{NewGrant, Times, Tokens};
 use credenza::secret::Secret;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ fn t077_debug_shows_no_secret() {
         badge: Badge::None,
         changed: vec!["token".into()],
     };
+    let tokens = Tokens { values: values("").secret, refresh: Some(Secret::new(secret.clone())) };
+    let grant = NewGrant { tokens, asked: vec!["control".into()], granted: None, times: Times::default() };
     let address = format!("postgres://credenza:{secret}@127.0.0.1/credenza");
     let (key, token) = SetupToken::new(&Random::system()).expect("a token");
     canaries.watch("setup token", token.expose());
@@ -37,6 +40,7 @@ fn t077_debug_shows_no_secret() {
         format!("{:#?}", values("control")),
         format!("{content:?}"),
         format!("{:?} {token:?}", Secret::new(secret.clone()).duplicate()),
+        format!("{grant:?}"),
         format!("{:?}", DatabaseUrl::parse(&address)),
         format!("{:?}", DatabaseUrl::parse(&format!("postgres://a:{secret}@elsewhere.example/b"))),
         format!("{:?}", DatabaseUrl::parse(&format!("mysql://a:{secret}@127.0.0.1/b"))),

@@ -3,6 +3,7 @@
 //! (T068, T069), in the log at its finest (T071), in what services quote (T073), in the audit's rows (T080).
 #![cfg(test)]
 
+mod consents;
 mod databases;
 mod debug;
 mod needle;

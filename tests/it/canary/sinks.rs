@@ -1,6 +1,7 @@
 //! Every place where a secret could end up, and the look into all of them.
 
 use super::needle::{Canaries, Hits};
+use crate::oauth::stage::look;
 use crate::support::app::{ACME, TestApp};
 use crate::support::database::is_postgres;
 use crate::support::dump::dump;
@@ -18,12 +19,13 @@ type Kept = (String, Vec<u8>, Vec<u8>);
 pub struct Watched {
     pub app: TestApp,
     pub canaries: Canaries,
-    admin: Person,
+    pub admin: Person,
     log: Capture,
     /// A text that is no secret: each place must be seen to hold it, or the look proves nothing.
     control: String,
     answers: Mutex<Vec<Kept>>,
     ids: Vec<String>,
+    flows: Vec<String>,
 }
 
 impl Watched {
@@ -34,7 +36,7 @@ impl Watched {
         let app = start(&mut canaries).await;
         let admin = app.admin().await;
         let control = Canaries::default().plant("control");
-        Self { app, canaries, admin, log, control, answers: Mutex::default(), ids: Vec::new() }
+        Self { app, canaries, admin, log, control, answers: Mutex::default(), ids: Vec::new(), flows: Vec::new() }
     }
 
     /// Keeps an answer.
@@ -57,12 +59,48 @@ impl Watched {
 
     /// Stores a credential whose name and description hold the control; returns its address.
     pub async fn create(&mut self, form: &[(String, String)]) -> String {
-        let name = format!("{} {}", self.control, self.ids.len());
-        let mut form = form.to_vec();
-        form.extend([("name".to_owned(), name), ("description".to_owned(), self.control.clone())]);
-        let path = self.post("/w/acme/credentials", &form, 303).await.location().to_owned();
+        let path = self.named(form).await;
         self.ids.extend(path.rsplit('/').next().map(str::to_owned));
         path
+    }
+
+    /// As [`Watched::create`], for a method that asks for consent; returns the address of the consent.
+    pub async fn begin(&mut self, form: &[(String, String)]) -> String {
+        let path = self.named(form).await;
+        self.flows.extend(path.rsplit('/').next().map(str::to_owned));
+        path
+    }
+
+    async fn named(&self, form: &[(String, String)]) -> String {
+        let name = format!("{} {}", self.control, self.ids.len() + self.flows.len());
+        let mut form = form.to_vec();
+        form.extend([("name".to_owned(), name), ("description".to_owned(), self.control.clone())]);
+        self.post("/w/acme/credentials", &form, 303).await.location().to_owned()
+    }
+
+    /// Comes back from the service to a consent, as a person who agreed; the code, the state and what proves the
+    /// request are looked for from now on. Returns the address that came back, and where it led.
+    pub async fn agree(&mut self, page: &str, status: u16) -> (String, Reply) {
+        // This page alone holds the state, in the link, for the person who started.
+        let waiting = look(&self.admin, page).await;
+        self.canaries.watch("state", waiting.state());
+        let code = self.canaries.plant("code");
+        let back = format!("/oauth/callback?code={code}&state={}&scope=all", waiting.state());
+        let reply = self.admin.get(&back).await;
+        self.keep("GET /oauth/callback", &reply);
+        for request in self.app.service.requests() {
+            for (name, value) in request.form() {
+                if name == "code_verifier" {
+                    self.canaries.watch("verifier", &value);
+                }
+            }
+        }
+        (back, reply.expect(status))
+    }
+
+    /// Adds a credential that a consent made to those that are looked at.
+    pub fn made(&mut self, path: &str) {
+        self.ids.extend(path.rsplit('/').next().map(str::to_owned));
     }
 
     /// Asks for every page as every sort of person, and for what only a search or a filter shows.
@@ -91,8 +129,11 @@ impl Watched {
             let path = route.path.replace("{slug}", ACME);
             if path.contains("{id}") {
                 all.extend(self.ids.iter().map(|id| path.replace("{id}", id)));
+            } else if path.contains("{flow}") {
+                all.extend(self.flows.iter().map(|flow| path.replace("{flow}", flow)));
             } else if path.contains("{integration}") {
-                all.extend(["http", "smtp", "openai", "stripe", "website"].map(|id| path.replace("{integration}", id)));
+                let services = ["http", "smtp", "openai", "stripe", "website", "google-sheets"];
+                all.extend(services.map(|id| path.replace("{integration}", id)));
             } else {
                 all.push(path);
             }
@@ -143,7 +184,10 @@ impl Watched {
             let file: Vec<_> = self.database_files().into_iter().filter(|(name, _)| name.ends_with(".db")).collect();
             look("database file after the log was folded in", file);
         }
-        look("log", vec![("TRACE".to_owned(), heard(&self.log).into_bytes())]);
+        // Line by line, with who said it: `<time> TRACE hyper::client: …`.
+        let said =
+            |line: &str| (line.split_whitespace().take(3).collect::<Vec<_>>().join(" "), line.as_bytes().to_vec());
+        look("log", heard(&self.log).lines().map(said).collect());
         assert!(hits.is_empty(), "{hits:#?}");
     }
 
@@ -152,10 +196,13 @@ impl Watched {
     }
 }
 
-/// What the program logged, without what the browsers of the tests say about their own cookies.
+/// What the program logged, without what the browsers of the tests say about their own cookies and of the pages that
+/// they read.
 pub fn heard(log: &Capture) -> String {
     let text = log.text();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.contains(" cookie_store::")).collect();
+    let of_the_tests =
+        |line: &&str| [" cookie_store::", " html5ever::", " selectors::"].iter().any(|who| line.contains(who));
+    let lines: Vec<&str> = text.lines().filter(|line| !of_the_tests(line)).collect();
     lines.join("\n")
 }
 

@@ -182,7 +182,9 @@ async fn spoil(stage: &Stage, integration: &Integration, play: &Play, deed: &Dee
     said(&place, integration, play, before, rule, report);
     assert_eq!(report.identity, None, "{place}");
     discreet(&place, play, method, report);
-    if matches!(deed, Deed::Http(..) | Deed::Token(..) | Deed::Lie(_)) {
+    if method.needs_consent() && matches!(deed, Deed::Token(..)) {
+        assert_eq!(seen.requests.len(), 1, "{place}: one request to the token address");
+    } else if matches!(deed, Deed::Http(..) | Deed::Token(..) | Deed::Lie(_)) {
         conversation(&place, play, &seen, before + 1);
     } else {
         let failed = report.steps.iter().any(|step| step.result == StepResult::Failed);

@@ -1,7 +1,7 @@
 //! MariaDB itself, which speaks MySQL's protocol: who is let in, who is not, and what is said about it.
 
 use super::shipped;
-use super::stage::check;
+use super::stage::{Told, check};
 use crate::support::daemon::{Daemon, Ground, program};
 use credenza::check::report::{Outcome, Report, StepResult};
 use credenza::demo::authority::Authority;
@@ -79,7 +79,8 @@ impl Server {
         .map(|(name, value)| (name, value.to_owned()));
         let authority = if case.stranger { &Authority::new().expect("an authority") } else { self.authority.as_ref() };
         let lead = Lead::to(self.daemon.addr);
-        let (report, dialled) = check(integration, method, &typed, (lead, case.allow), authority).await;
+        let (report, dialled) =
+            check(integration, method, Told { typed: &typed, ..Told::default() }, (lead, case.allow), authority).await;
         assert_eq!(dialled, 1, "one try and no second: {report:?}");
         let text = format!("{report:?}");
         assert!(!text.contains(PASSWORD) && !text.contains("Access denied"), "{text}");

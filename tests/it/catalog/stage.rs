@@ -7,6 +7,8 @@ use crate::support::smtp_server::{self, Line, Mailbox, SmtpServer, always};
 use crate::support::sql_server::{Behaviour, Engine, Heard, SqlServer, Verdict};
 use credenza::catalog::form::{self, Input, Mode};
 use credenza::catalog::schema::{CheckKind, Integration, Method, NetworkFault, SqlEngine, TlsFault};
+use credenza::check::held::Session;
+use credenza::check::oauth::{self, Code};
 use credenza::check::report::Report;
 use credenza::check::{self, Context, Options, Trigger};
 use credenza::clock::Clock;
@@ -17,6 +19,7 @@ use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
 use credenza::egress::lead::{Found, Lead};
 use credenza::secret::Secret;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -45,6 +48,9 @@ pub struct Stage {
 /// How a run differs from a good one.
 struct Setting {
     typed: Vec<(&'static str, String)>,
+    kept: Vec<(&'static str, String)>,
+    /// Whether the code of a consent is exchanged, in place of the check.
+    exchanges: bool,
     method: Method,
     lead: Option<Lead>,
     answers: Vec<Answer>,
@@ -70,6 +76,7 @@ impl Stage {
     pub async fn spoiled(&self, integration: &Integration, play: &Play, deed: &Deed, before: usize) -> Seen {
         let mut setting = self.setting(integration, play);
         setting.answers.truncate(before);
+        setting.exchanges = setting.method.needs_consent() && matches!(deed, Deed::Token(..));
         match deed {
             Deed::Http(status, body) | Deed::Token(status, body) => {
                 let answer = Answer::json(*status, body);
@@ -102,6 +109,8 @@ impl Stage {
         };
         Setting {
             typed: play.typed.clone(),
+            kept: play.kept.clone(),
+            exchanges: false,
             method,
             lead: None,
             answers: play.exchanges.iter().map(|exchange| exchange.answer.clone()).collect(),
@@ -151,14 +160,15 @@ impl Stage {
     async fn run(&self, integration: &Integration, setting: Setting) -> Seen {
         let check = async |addr| {
             let lead = setting.lead.unwrap_or_else(|| Lead::to(addr));
-            check(integration, &setting.method, &setting.typed, (lead, &setting.allow), &self.trusted).await
+            let told = Told { typed: &setting.typed, kept: &setting.kept, exchanges: setting.exchanges };
+            check(integration, &setting.method, told, (lead, &setting.allow), &self.trusted).await
         };
         let nothing = |(report, dialled)| {
             let (requests, verbs, lines, heard) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             Seen { report, requests, verbs, lines, heard, dialled }
         };
         match setting.method.check.kind {
-            CheckKind::Smtp => {
+            CheckKind::Smtp if !setting.exchanges => {
                 let server = SmtpServer::start(setting.mailbox).await;
                 let seen = nothing(check(server.addr).await);
                 Seen { verbs: server.verbs(), lines: server.lines(), ..seen }
@@ -181,23 +191,60 @@ fn server(authority: &Arc<Authority>, health: Health) -> Arc<rustls::ServerConfi
     authority.server(health).expect("TLS")
 }
 
+/// Names and texts.
+type Pairs<'a> = &'a [(&'static str, String)];
+
+/// What is checked: what was typed, what the service gave before, and whether a code is exchanged instead.
+#[derive(Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// Values of the form, those of the client among them.
+    pub typed: Pairs<'a>,
+    /// What the service gave.
+    pub kept: Pairs<'a>,
+    /// Whether the code of a consent is exchanged, in place of the check.
+    pub exchanges: bool,
+}
+
 /// Parses what was typed as the form does, and checks it as a person who saves; also how many connections
 /// were tried.
 pub async fn check(
     integration: &Integration,
     method: &Method,
-    typed: &[(&'static str, String)],
+    Told { typed, kept, exchanges }: Told<'_>,
     (lead, allow): (Lead, &str),
     authority: &Authority,
 ) -> (Report, u64) {
-    let fields = typed.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect();
-    let input = Input { fields, ..Input::default() };
-    let parsed = form::parse(integration, method, Mode::Create, input).expect("values that the form takes");
+    let secrets = |pairs: Pairs<'_>| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(value.clone()))).collect::<BTreeMap<_, _>>()
+    };
+    let read = |method: &Method| {
+        let input = Input { fields: secrets(typed), ..Input::default() };
+        form::parse(integration, method, Mode::Create, input).expect("values that the form takes").values
+    };
+    let mut values = read(method);
+    if let Some(client) = method.app_form() {
+        let client = read(&client);
+        values.plain.extend(client.plain);
+        values.secret.extend(client.secret);
+    }
     let dialer = Dialer::leading_to(lead, &authority.root()).expect("an authority");
     let egress = Egress::new(dialer, Allow::parse(allow).expect("entries"));
     let clock = Clock::movable();
     let context = Context { egress: &egress, defaults: shipped().defaults(), clock: &clock };
-    let report = check::run(&context, integration, method, &parsed.values, Options::new(Trigger::Save)).await;
+    if exchanges {
+        let redirect = secrets(&[("code", "a-code".to_owned())]);
+        let verifier = Secret::new("a-verifier".to_owned());
+        let code = Code {
+            redirect: &redirect,
+            redirect_uri: "https://console.example.test/oauth/callback",
+            verifier: &verifier,
+        };
+        let done = oauth::exchange(&context, integration, method, &values, &code).await;
+        return (*done.expect_err("a refusal"), egress.dialer().connections());
+    }
+    let mut options = Options::new(Trigger::Save);
+    options.session = method.needs_consent().then(|| Session { values: secrets(kept), expires_at: None });
+    let report = check::run(&context, integration, method, &values, options).await;
     (report, egress.dialer().connections())
 }
 

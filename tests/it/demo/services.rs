@@ -4,6 +4,7 @@ use crate::catalog::plays::{self, Play};
 use crate::support::app::catalog;
 use credenza::catalog::form::{self, Input, Mode, Values};
 use credenza::catalog::schema::{CheckKind, Integration, Method};
+use credenza::check::held::Session;
 use credenza::check::report::{Outcome, Report};
 use credenza::check::{self, Context, Options, Trigger};
 use credenza::clock::Clock;
@@ -13,7 +14,8 @@ use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::secret::Secret;
 
-type Typed = Vec<(String, String)>;
+type Pair = (String, String);
+type Typed = Vec<Pair>;
 
 /// The console's way outward in the demo.
 struct Stage {
@@ -29,16 +31,51 @@ impl Stage {
     }
 
     async fn check(&self, integration: &Integration, method: &Method, values: &Values) -> Report {
+        self.check_with(integration, method, values, None).await
+    }
+
+    /// With what a service gave before, for a method that asks for consent.
+    async fn check_with(
+        &self,
+        integration: &Integration,
+        method: &Method,
+        values: &Values,
+        kept: Option<&Typed>,
+    ) -> Report {
+        let kept = kept.filter(|_| method.needs_consent()).map(|kept| Session {
+            values: kept.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
+            expires_at: None,
+        });
+        let options = Options { session: kept, ..Options::new(Trigger::Later) };
         let catalog = catalog();
         let context = Context { egress: &self.egress, defaults: catalog.defaults(), clock: &Clock::system() };
-        check::run(&context, integration, method, values, Options::new(Trigger::Later)).await
+        check::run(&context, integration, method, values, options).await
     }
 }
 
 fn values(integration: &Integration, method: &Method, typed: &Typed) -> Option<Values> {
-    let fields = typed.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
-    let input = Input { fields, ..Input::default() };
-    form::parse(integration, method, Mode::Create, input).ok().map(|parsed| parsed.values)
+    let read = |method: &Method| {
+        let fields = typed.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
+        let input = Input { fields, ..Input::default() };
+        form::parse(integration, method, Mode::Create, input).ok().map(|parsed| parsed.values)
+    };
+    let mut values = read(method)?;
+    if let Some(client) = method.app_form() {
+        let client = read(&client)?;
+        values.plain.extend(client.plain);
+        values.secret.extend(client.secret);
+    }
+    Some(values)
+}
+
+/// What the service gave, with a word in the token.
+fn kept_with_word(play: &Play, words: &[&str]) -> Vec<Typed> {
+    let with = |word: &str| {
+        let token =
+            |(name, value): Pair| if name == "token" { (name, format!("{value}-{word}")) } else { (name, value) };
+        kept(play).into_iter().map(token).collect()
+    };
+    words.iter().map(|word| with(word)).collect()
 }
 
 /// What is typed, with a word in one of the values, in every way that the form takes.
@@ -75,6 +112,14 @@ fn typed(play: &Play) -> Typed {
     play.typed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
+/// What the service gave before.
+fn kept(play: &Play) -> Typed {
+    // As the token address of the demo makes it: it names the method.
+    let token =
+        |name: &str, value: &String| if name == "token" { format!("{value}-{}", play.name()) } else { value.clone() };
+    play.kept.iter().map(|(name, value)| ((*name).to_owned(), token(name, value))).collect()
+}
+
 /// All but databases, which the demo does not imitate.
 fn imitated() -> impl Iterator<Item = Play> {
     plays::all().into_iter().filter(|play| found(play).1.check.kind != CheckKind::Sql)
@@ -90,8 +135,8 @@ async fn a_good_value_of_every_method_works_and_says_whose_it_is() {
     for play in imitated() {
         let (integration, method) = found(&play);
         let place = play.name();
-        let report =
-            stage.check(integration, method, &values(integration, method, &typed(&play)).expect("values")).await;
+        let values = values(integration, method, &typed(&play)).expect("values");
+        let report = stage.check_with(integration, method, &values, Some(&kept(&play))).await;
         let wanted = if method.has_live_test() { Outcome::Ok } else { Outcome::Untested };
         assert_eq!(report.outcome, wanted, "{place}: {report:?}");
         let names_somebody = method.check.identity.is_some();
@@ -108,8 +153,15 @@ async fn a_clear_word_is_refused_by_every_method_as_its_file_says() {
             continue;
         }
         let mut refused = None;
-        for values in with_word(&play, integration, method, &["wrong", "dead"]) {
-            let report = stage.check(integration, method, &values).await;
+        let tried: Vec<(Values, Typed)> = if method.needs_consent() {
+            let values = || values(integration, method, &typed(&play)).expect("values");
+            kept_with_word(&play, &["wrong", "dead"]).into_iter().map(|kept| (values(), kept)).collect()
+        } else {
+            let all = with_word(&play, integration, method, &["wrong", "dead"]);
+            all.into_iter().map(|values| (values, Typed::new())).collect()
+        };
+        for (values, kept) in tried {
+            let report = stage.check_with(integration, method, &values, Some(&kept)).await;
             if report.outcome != Outcome::Ok {
                 refused = Some(report);
                 break;
@@ -133,7 +185,7 @@ async fn services_that_are_busy_or_down_say_nothing_of_the_value() {
             let (integration, method) = found(&play);
             if method.has_live_test() {
                 let values = values(integration, method, &typed(&play)).expect("values");
-                let report = stage.check(integration, method, &values).await;
+                let report = stage.check_with(integration, method, &values, Some(&kept(&play))).await;
                 let mail = method.check.kind == CheckKind::Smtp;
                 assert_eq!(report.outcome, outcomes[usize::from(mail)], "{}: {report:?}", play.name());
             }

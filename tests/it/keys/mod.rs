@@ -9,7 +9,7 @@ mod golden;
 mod killed;
 mod lost;
 mod rollback;
-mod rotation;
+pub mod rotation;
 mod storm;
 
 use crate::support::app::{ROOT_KEY, TestApp, catalog};
@@ -117,6 +117,7 @@ fn webhook(name: &str, secret: &str) -> NewCredential {
     let text = str::to_owned;
     NewCredential {
         id: Id::new(),
+        consent: None,
         kind: Kind { integration: text("website"), service: text("Website"), method: text("webhook") },
         details: Details {
             name: name.to_owned(),
@@ -187,12 +188,12 @@ fn blobs(conn: &mut Conn) -> Vec<Vec<u8>> {
 }
 
 /// Runs SQL past the program.
-fn execute(conn: &mut AnyConnection, sql: &str) {
+pub fn execute(conn: &mut AnyConnection, sql: &str) {
     conn.batch_execute(sql).expect(sql);
 }
 
 /// The program with the database and the keys of a console in this process: exit code and all it printed.
-fn shell(app: &TestApp, args: &[&str]) -> (Option<i32>, String) {
+pub fn shell(app: &TestApp, args: &[&str]) -> (Option<i32>, String) {
     told(&mut shell_command(app, args))
 }
 

@@ -9,6 +9,7 @@ mod sample_bots;
 mod sample_details;
 mod sample_forms;
 mod sample_lists;
+mod sample_oauth;
 mod sample_people;
 mod sample_settings;
 mod sample_tokens;

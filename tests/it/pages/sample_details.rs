@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use credenza::check::report::{Step, StepResult};
 use credenza::web::pages::change::{Replacement, Staging, Suspension};
 use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
-use credenza::web::pages::detail::{Action, Detail, EditRule, EventView, Mark, ValueView, VersionView};
+use credenza::web::pages::detail::{Action, ConnectionView, Detail, EditRule, EventView, Mark, ValueView, VersionView};
 use credenza::web::pages::form::{Notice, ServiceHead, TextBox};
 use credenza::web::pages::shell::{Link, Nav, Tone};
 use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
@@ -140,6 +140,8 @@ pub fn detail() -> Detail {
         edit: EditRule::Rename(
             "The sign-in belongs to one account and one set of permissions. Connect again to change it.".to_owned(),
         ),
+        rotates: false,
+        connection: Some(connection()),
         href,
     }
 }
@@ -226,6 +228,20 @@ pub fn suspension_off() -> Suspension {
     }
 }
 
+fn connection() -> ConnectionView {
+    let scope = |name: &str| format!("https://www.googleapis.com/auth/{name}");
+    ConnectionView {
+        connected: Some((ago(26_000), "Ana Braga".to_owned())),
+        asked: vec![scope("spreadsheets"), scope("drive.file")],
+        granted: Some(vec![scope("spreadsheets")]),
+        missing: vec![scope("drive.file")],
+        times: vec![("Renewed".to_owned(), ago(40)), ("Renewed next".to_owned(), ago(-15))],
+        limits: vec!["Unused for 180 days it would die; it is renewed long before, also when no bot runs.".to_owned()],
+        more: vec![(0, scope("drive.file")), (1, scope("drive.metadata.readonly"))],
+        client: Some("/w/acme/apps/google-sheets?method=oauth".to_owned()),
+    }
+}
+
 fn service() -> ServiceHead {
     ServiceHead {
         id: "google-sheets".to_owned(),
@@ -247,6 +263,7 @@ pub fn detail_member() -> Detail {
         description: String::new(),
         used: Used::default(),
         staging: None,
+        connection: None,
         ..detail()
     }
 }
@@ -280,6 +297,7 @@ pub fn deletion() -> Deletion {
         }),
         ask_password: Some(TextBox::default()),
         keep_days: 30,
+        sign_in: Some("Google Sheets is asked to end the sign-in.".to_owned()),
     }
 }
 
@@ -290,6 +308,7 @@ pub fn deletion_unused() -> Deletion {
         last_used: None,
         confirm: None,
         ask_password: None,
+        sign_in: None,
         ..deletion()
     }
 }

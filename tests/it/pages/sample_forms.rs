@@ -7,7 +7,8 @@ use credenza::check::report::StepResult;
 use credenza::id::Id;
 use credenza::web::pages::edit::{Change, Conflict, Edit, Rename, Rotation, ScheduleView};
 use credenza::web::pages::form::{
-    Banner, BlockLink, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead, TextBox,
+    Banner, BlockLink, ConsentView, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead,
+    TextBox,
 };
 use credenza::web::pages::shell::{Link, Nav};
 use credenza::web::pages::status::{Hint, StepsView};
@@ -240,7 +241,14 @@ pub fn new_refused() -> New {
         may_skip: true,
         help: help(),
         patterns: patterns(),
+        consent: None,
     }
+}
+
+/// A method that asks for consent, before and after its client was entered.
+pub fn new_consent(ready: bool) -> New {
+    let client = Some("/w/acme/apps/google-sheets?method=oauth".to_owned());
+    New { banner: None, report: None, consent: Some(ConsentView { client, ready }), ..new_refused() }
 }
 
 pub fn new_plain() -> New {
@@ -350,6 +358,7 @@ pub fn rotation() -> Rotation {
             },
             keep_hours: 24,
         },
+        consents: false,
         how: "Create a second app password, save it here, test, then delete the first.".to_owned(),
         banner: Some(banner()),
         report: Some(report()),

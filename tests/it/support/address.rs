@@ -3,6 +3,9 @@
 use super::app::{ACME, TestApp};
 use super::person::Person;
 
+/// An id of nothing: a consent in a test that walks the table is always an absent one.
+const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
+
 /// A credential, a bot, one of its blocks and one of its tokens, and whatever else a route names: a person, an
 /// invitation, a mail.
 #[derive(Debug, Clone)]
@@ -29,6 +32,9 @@ impl Ids {
             .replace("{id}", id)
             .replace("{block}", &self.block)
             .replace("{token}", &self.token)
+            .replace("{flow}", ABSENT)
+            // Only some services have an OAuth client.
+            .replace("/apps/{integration}", "/apps/google-sheets")
             .replace("{integration}", "website");
         ["{member}", "{invitation}", "{mail}"].iter().fold(address, |address, part| address.replace(part, &self.other))
     }

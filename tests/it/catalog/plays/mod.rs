@@ -2,6 +2,7 @@
 
 mod ai;
 mod api;
+mod consents;
 mod crm;
 pub mod databases;
 mod development;
@@ -27,6 +28,8 @@ pub struct Play {
     pub typed: Vec<(&'static str, String)>,
     /// The requests of a good check, with their answers.
     pub exchanges: Vec<Exchange>,
+    /// What a consent gave, for a method that asks for one; host and mode of a mail check whose file names them.
+    pub kept: Vec<(&'static str, String)>,
     /// “Connected as” of a good check.
     pub identity: Option<&'static str>,
 }
@@ -69,6 +72,7 @@ pub fn all() -> Vec<Play> {
     let families = [
         ai::all(),
         api::all(),
+        consents::all(),
         crm::all(),
         databases::all(),
         development::all(),
@@ -92,13 +96,13 @@ impl Play {
 
     /// What was typed into a field.
     pub fn value(&self, field: &str) -> &str {
-        self.typed.iter().find(|(name, _)| *name == field).map_or("", |(_, value)| value)
+        self.typed.iter().chain(&self.kept).find(|(name, _)| *name == field).map_or("", |(_, value)| value)
     }
 }
 
 fn play(integration: &'static str, method: &'static str, typed: &[(&'static str, &str)]) -> Play {
     let typed = typed.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Play { integration, method, typed, exchanges: Vec::new(), identity: None }
+    Play { integration, method, typed, exchanges: Vec::new(), kept: Vec::new(), identity: None }
 }
 
 fn get(host: &'static str, path: &'static str, answer: Value) -> Exchange {

@@ -1,0 +1,163 @@
+//! T111: tokens are renewed in time and once; what cannot be renewed says so.
+
+use super::stage::{ACCESS, REFRESH, connected, form, info, tokens};
+use crate::support::app::TestApp;
+use crate::support::http_server::Answer;
+use chrono::TimeDelta;
+use credenza::broker::{Live, Trouble};
+use credenza::id::Id;
+use credenza::jobs::renew_due;
+use credenza::model::check_record::Cause;
+use credenza::model::permission::{Allowed, RefreshCredential};
+use credenza::model::status::Status;
+use futures_util::future::join_all;
+use serde_json::json;
+
+async fn live(app: &TestApp, id: &str, refused: Option<i64>) -> Result<Live, Trouble> {
+    let allowed = Allowed::<RefreshCredential>::job(app.workspace("acme").await, "test");
+    let id = Id::parse(id).expect("an id");
+    app.broker().live(&allowed, &id, refused, Cause::Use).await.expect("storage")
+}
+
+fn token(live: &Live) -> &str {
+    live.session.values["token"].expose()
+}
+
+#[tokio::test]
+async fn t111_a_token_is_renewed_before_its_end_and_the_rotated_one_kept() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), ACCESS);
+    renew_due(&app.state).await.expect("a round");
+    assert_eq!(app.service.requests().len(), 2, "nothing is due");
+    app.means.clock.advance(TimeDelta::minutes(56));
+    app.service.prepare(tokens("access-2", Some("refresh-2")));
+    renew_due(&app.state).await.expect("a round");
+    let asked = form(&app.service.requests()[2]);
+    assert_eq!((asked["grant_type"].as_str(), asked["refresh_token"].as_str()), ("refresh_token", REFRESH));
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), "access-2");
+    // The next one uses the new refresh token, and an answer without one leaves it as it is.
+    for (n, given) in [(3, None), (4, Some("refresh-4"))] {
+        app.means.clock.advance(TimeDelta::minutes(56));
+        app.service.prepare(tokens(&format!("access-{n}"), given));
+        assert_eq!(token(&live(&app, &id, None).await.expect("a token")), format!("access-{n}"));
+        assert_eq!(form(app.service.requests().last().expect("a request"))["refresh_token"], "refresh-2");
+    }
+    assert_eq!(app.grant(&id).await.expect("a grant").serial, 4);
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t111_fifty_at_once_make_one_renewal() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::hours(2));
+    app.service
+        .prepare(Answer::Late(std::time::Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
+    let all = join_all((0..50).map(|_| live(&app, &id, None))).await;
+    assert!(all.iter().all(|one| one.as_ref().is_ok_and(|live| token(live) == "access-2")));
+    assert_eq!(app.service.requests().len(), 3, "one renewal");
+}
+
+#[tokio::test]
+async fn t111_a_withdrawn_consent_says_so_at_once_and_is_not_tried_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::hours(2));
+    app.service.prepare(Answer::json(400, &json!({ "error": "invalid_grant" })));
+    renew_due(&app.state).await.expect("a round");
+    let row = app.row(&id).await;
+    assert_eq!((row.status, row.outcome.as_str()), (Status::Broken, "reauthorize"), "{}", row.hint);
+    let asked = app.service.requests().len();
+    for _ in 0..3 {
+        app.means.clock.advance(TimeDelta::days(1));
+        renew_due(&app.state).await.expect("a round");
+        assert!(matches!(live(&app, &id, None).await, Err(Trouble::Report(_))));
+    }
+    assert_eq!(app.service.requests().len(), asked, "a person has to act");
+    let page = admin.sign_in("admin@acme.example").await;
+    assert_eq!(page.status, 303);
+    let page = admin.get(&format!("/w/acme/credentials/{id}")).await.expect(200);
+    assert!(page.texts("button.primary").contains(&"Connect again".to_owned()), "{}", page.body);
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t111_an_outage_keeps_the_status_and_is_tried_again_with_pauses() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::minutes(56));
+    for answer in [Answer::json(503, &json!({})), Answer::json(429, &json!({})), Answer::Cut] {
+        app.service.prepare(answer);
+        renew_due(&app.state).await.expect("a round");
+        let asked = app.service.requests().len();
+        renew_due(&app.state).await.expect("a round");
+        assert_eq!(app.service.requests().len(), asked, "a pause");
+        assert_eq!(app.row(&id).await.status, Status::Working);
+        app.means.clock.advance(TimeDelta::minutes(10));
+    }
+    assert_eq!(app.grant(&id).await.expect("a grant").failures, 3);
+    app.service.prepare(tokens("access-2", None));
+    renew_due(&app.state).await.expect("a round");
+    let grant = app.grant(&id).await.expect("a grant");
+    assert_eq!((grant.failures, grant.serial), (0, 2));
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), "access-2");
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once_and_the_check_made_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.service.prepare(Answer::json(400, &json!({ "error": "invalid_token" })));
+    app.service.prepare(tokens("access-2", None));
+    app.service.prepare(info("bots@example.com"));
+    admin.post(&format!("/w/acme/credentials/{id}/checks"), &[]).await.expect(303);
+    let asked: Vec<String> = app.service.requests().iter().map(|r| r.path().to_owned()).collect();
+    assert_eq!(asked[2..], ["/tokeninfo", "/token", "/tokeninfo"]);
+    assert_eq!(app.row(&id).await.status, Status::Working);
+}
+
+#[tokio::test]
+async fn a_wrong_client_is_healed_by_the_right_one() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::minutes(56));
+    app.service.prepare(Answer::json(401, &json!({ "error": "invalid_client" })));
+    renew_due(&app.state).await.expect("a round");
+    let row = app.row(&id).await;
+    assert_eq!((row.status, row.outcome.as_str()), (Status::Broken, "invalid"));
+    admin.sign_in("admin@acme.example").await.expect(303);
+    let change = [
+        ("method", "oauth"),
+        ("revision", "1"),
+        ("f.client_id", "1-a.apps.googleusercontent.com"),
+        ("f.client_secret", "the-right-one"),
+    ];
+    admin.post("/w/acme/apps/google-sheets", &change).await.expect(303);
+    app.service.prepare(tokens("access-2", None));
+    app.service.prepare(info("bots@example.com"));
+    renew_due(&app.state).await.expect("a round");
+    assert_eq!(app.row(&id).await.status, Status::Working, "renewed, then verified");
+}
+
+#[tokio::test]
+async fn a_grant_moved_to_another_row_does_not_open() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    let wanted = id.clone();
+    app.write(move |tx| {
+        use credenza::db::schema::oauth_grants::dsl as g;
+        use diesel::prelude::*;
+        let mine = g::credential_id.eq(wanted.as_str());
+        Ok(diesel::update(g::oauth_grants.filter(mine)).set(g::serial.eq(7)).execute(tx.conn())?)
+    })
+    .await;
+    assert!(matches!(live(&app, &id, None).await, Err(Trouble::Unreadable(_))), "the serial number is in the seal");
+}
