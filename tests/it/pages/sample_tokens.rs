@@ -17,7 +17,7 @@ fn row(n: usize, name: &str, state: TokenState) -> TokenRow {
         reach: "the credentials of its blocks".to_owned(),
         networks: "from 203.0.113.0/24".to_owned(),
         made: (ago(9000), "Ana".to_owned()),
-        last: (n % 2 == 0).then(|| ago(3)),
+        last: n.is_multiple_of(2).then(|| ago(3)),
         state,
         ends: ago(100),
         leaked: n == 1,
