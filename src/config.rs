@@ -101,6 +101,10 @@ pub struct Config {
     pub support_contact: Option<String>,
     /// Where metrics may be read (`CREDENZA_METRICS_LISTEN`); nowhere if not set. Port 0 takes a free one.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where signed checkpoints of the audit are appended (`CREDENZA_CHECKPOINT_FILE`).
+    pub checkpoint_file: PathBuf,
+    /// Where signed checkpoints of the audit are sent (`CREDENZA_CHECKPOINT_URL`); nowhere if not set.
+    pub checkpoint_url: Option<Url>,
     /// The log filter (`CREDENZA_LOG`).
     pub log: String,
     /// The log format (`CREDENZA_LOG_FORMAT`).
@@ -170,6 +174,10 @@ impl Config {
             listen,
             public_url: public_url.map_or_else(|| url_of(listen), Ok).map_err(|p| ConfigError(vec![p]))?,
             root_key: root_key(&mut given, &data_dir),
+            checkpoint_file: given
+                .get("CREDENZA_CHECKPOINT_FILE", parse::path)
+                .unwrap_or_else(|| data_dir.join("checkpoints")),
+            checkpoint_url: given.get("CREDENZA_CHECKPOINT_URL", parse::address),
             data_dir,
             database,
             mail_server: given.get("CREDENZA_MAIL_URL", parse::mail_url),
@@ -304,6 +312,8 @@ impl Config {
             ("CREDENZA_PUBLIC_URL", ..) => self.public_url.to_string(),
             ("CREDENZA_EXIT_ON_DISK_FAULT", ..) => u8::from(self.exit_on_disk_fault).to_string(),
             ("CREDENZA_INSECURE_HTTP", ..) => u8::from(self.insecure_http).to_string(),
+            ("CREDENZA_CHECKPOINT_FILE", ..) => self.checkpoint_file.display().to_string(),
+            ("CREDENZA_CHECKPOINT_URL", ..) => self.checkpoint_url.as_ref().map_or_else(String::new, Url::to_string),
             ("CREDENZA_DATA_DIR", ..) => self.data_dir.display().to_string(),
             ("DATABASE_URL", _, Database::Sqlite(file)) => format!("sqlite://{}", file.display()),
             ("DATABASE_URL", _, Database::Postgres(url)) => server_of(url),

@@ -142,6 +142,7 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
         actix_web::rt::spawn(jobs::keys::run(app.clone())),
         actix_web::rt::spawn(jobs::anchor::run(app.clone())),
         actix_web::rt::spawn(jobs::outbox::run(app.clone())),
+        actix_web::rt::spawn(jobs::checkpoint::run(app.clone())),
     ];
     let exporter = metrics.map(exporter::start).transpose()?;
     let done = tokio::select! {

@@ -1,18 +1,36 @@
-//! `credenza audit verify`.
+//! `credenza audit verify`, `key` and `export`.
 
 use super::exit::{Exit, Failure};
 use super::open::{self, Vault};
-use crate::anchor::Anchor;
+use crate::anchor::{Anchor, Head};
 use crate::config::Config;
-use crate::model::audit_verify::{self, Verdict};
+use crate::crypto::signer::PublicKey;
+use crate::error::Error;
+use crate::model::audit::INSTANCE;
+use crate::model::audit_list::{self, Filter};
+use crate::model::audit_verify::{self, Place, START, Verdict};
 use crate::model::rollback::{self, Found, Gap};
+use crate::model::workspace::Workspace;
+use crate::model::{audit_file, checkpoint};
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
-/// Proves every chain, and that none ends before the anchor knows it to.
-pub fn verify() -> Result<Exit, Failure> {
+/// Events of one batch of an export.
+const BATCH: i64 = 1000;
+
+/// Proves every chain, and that none contradicts the anchor or a signed checkpoint.
+pub fn verify(more: &[PathBuf]) -> Result<Exit, Failure> {
     let config = open::config()?;
+    let mut files = more.to_vec();
+    if config.checkpoint_file.exists() {
+        files.push(config.checkpoint_file.clone());
+    }
     open::block_on(async move {
         let vault = open::vault(&config).await?;
         let (mut exit, mut gaps) = gaps(&vault, &config).await?;
+        exit = exit.worse(signed(&vault, &files, &mut gaps).await?);
         let mut after = String::new();
         loop {
             let from = after.clone();
@@ -36,26 +54,29 @@ pub fn verify() -> Result<Exit, Failure> {
     })
 }
 
-/// Says how a chain stands; `false` if it is broken.
+/// Says how a chain stands; `false` if it is broken. What is missing at its end is told first.
 fn told(chain: &str, verdict: Verdict, gap: Option<Gap>) -> bool {
-    let (seq, why) = match (verdict, gap) {
-        (Verdict::Sound(seq), None) => {
-            println!("{chain}: sound up to event {seq}");
-            return true;
-        }
-        (Verdict::Broken(faults), _) => {
-            faults.iter().for_each(|fault| println!("{chain}: BROKEN at {fault}"));
-            return false;
-        }
-        (Verdict::Sound(seq), Some(gap)) => match gap.found {
-            Found::Shorter(_) => {
-                (seq + 1, format!("the end of the chain is missing; the anchor knows {} events", gap.anchored))
+    let is_sound = gap.is_none();
+    if let Some(gap) = gap {
+        let (seq, why) = match gap.found {
+            Found::Shorter(seq) => {
+                (seq + 1, format!("the end of the chain is missing; it once had {} events", gap.anchored))
             }
-            _ => (gap.anchored, "the anchor knows another event of that number".to_owned()),
-        },
-    };
-    println!("{chain}: BROKEN at event {seq}: {why}");
-    false
+            _ => (gap.anchored, "it once had another event of that number".to_owned()),
+        };
+        println!("{chain}: BROKEN at event {seq}: {why}");
+    }
+    match verdict {
+        Verdict::Sound(seq) if is_sound => {
+            println!("{chain}: sound up to event {seq}");
+            true
+        }
+        Verdict::Sound(_) => false,
+        Verdict::Broken(faults) => {
+            faults.iter().for_each(|fault| println!("{chain}: BROKEN at {fault}"));
+            false
+        }
+    }
 }
 
 /// Where the database falls short of the anchor; an anchor that cannot be read is a failure of its own.
@@ -71,4 +92,133 @@ async fn gaps(vault: &Vault, config: &Config) -> Result<(Exit, Vec<Gap>), Failur
             Ok((Exit::Failed, Vec::new()))
         }
     }
+}
+
+/// Holds the database against files of signed checkpoints; what they contradict is added to the gaps.
+async fn signed(vault: &Vault, files: &[PathBuf], gaps: &mut Vec<Gap>) -> Result<Exit, Failure> {
+    if files.is_empty() {
+        println!("There are no signed checkpoints yet.");
+        return Ok(Exit::Fine);
+    }
+    let (mut exit, mut good) = (Exit::Fine, Vec::new());
+    for path in files {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", path.display())))?;
+        let read = checkpoint::read(&vault.means.keyring, &text);
+        if read.bad > 0 {
+            println!("BROKEN: {} notes in {} are not signed by this instance", read.bad, path.display());
+            exit = Exit::Failed;
+        }
+        good.extend(read.good);
+    }
+    let (keyring, count) = (vault.means.keyring.clone(), good.len());
+    let found = vault.db.read(move |conn| checkpoint::contradicted(conn, &keyring, &good)).await?;
+    println!("{count} signed checkpoints were compared");
+    for gap in found {
+        if !gaps.iter().any(|known| known.chain == gap.chain) {
+            gaps.push(gap);
+        }
+    }
+    Ok(exit)
+}
+
+/// Proves an export with public keys alone.
+pub fn verify_file(path: &Path, keys: &[String]) -> Result<Exit, Failure> {
+    let keys: Option<Vec<PublicKey>> = keys.iter().map(|text| PublicKey::parse(text)).collect();
+    let keys = keys.ok_or_else(|| Failure::refused("--public-key takes a key as “credenza audit key” prints it."))?;
+    let verdict = if path == Path::new("-") {
+        audit_file::verify(std::io::stdin().lock(), &keys)
+    } else {
+        let file = File::open(path)
+            .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", path.display())))?;
+        audit_file::verify(BufReader::new(file), &keys)
+    };
+    match verdict {
+        Ok(end) => {
+            println!("{}: sound up to event {}, signed {}", end.chain, end.head.seq, end.at);
+            Ok(Exit::Fine)
+        }
+        Err(broken) => {
+            println!("BROKEN at {broken}");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+/// Prints the public keys.
+pub fn keys() -> Result<Exit, Failure> {
+    let config = open::config()?;
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        vault.means.keyring.public_keys().iter().for_each(|key| println!("{key}"));
+        Ok(Exit::Fine)
+    })
+}
+
+/// Writes a whole chain with a signed end.
+pub fn export(slug: &str, file: Option<&Path>) -> Result<Exit, Failure> {
+    let config = open::config()?;
+    let mut out: Box<dyn Write> = match file {
+        None => Box::new(BufWriter::new(std::io::stdout())),
+        Some(path) => {
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            Box::new(BufWriter::new(
+                made.map_err(|error| Failure::refused(format!("{} cannot be made: {error}", path.display())))?,
+            ))
+        }
+    };
+    let slug = slug.to_owned();
+    open::block_on(async move {
+        let vault = open::vault(&config).await?;
+        let chain = chain_of(&vault, &slug).await?;
+        let wanted = chain.clone();
+        let end = vault.db.read(move |conn| audit_verify::end(conn, &wanted)).await?;
+        let end = end.ok_or_else(|| Failure::refused("The head of the chain cannot be read."))?;
+        let failed = |error: std::io::Error| Failure::refused(format!("The export cannot be written: {error}"));
+        out.write_all(audit_file::title(&chain)?.as_bytes()).map_err(failed)?;
+        let mut last = START;
+        while last.0 < end.0 {
+            let (text, place) = batch(&vault, &chain, last, end).await?;
+            out.write_all(text.as_bytes()).map_err(failed)?;
+            last = place;
+        }
+        let note = checkpoint::note(&vault.means, &chain, &Head { seq: end.0, hash: end.1 });
+        out.write_all(audit_file::end(&note)?.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+        Ok(Exit::Fine)
+    })
+}
+
+async fn chain_of(vault: &Vault, slug: &str) -> Result<String, Failure> {
+    if slug == INSTANCE {
+        return Ok(INSTANCE.to_owned());
+    }
+    let wanted = slug.to_owned();
+    let found = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?;
+    found
+        .map(|workspace| workspace.id.to_string())
+        .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))
+}
+
+/// The lines of a batch and the place behind them; a chain that does not hold is not signed.
+async fn batch(vault: &Vault, chain: &str, last: Place, end: Place) -> Result<(String, Place), Failure> {
+    let (wanted, keyring) = (chain.to_owned(), vault.means.keyring.clone());
+    let (events, proved) = vault
+        .db
+        .read(move |conn| {
+            let limit = BATCH.min(end.0 - last.0);
+            let events = audit_list::onward(conn, &wanted, &Filter::default(), last.0, limit)?;
+            Ok((events, audit_verify::walk(conn, &keyring, &wanted, last, end, limit)?))
+        })
+        .await?;
+    let place = proved.map_err(|fault| Failure { exit: Exit::Failed, text: format!("{chain}: BROKEN at {fault}") })?;
+    let text: Result<String, Error> =
+        events.iter().filter(|event| event.seq <= place.0).map(audit_file::event).collect();
+    let text = text?;
+    let behind = events.last().map_or(place.0, |event| event.seq);
+    Ok((text, if behind == place.0 { place } else { (behind, hash_of(&events)?) }))
+}
+
+fn hash_of(events: &[crate::model::audit::Event]) -> Result<[u8; 32], Failure> {
+    let hash = events.last().and_then(|event| event.hash.as_slice().try_into().ok());
+    hash.ok_or_else(|| Failure::refused("A hash of the chain cannot be read."))
 }

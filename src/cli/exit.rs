@@ -17,6 +17,13 @@ pub enum Exit {
     Key,
 }
 
+impl Exit {
+    /// The one that tells of more trouble, of two that a command came to.
+    pub fn worse(self, other: Self) -> Self {
+        if self == Self::Fine { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(match exit {

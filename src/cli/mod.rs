@@ -120,6 +120,12 @@ enum MemberCommand {
         /// `admin`, `member` or `support`.
         #[arg(long)]
         role: String,
+        /// Why somebody from support is let in; the workspace's admins see it.
+        #[arg(long)]
+        reason: Option<String>,
+        /// When the access of support ends: a day such as 2026-03-31 (its end, in UTC) or a time as RFC 3339 writes it.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
         /// A file that holds the password of a new person; `-` reads standard input.
         #[arg(long)]
         password_file: Option<PathBuf>,
@@ -207,7 +213,30 @@ enum KeysCommand {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Prove every chain; exit 1 and the first bad number if one is broken.
-    Verify,
+    ///
+    /// Without a file: the chains of the database, against the anchor and the signed checkpoints. With a file: an
+    /// export, with public keys alone; no database and no root key is needed.
+    Verify {
+        /// An export in JSON lines; `-` reads standard input.
+        #[arg(requires = "public_key")]
+        file: Option<PathBuf>,
+        /// A public key as “audit key” prints it; several may be given.
+        #[arg(long, value_name = "KEY", requires = "file")]
+        public_key: Vec<String>,
+        /// A further file of signed checkpoints, such as a copy that was kept elsewhere.
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        checkpoints: Vec<PathBuf>,
+    },
+    /// Print the public keys of this instance, the one in use last.
+    Key,
+    /// Write the whole chain of a workspace as JSON lines, which “audit verify FILE” proves elsewhere.
+    Export {
+        /// The workspace's slug; `instance` is the chain of what belongs to no workspace.
+        #[arg(long, value_name = "SLUG")]
+        workspace: String,
+        /// The file to write; it must not be there yet. Without it, standard output.
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -243,15 +272,20 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
         Command::Setup { workspace, email, password_file } => people::setup(&workspace, &email, &password_file),
         Command::Workspace(WorkspaceCommand::Add { name }) => people::add_workspace(&name),
         Command::Workspace(WorkspaceCommand::List) => people::list_workspaces(),
-        Command::Member(MemberCommand::Add { workspace, email, role, password_file }) => {
-            people::add_member(&workspace, &email, &role, password_file.as_deref())
+        Command::Member(MemberCommand::Add { workspace, email, role, reason, until, password_file }) => {
+            people::add_member(&workspace, &email, &role, people::Terms { reason, until }, password_file.as_deref())
         }
         Command::Bot(BotCommand::Add { workspace, name }) => bots::add(&workspace, &name),
         Command::Token(TokenCommand::Add(new)) => bots::add_token(new),
         Command::Member(MemberCommand::List { workspace }) => people::list_members(&workspace),
         Command::Member(MemberCommand::Disable { email }) => people::set_disabled(&email, true),
         Command::Member(MemberCommand::Enable { email }) => people::set_disabled(&email, false),
-        Command::Audit(AuditCommand::Verify) => audit::verify(),
+        Command::Audit(AuditCommand::Verify { file: Some(file), public_key, .. }) => {
+            audit::verify_file(&file, &public_key)
+        }
+        Command::Audit(AuditCommand::Verify { checkpoints, .. }) => audit::verify(&checkpoints),
+        Command::Audit(AuditCommand::Key) => audit::keys(),
+        Command::Audit(AuditCommand::Export { workspace, file }) => audit::export(&workspace, file.as_deref()),
         Command::Backup { file } => backup::backup(&file),
         Command::Drill { from } => drill::drill(&from),
         Command::Keys(command) => keys::run(command),

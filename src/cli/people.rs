@@ -2,9 +2,11 @@
 
 use super::exit::{Exit, Failure};
 use super::open;
+use crate::clock::At;
 use crate::crypto::password_rules::check_password;
 use crate::error::Error;
 use crate::model::permission::{Actor, Allowed, Role};
+use crate::model::support;
 use crate::model::user::{self, User};
 use crate::model::workspace::Workspace;
 use crate::model::{member, membership};
@@ -73,9 +75,50 @@ pub fn list_workspaces() -> Result<Exit, Failure> {
     })
 }
 
+/// Why and until when support is let in.
+pub struct Terms {
+    /// `--reason`.
+    pub reason: Option<String>,
+    /// `--until`.
+    pub until: Option<String>,
+}
+
+impl Terms {
+    /// The reason and the end; none if neither is given.
+    fn read(self, role: Role) -> Result<Option<(String, Option<At>)>, Failure> {
+        if self.reason.is_none() && self.until.is_none() {
+            return Ok(None);
+        }
+        if role != Role::Support {
+            return Err(Failure::refused("--reason and --until go with --role support only."));
+        }
+        let reason = self.reason.map(|text| support::checked_reason(&text)).transpose()?.unwrap_or_default();
+        let until = self.until.map(|text| end_of(&text)).transpose()?;
+        Ok(Some((reason, until)))
+    }
+}
+
+fn end_of(text: &str) -> Result<At, Failure> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok().map(|at| At::new(at.to_utc()));
+    let day = || {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.succ_opt()?;
+        Some(At::new(chrono::NaiveDateTime::from(day).and_utc()))
+    };
+    time.or_else(day).ok_or_else(|| {
+        Failure::refused("--until takes a day such as 2026-03-31 or a time such as 2026-03-31T18:00:00Z.")
+    })
+}
+
 /// Adds a person to a workspace.
-pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Path>) -> Result<Exit, Failure> {
+pub fn add_member(
+    slug: &str,
+    email: &str,
+    role: &str,
+    terms: Terms,
+    password_file: Option<&Path>,
+) -> Result<Exit, Failure> {
     let role = Role::parse(role).ok_or_else(|| Failure::refused("--role is one of admin, member, support"))?;
+    let terms = terms.read(role)?;
     user::checked_email(email)?;
     let config = open::config()?;
     let password = password_file.map(read_password).transpose()?;
@@ -103,7 +146,12 @@ pub fn add_member(slug: &str, email: &str, role: &str, password_file: Option<&Pa
                     Some(user) => user.clone(),
                     None => User::create(tx, &email, &hash, means.now())?,
                 };
-                membership::add(tx, &means, &Allowed::operator(workspace.id.clone()), &user, role)
+                let allowed = Allowed::operator(workspace.id.clone());
+                membership::add(tx, &means, &allowed, &user, role)?;
+                match &terms {
+                    Some((reason, until)) => support::set_terms(tx, &means, &allowed, &user, reason, *until),
+                    None => Ok(()),
+                }
             })
             .await?;
         Ok(Exit::Fine)

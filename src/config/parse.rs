@@ -35,6 +35,13 @@ pub(super) fn public_url(text: &str) -> Result<Url, String> {
     }
 }
 
+pub(super) fn address(text: &str) -> Result<Url, String> {
+    let expected = || "must be https:// with a host, such as https://witness.example.com/checkpoints".to_owned();
+    let url = Url::parse(text).map_err(|_| expected())?;
+    let anonymous = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && anonymous { Ok(url) } else { Err(expected()) }
+}
+
 /// Whether the address leads to this very machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -36,7 +36,7 @@ const fn variable(name: &'static str, kind: Kind, meaning: &'static str, unset: 
 
 /// Every variable, in the order in which they are explained.
 #[rustfmt::skip]
-pub(super) const VARIABLES: [Variable; 19] = [
+pub(super) const VARIABLES: [Variable; 21] = [
     variable("CREDENZA_LISTEN", Kind::Plain, "Address and port to listen on", "127.0.0.1:8080"),
     variable("CREDENZA_PUBLIC_URL", Kind::Plain, "The address people use: links, origin check, OAuth redirect", "http:// and the address to listen on"),
     variable("CREDENZA_INSECURE_HTTP", Kind::Plain, "1 allows a plain http public address off this machine", "refused"),
@@ -54,6 +54,8 @@ pub(super) const VARIABLES: [Variable; 19] = [
     variable("CREDENZA_EXIT_ON_DISK_FAULT", Kind::Plain, "1 ends the program with exit code 2 when a flush to the disk fails", "nothing more is written, and what is stored can be read"),
     variable("CREDENZA_SUPPORT_CONTACT", Kind::Optional, "Shown on error and help pages", "nothing is shown"),
     variable("CREDENZA_METRICS_LISTEN", Kind::Optional, "Address and port where Prometheus reads metrics", "off"),
+    variable("CREDENZA_CHECKPOINT_FILE", Kind::Plain, "File to which signed checkpoints of the audit are appended", "checkpoints in the data directory"),
+    variable("CREDENZA_CHECKPOINT_URL", Kind::Optional, "Address to which signed checkpoints of the audit are posted", "they are kept in the file alone"),
     variable("CREDENZA_LOG", Kind::Plain, "Log level, or target=level pairs, comma separated", "info"),
     variable("CREDENZA_LOG_FORMAT", Kind::Plain, "text or json", "text"),
 ];

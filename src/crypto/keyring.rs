@@ -8,6 +8,7 @@ use super::opened::Opened;
 use super::password::Pepper;
 use super::random::Random;
 use super::root_key::RootKey;
+use super::signer::{PublicKey, Signer};
 use super::subkeys::{InstanceRoot, Subkeys};
 use super::wrapped_root::{unwrap_root, wrap_root};
 use crate::error::{Error, Result};
@@ -66,7 +67,7 @@ impl Keyring {
     pub fn create(random: Random, instance: &str, root_key: &RootKey) -> Result<(Self, WrappedRoot)> {
         let root = InstanceRoot::new(1, random.key_bytes()?);
         let stored = wrap_root(&random, instance, root_key, &root)?;
-        let active = Subkeys::new(root)?;
+        let active = Subkeys::new(instance, root)?;
         Ok((Self::assemble(random, instance, root_key, Vec::new(), active), stored))
     }
 
@@ -88,7 +89,7 @@ impl Keyring {
         for wrapped in stored.iter().filter(|wrapped| wrapped.label == root_key.label()) {
             match unwrap_root(instance, root_key, wrapped) {
                 Ok(root) => {
-                    let subkeys = Subkeys::new(root).map_err(KeyringError::Derive)?;
+                    let subkeys = Subkeys::new(instance, root).map_err(KeyringError::Derive)?;
                     if wrapped.version == active { sealing = Some(subkeys) } else { others.push(subkeys) }
                 }
                 Err(error) if wrapped.version == active => return Err(error),
@@ -163,6 +164,16 @@ impl Keyring {
     /// The key of an older audit event, by the id kept with it.
     pub fn audit_key(&self, id: u32) -> Option<&AuditKey> {
         self.versions().map(|s| &s.audit).find(|key| key.id() == id)
+    }
+
+    /// Signs checkpoints and exports of the audit.
+    pub fn signer(&self) -> &Signer {
+        &self.active.signer
+    }
+
+    /// The public keys of everything that this instance signed, that of [`Keyring::signer`] last.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.versions().map(|s| s.signer.public().clone()).collect()
     }
 
     /// The peppers for password hashes, the one for new hashes last.

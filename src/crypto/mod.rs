@@ -14,6 +14,7 @@ pub mod password_rules;
 pub mod random;
 pub mod root_key;
 pub mod root_key_command;
+pub mod signer;
 mod subkeys;
 pub mod ticket;
 pub mod token;

@@ -4,6 +4,7 @@ use super::envelope::Key;
 use super::hex;
 use super::mac::AuditKey;
 use super::password::Pepper;
+use super::signer::Signer;
 use crate::error::{Error, Result};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -48,6 +49,7 @@ pub(super) struct Subkeys {
     pub(super) mail: Key,
     pub(super) backup: Key,
     pub(super) audit: AuditKey,
+    pub(super) signer: Signer,
     pub(super) pepper: Pepper,
     pub(super) cookie: Zeroizing<[u8; 64]>,
     pub(super) csrf: Zeroizing<[u8; 32]>,
@@ -55,7 +57,7 @@ pub(super) struct Subkeys {
 }
 
 impl Subkeys {
-    pub(super) fn new(root: InstanceRoot) -> Result<Self> {
+    pub(super) fn new(instance: &str, root: InstanceRoot) -> Result<Self> {
         let version = root.version;
         Ok(Self {
             wrap: Key::new(version, &*root.derive("wrap")?),
@@ -63,6 +65,7 @@ impl Subkeys {
             mail: Key::new(version, &*root.derive("mail")?),
             backup: Key::new(version, &*root.derive("backup")?),
             audit: AuditKey::new(version, root.derive("audit-mac")?),
+            signer: Signer::new(&format!("credenza-{instance}"), &*root.derive("checkpoint")?)?,
             pepper: Pepper::new(version, root.derive("pepper")?),
             cookie: root.derive("cookie")?,
             csrf: root.derive("csrf")?,
@@ -79,7 +82,19 @@ mod tests {
 
     #[test]
     fn t162_purposes_and_instances_share_no_key() {
-        let purposes = ["wrap", "audit-mac", "cookie", "csrf", "pepper", "mfa", "mail", "backup", "kcv", "fingerprint"];
+        let purposes = [
+            "wrap",
+            "audit-mac",
+            "cookie",
+            "csrf",
+            "pepper",
+            "mfa",
+            "mail",
+            "backup",
+            "kcv",
+            "fingerprint",
+            "checkpoint",
+        ];
         let mut seen = HashSet::new();
         for root in [[1; 32], [2; 32]] {
             let root = InstanceRoot::new(1, Zeroizing::new(root));

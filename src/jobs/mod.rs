@@ -5,6 +5,7 @@ mod tokens;
 pub use tokens::renew_due;
 
 pub mod anchor;
+pub mod checkpoint;
 pub mod keys;
 pub mod outbox;
 pub mod proof;
@@ -19,7 +20,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, credential_change, device, oauth_flow, reset};
+use crate::model::{Means, attempt, audit, bot_token, credential_change, device, oauth_flow, reset, support};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -62,6 +63,7 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("purge", purge(app)).await?;
     unit("sweep", sweep(app)).await?;
     unit("denials", count_denials(app)).await?;
+    unit("support end", end_support(app)).await?;
     unit("audit proof", proof::prove(app)).await
 }
 
@@ -134,13 +136,32 @@ async fn purge(app: &App) -> Result<usize> {
     Ok(count)
 }
 
+/// Support access whose time is over goes; nobody has had it since.
+async fn end_support(app: &App) -> Result<usize> {
+    let mut count = 0;
+    for _ in 0..ROUNDS {
+        let now = app.means.now();
+        let batch = app.db.read(move |conn| support::due_expired(conn, now)).await?;
+        if batch.is_empty() {
+            break;
+        }
+        for (workspace, user) in batch {
+            let means = app.means.clone();
+            let allowed = Allowed::<KeepHouse>::job(workspace, "support end");
+            app.db.write(move |tx| support::expire(tx, &means, &allowed, &user)).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 /// Ended sessions, old attempts, spent links and forgotten browsers go.
 async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
     app.db
         .write(move |tx| {
-            let people = Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)?;
-            Ok(people + device::sweep(tx, now)? + oauth_flow::sweep(tx, now)?)
+            let links = reset::sweep(tx, now)? + bot_token::sweep(tx, now)? + oauth_flow::sweep(tx, now)?;
+            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + device::sweep(tx, now)? + links)
         })
         .await
 }

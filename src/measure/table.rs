@@ -49,6 +49,7 @@ table! {
     Spread AUDIT_LAG = "credenza_audit_lag_seconds":
         "Time from asking for a unit of work that writes audit lines to its commit.";
     Level AUDIT_BROKEN = "credenza_audit_broken_chains": "Audit chains that did not hold when they were last verified.";
+    Level CHECKPOINTS_UNSENT = "credenza_checkpoints_unsent": "Signed checkpoints of the audit that wait to be sent.";
     Count SESSIONS_TOUCHED = "credenza_sessions_touched_total": "Sessions whose last use was written down.";
     Count SIGN_INS_LIMITED = "credenza_limiter_refusals_total" { limiter = "sign_in" }:
         "Attempts that a limiter refused.";

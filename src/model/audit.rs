@@ -181,27 +181,27 @@ pub struct Event {
 
 /// What of a line is hashed: everything but the three hashes.
 #[derive(Serialize)]
-struct Hashed<'a> {
-    chain: &'a str,
-    seq: i64,
-    at: String,
-    request_id: &'a str,
-    actor_kind: &'a str,
-    actor_id: &'a str,
-    session: &'a str,
-    address: &'a str,
-    agent: &'a str,
-    action: &'a str,
-    target_kind: &'a str,
-    target_id: &'a str,
-    outcome: &'a str,
-    code: &'a str,
-    details: &'a str,
+pub(super) struct Hashed<'a> {
+    pub(super) chain: &'a str,
+    pub(super) seq: i64,
+    pub(super) at: String,
+    pub(super) request_id: &'a str,
+    pub(super) actor_kind: &'a str,
+    pub(super) actor_id: &'a str,
+    pub(super) session: &'a str,
+    pub(super) address: &'a str,
+    pub(super) agent: &'a str,
+    pub(super) action: &'a str,
+    pub(super) target_kind: &'a str,
+    pub(super) target_id: &'a str,
+    pub(super) outcome: &'a str,
+    pub(super) code: &'a str,
+    pub(super) details: &'a str,
 }
 
 impl Event {
     /// The hash that this line should have behind `previous`.
-    pub(super) fn hash_after(&self, previous: &[u8; 32]) -> Result<[u8; 32]> {
+    pub fn hash_after(&self, previous: &[u8; 32]) -> Result<[u8; 32]> {
         let row = Hashed {
             chain: &self.chain,
             seq: self.seq,

@@ -4,8 +4,8 @@ use super::bot::Bot;
 use super::bot_token::{BotToken, Closed, Scope};
 use super::credential::Credential;
 use super::permission::{Actor, Allowed, UseCredential};
-use super::status::Status;
-use super::version::{Version, VersionState};
+use super::served::{self, Answer, Named, served};
+use super::version::Version;
 use super::{Means, audit, credential_change};
 use crate::catalog::destination;
 use crate::catalog::form::Values;
@@ -14,7 +14,7 @@ use crate::clock::At;
 use crate::crypto::bot_token::Presented;
 use crate::db::schema::{blocks, credential_uses as uses, credentials};
 use crate::db::{Conn, Tx, dialect};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::Id;
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -269,10 +269,18 @@ fn judge(
         Ok(row) => row,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some(refusal) = unfit(&row) {
-        return Ok(Err(refusal));
-    }
-    Ok(served(conn, &row, asked.version, now)?.map(|version| (row, version)).ok_or(Refusal::NoVersion))
+    let (id, workspace) = (row.id.clone(), &token.workspace_id);
+    Ok(match served(conn, workspace, Named::Id(&id), asked.version, now)? {
+        Answer::Served(row, version) => Ok((*row, *version)),
+        Answer::Absent => Err(Refusal::NotFound),
+        Answer::Refused(row, why) => Err(match why {
+            served::Refusal::Deleted => Refusal::Deleted,
+            served::Refusal::Suspended(_) => Refusal::Suspended,
+            served::Refusal::Unreadable => Refusal::Unreadable,
+            served::Refusal::Broken => Refusal::Broken(row.hint.clone()),
+            served::Refusal::Staged | served::Refusal::Ended => Refusal::NoVersion,
+        }),
+    })
 }
 
 /// The credential that a call names, if it is within the token's reach.
@@ -308,32 +316,6 @@ fn find(conn: &mut Conn, token: &BotToken, wanted: &Wanted, seen: &mut Seen) -> 
     }
     seen.reached = true;
     Ok(Ok(row))
-}
-
-/// Why a credential cannot be used as it is.
-fn unfit(row: &Credential) -> Option<Refusal> {
-    if row.deleted_at.is_some() {
-        return Some(Refusal::Deleted);
-    }
-    match row.status {
-        Status::Suspended => Some(Refusal::Suspended),
-        Status::Broken => Some(Refusal::Broken(row.hint.clone())),
-        Status::Unreadable => Some(Refusal::Unreadable),
-        Status::Working | Status::Expiring | Status::Unverified => None,
-    }
-}
-
-/// The version that is served: the one in use, or while an overlap lasts the one that it took the place of.
-fn served(conn: &mut Conn, row: &Credential, wanted: Option<i64>, now: At) -> Result<Option<Version>> {
-    let number = wanted.unwrap_or(row.live_version);
-    let found = match Version::get(conn, &row.workspace_id, &row.id, number) {
-        Ok(found) => found,
-        Err(Error::NotFound) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let overlaps =
-        |version: &Version| version.state == VersionState::Previous && version.retire_at.is_some_and(|at| at > now);
-    Ok(Some(found).filter(|version| number == row.live_version || (overlaps(version) && version.sealed.is_some())))
 }
 
 /// Opens the values, provided that they lead where they were sealed for.

@@ -3,9 +3,10 @@
 use super::invitation::Invitation;
 use super::listed::{Counts, Head, Lists};
 use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
+use super::support::Access;
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, support};
 use crate::clock::At;
 use crate::db::schema::{memberships, users, workspaces};
 use crate::db::{Conn, Tx};
@@ -60,6 +61,8 @@ pub struct Surroundings {
     pub counts: Arc<Counts>,
     /// Where the head of the workspace's chain stood before they were counted.
     pub head: Head,
+    /// Who may look in as support, for an admin to see.
+    pub support: Vec<Access>,
 }
 
 impl Surroundings {
@@ -85,7 +88,11 @@ impl Surroundings {
         let workspaces = open.into_iter().map(|(workspace, _)| workspace).collect();
         let head = Lists::head(conn, &standing.workspace.id)?;
         let counts = lists.counts(conn, &standing.workspace.id, &head)?;
-        Ok(Some(Self { standing, workspaces, counts, head }))
+        let support = match standing.role {
+            Role::Admin => support::open(conn, &standing.workspace.id, now)?,
+            Role::Member | Role::Support => Vec::new(),
+        };
+        Ok(Some(Self { standing, workspaces, counts, head, support }))
     }
 }
 

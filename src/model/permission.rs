@@ -97,8 +97,12 @@ permissions! {
     ManageKeys = "keys.manage":;
     /// Read the audit of a workspace.
     ReadAudit = "audit.read": Admin Support;
+    /// Take the audit of a workspace away as a file.
+    ExportAudit = "audit.export": Admin Support;
     /// Change the name and the policies of a workspace, and delete it.
     ManageSettings = "settings.manage": Admin;
+    /// Let support look into a workspace, and end that.
+    ManageSupport = "support.manage": Admin;
     /// Add people to a workspace.
     ManageMembers = "members.manage": Admin;
     /// See who belongs to a workspace.

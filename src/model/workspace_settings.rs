@@ -26,20 +26,11 @@ pub struct Settings {
     pub token_days: i64,
     /// A deleted credential can be restored for so many days.
     pub keep_deleted_days: i64,
-    /// Audit lines are kept for so many days; 0 is for ever.
-    pub keep_audit_days: i64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            second_factor: false,
-            idle_minutes: 60,
-            absolute_hours: 12,
-            token_days: 90,
-            keep_deleted_days: 30,
-            keep_audit_days: 0,
-        }
+        Self { second_factor: false, idle_minutes: 60, absolute_hours: 12, token_days: 90, keep_deleted_days: 30 }
     }
 }
 
@@ -60,12 +51,11 @@ pub struct Number {
 }
 
 /// Every number with its limits. Sessions can be made shorter than the program's own limits, never longer.
-pub const NUMBERS: [Number; 5] = [
+pub const NUMBERS: [Number; 4] = [
     Number { field: "idle_minutes", range: 5..=60, advice: "Between 5 and 60 minutes." },
     Number { field: "absolute_hours", range: 1..=12, advice: "Between 1 and 12 hours." },
     Number { field: "token_days", range: 1..=365, advice: "Between 1 and 365 days." },
     Number { field: "keep_deleted_days", range: 1..=365, advice: "Between 1 and 365 days." },
-    Number { field: "keep_audit_days", range: 365..=3650, advice: "0 for ever, or between 365 and 3650 days." },
 ];
 
 impl Settings {
@@ -84,26 +74,15 @@ impl Settings {
         TimeDelta::days(self.keep_deleted_days)
     }
 
-    /// Audit lines are kept for so long; none is for ever.
-    pub fn keep_audit(&self) -> Option<TimeDelta> {
-        (self.keep_audit_days > 0).then(|| TimeDelta::days(self.keep_audit_days))
-    }
-
     /// Each number by the name of its field, in the order of [`NUMBERS`].
-    pub fn numbers(&self) -> [i64; 5] {
-        [self.idle_minutes, self.absolute_hours, self.token_days, self.keep_deleted_days, self.keep_audit_days]
+    pub fn numbers(&self) -> [i64; 4] {
+        [self.idle_minutes, self.absolute_hours, self.token_days, self.keep_deleted_days]
     }
 
     /// The numbers that are out of their limits.
     pub fn faults(&self) -> Vec<&'static Number> {
-        let off =
-            |number: &Number, value| number.field == "keep_audit_days" && value == 0 || number.range.contains(&value);
-        NUMBERS
-            .iter()
-            .zip(self.numbers())
-            .filter(|(number, value)| !off(number, *value))
-            .map(|(number, _)| number)
-            .collect()
+        let off = NUMBERS.iter().zip(self.numbers()).filter(|(number, value)| !number.range.contains(value));
+        off.map(|(number, _)| number).collect()
     }
 
     /// The names of the fields in which `other` differs.

@@ -24,6 +24,8 @@ static ROOM: Semaphore = Semaphore::const_new(1024);
 const PIECE: usize = 64 << 10;
 /// So much of each form is read without asking for room: a flood of large ones keeps no small one out.
 const FREE: usize = 16 << 10;
+/// Fields that are lists: boxes to be ticked send one entry each, which are put together with spaces.
+const LISTS: [&str; 2] = ["scope", "credentials"];
 /// No form has more entries than this.
 const MOST_ENTRIES: usize = 400;
 
@@ -110,7 +112,7 @@ async fn whole(
 }
 
 fn parse(bytes: &[u8]) -> Result<Fields> {
-    let mut fields = BTreeMap::new();
+    let mut fields: BTreeMap<String, Secret> = BTreeMap::new();
     for pair in bytes.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |b| *b == b'=');
         let name = decoded(halves.next().unwrap_or_default())?;
@@ -118,8 +120,14 @@ fn parse(bytes: &[u8]) -> Result<Fields> {
         if fields.len() >= MOST_ENTRIES {
             return Err(Error::TooLarge);
         }
-        if fields.insert(name, value).is_some() {
-            return Err(Error::BadRequest("This form has the same field twice.".into()));
+        if let Some(more) = fields.get(&name) {
+            if !LISTS.contains(&name.as_str()) {
+                return Err(Error::BadRequest("This form has the same field twice.".into()));
+            }
+            let all = Secret::new(format!("{} {}", more.expose(), value.expose()));
+            fields.insert(name, all);
+        } else {
+            fields.insert(name, value);
         }
     }
     Ok(Fields { entries: fields, room: Vec::new() })
@@ -195,6 +203,7 @@ mod tests {
         assert_eq!(fields.text("f.x"), "é");
         assert!(parse(b"name=%ED%A0%80").is_err(), "a lone surrogate");
         assert!(parse(b"email=a&email=b").is_err());
+        assert_eq!(parse(b"scope=use&name=x&scope=fetch").unwrap().text("scope"), "use fetch");
         assert!(parse(b"name=a%00b").is_err());
     }
 

@@ -9,6 +9,7 @@ use crate::model::credential::Credential;
 use crate::model::listed::Counts;
 use crate::model::membership::{Standing, Surroundings};
 use crate::model::permission::{Actor, Allowed, Permission, Role};
+use crate::model::support::{self, Access};
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
 use crate::web::answer::Fault;
@@ -94,6 +95,8 @@ pub struct Can<P: Permission> {
     pub total: i64,
     /// How many it has in each status.
     pub counts: Arc<Counts>,
+    /// Who may look in as support, for an admin to see.
+    pub support: Vec<Access>,
     /// What the act before a redirect to this request came to.
     pub said: Option<Toast>,
     id: Option<String>,
@@ -158,14 +161,35 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
             app.db.read(move |conn| Surroundings::find(conn, &asked.lists, &slug, &user, now)).await?
         }
     };
-    let Surroundings { standing, workspaces, counts, .. } = found.ok_or(Error::NotFound)?;
+    let Surroundings { standing, workspaces, counts, support, .. } = found.ok_or(Error::NotFound)?;
     let total = counts.iter().map(|(_, n)| n).sum();
     let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
     };
     let id = req.match_info().get("id").map(str::to_owned);
+    if standing.role == Role::Support {
+        write_down_view(&app, req, &standing, &person.actor, id.as_deref()).await?;
+    }
     let said = shell::said(req);
-    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, said, id })
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, support, said, id })
+}
+
+/// What support looks at is a line of the workspace's audit, before they see it.
+async fn write_down_view(
+    app: &App,
+    req: &HttpRequest,
+    standing: &Standing,
+    actor: &Actor,
+    id: Option<&str>,
+) -> Result<()> {
+    let pattern = req.match_pattern().unwrap_or_default();
+    let credential = id.and_then(Id::<Credential>::parse).filter(|_| pattern.starts_with("/w/{slug}/credentials/"));
+    let target = match credential {
+        Some(id) => audit::Target::credential(id.as_str()),
+        None => audit::Target::route(&pattern),
+    };
+    let (means, workspace, actor) = (app.means.clone(), standing.workspace.id.clone(), actor.clone());
+    app.db.write(move |tx| support::viewed(tx, &means, &workspace, &actor, target.clone())).await
 }
 
 async fn refuse<P: Permission>(app: &App, standing: Standing, actor: Actor, route: String) -> Error {

@@ -22,6 +22,8 @@ pub mod people;
 pub mod proof;
 pub mod routes;
 pub mod session_store;
+pub mod settings;
 pub mod shell;
 pub mod static_files;
+pub mod tokens;
 pub mod visit;

@@ -3,14 +3,16 @@
 use crate::error::Error;
 use crate::measure::Endpoint;
 use crate::model::permission::{
-    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, LeaveWorkspace, ManageApps, ManageBots,
-    ManageMail, ManageMembers, Permission, ReadAudit, ReadBots, ReadCredentials, ReadIntegrations, ReadMembers,
-    RenameCredential, ReplaceCredential, RestoreCredential, Role, RotateCredential, SuspendCredential,
-    VerifyCredential,
+    ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageApps,
+    ManageBots, ManageMail, ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit,
+    ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential,
+    Role, RotateCredential, SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
-use crate::web::{account, audit, bots, credentials, entry, health, integrations, oauth, people, visit};
+use crate::web::{
+    account, audit, bots, credentials, entry, health, integrations, oauth, people, settings, tokens, visit,
+};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
@@ -122,6 +124,7 @@ pub fn table() -> Vec<Route> {
         signed_in(post.clone(), "/account/email/{token}", account::email::confirmed),
         signed_in(get.clone(), "/account/sessions", account::sessions::index),
         signed_in(post.clone(), "/account/sessions", account::sessions::end),
+        signed_in(get.clone(), "/support", settings::open::index),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}", credentials::index::root),
         workspace::<ReadCredentials, _, _>(get.clone(), "/w/{slug}/credentials", credentials::index::index),
         workspace::<CreateCredential, _, _>(post.clone(), "/w/{slug}/credentials", credentials::create::create),
@@ -199,6 +202,10 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/purge",
             credentials::deleted::purge,
         ),
+        workspace::<ManageSettings, _, _>(get.clone(), "/w/{slug}/settings", settings::edit::edit),
+        workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings", settings::edit::update),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support", settings::support::create),
+        workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support/end", settings::support::end),
         workspace::<ConnectCredential, _, _>(
             post.clone(),
             "/w/{slug}/credentials/{id}/connect",
@@ -210,6 +217,8 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageApps, _, _>(post.clone(), "/w/{slug}/apps/{integration}", oauth::apps::update),
         public(get.clone(), "/oauth/callback", oauth::callback::show),
         workspace::<ReadAudit, _, _>(get.clone(), "/w/{slug}/audit", audit::index::index),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.jsonl", audit::export::jsonl),
+        workspace::<ExportAudit, _, _>(get.clone(), "/w/{slug}/audit.csv", audit::export::csv),
         workspace::<ReadMembers, _, _>(get.clone(), "/w/{slug}/members", people::members::index),
         workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/members/{member}", people::members::show),
         workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/members/{member}", people::members::update),
@@ -243,6 +252,17 @@ pub fn table() -> Vec<Route> {
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/deletion", bots::deletion::create),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::edit),
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/publication", bots::publication::update),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens", tokens::index),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens", tokens::create),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens/{token}", tokens::show),
+        workspace::<ManageTokens, _, _>(get.clone(), "/w/{slug}/bots/{id}/tokens/{token}/rotation", tokens::rotation),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens/{token}/rotation", tokens::rotate),
+        workspace::<ManageTokens, _, _>(
+            get.clone(),
+            "/w/{slug}/bots/{id}/tokens/{token}/revocation",
+            tokens::revocation,
+        ),
+        workspace::<ManageTokens, _, _>(post.clone(), "/w/{slug}/bots/{id}/tokens/{token}/revocation", tokens::revoke),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::new),
         workspace::<ManageBots, _, _>(post.clone(), "/w/{slug}/bots/{id}/blocks", bots::blocks::create),
         workspace::<ManageBots, _, _>(get.clone(), "/w/{slug}/bots/{id}/blocks/{block}", bots::blocks::edit),

@@ -7,11 +7,15 @@ use crate::id::Id;
 use crate::model::count;
 use crate::model::membership::{self, SWITCHER, Standing};
 use crate::model::permission::{Permission, Role};
+use crate::model::support::Access;
 use crate::model::user::{self, User};
 use crate::model::workspace::Workspace;
 use crate::web::guard::Can;
 use crate::web::pages::markup::Markup;
-use crate::web::pages::shell::{Assets, Nav, PersonView, Shell, Theme, Toast, Tone, WorkspaceLink, WorkspaceView};
+use crate::web::pages::shell::{
+    Assets, Nav, PersonView, Shell, SupportNote, Theme, Toast, Tone, WorkspaceLink, WorkspaceView,
+};
+use crate::web::pages::time::When;
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -161,7 +165,22 @@ pub fn inside<P: Permission>(app: &App, can: &Can<P>, title: &str, current: Nav)
         demo: app.demo,
         support_contact: app.config.support_contact.clone(),
         saves_nothing: saves_nothing(app),
+        support: notes(app, &can.support),
     }
+}
+
+/// The support access that ends by itself: what has no end is told by the settings alone.
+fn notes(app: &App, open: &[Access]) -> Vec<SupportNote> {
+    let now = app.means.now();
+    let note = |access: &Access| {
+        Some(SupportNote {
+            id: access.user.to_string(),
+            name: access.name.clone(),
+            reason: access.reason.clone(),
+            until: When::new(access.until?, now),
+        })
+    };
+    open.iter().filter_map(note).collect()
 }
 
 /// Whether the last write was refused by the storage.
@@ -250,6 +269,10 @@ pub fn toast(did: &str) -> Option<Toast> {
         "rolled-back" => (Tone::Good, "Taken back."),
         "suspended" => (Tone::Good, "Switched off. Who asks for it is denied, and shown here."),
         "resumed" => (Tone::Good, "Switched on again."),
+        "settings" => (Tone::Good, "The settings are saved."),
+        "support-granted" => (Tone::Good, "Support may look in. You see it on every page, and it ends by itself."),
+        "support-ended" => (Tone::Good, "Ended. They see nothing of this workspace any more."),
+        "token-revoked" => (Tone::Good, "Revoked: no call with this token is let in any more."),
         "account" => (Tone::Good, "Your choices are saved."),
         _ => return None,
     };

@@ -25,6 +25,7 @@ mod operation;
 mod pages;
 mod people;
 mod schema;
+mod settings;
 mod storm;
 mod support;
 mod time;

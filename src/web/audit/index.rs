@@ -13,7 +13,7 @@ use crate::web::answer::{Answer, page};
 use crate::web::guard::Can;
 use crate::web::pages::audit::{Audit, Line, ProofView, Span};
 use crate::web::pages::list::Pick;
-use crate::web::pages::shell::{Nav, Tone};
+use crate::web::pages::shell::{Link, Nav, Tone};
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::{HttpRequest, web};
@@ -95,7 +95,10 @@ fn draw(app: &App, can: &Can<ReadAudit>, asked: &Asked, found: Found) -> Audit {
         first: (!asked.text("before").is_empty()).then(|| asked.with(&base, &[])),
         next,
         looked_to: found.page.looked_to.map(|at| When::new(at, now)),
-        exports: Vec::new(),
+        exports: vec![
+            Link { label: "These events (CSV)".into(), href: asked.with(&format!("{base}.csv"), &[]) },
+            Link { label: "Whole audit (JSONL)".into(), href: format!("{base}.jsonl") },
+        ],
         base,
     }
 }

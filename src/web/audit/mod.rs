@@ -1,6 +1,7 @@
 //! The audit of a workspace as people read it.
 
 mod asked;
+pub mod export;
 pub mod index;
 mod names;
 pub(super) mod proof;

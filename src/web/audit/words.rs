@@ -271,7 +271,7 @@ pub fn page(pattern: &str) -> &str {
         "/audit.jsonl" | "/audit.csv" => "the export of the audit",
         "/members" => "the members",
         "/overview" => "the overview",
-        "/settings" => "the settings",
+        "/settings" | "/settings/support" | "/settings/support/end" => "the settings",
         "/apps/{integration}" => "the OAuth client of a service",
         "/flows/{flow}" => "a connection to a service",
         "/bots" => "the bots",

@@ -1,6 +1,7 @@
 //! What surrounds every page: the head, the side bar, the message after an act.
 
 use super::markup::Markup;
+use super::time::When;
 
 /// The frame of a page. Without a person it is drawn as a single centred card.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,8 @@ pub struct Shell {
     pub support_contact: Option<String>,
     /// Whether nothing can be saved at present.
     pub saves_nothing: bool,
+    /// Who may look in as support for a time, for an admin to see on every page.
+    pub support: Vec<SupportNote>,
 }
 
 impl Shell {
@@ -42,6 +45,16 @@ impl Shell {
     /// Whether the side bar marks `nav`.
     pub fn is(&self, nav: Nav) -> bool {
         self.current == nav
+    }
+
+    /// Whether the person manages the workspace.
+    pub fn manages(&self) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.role == "Admin")
+    }
+
+    /// Whether the person is here as support.
+    pub fn is_support(&self) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.role == "Support")
     }
 
     /// Whether the person reads the audit.
@@ -62,6 +75,19 @@ impl Shell {
         }
         (contact.contains('@') && !contact.contains(char::is_whitespace)).then(|| format!("mailto:{contact}"))
     }
+}
+
+/// Somebody who may look in as support for a time.
+#[derive(Debug, Clone)]
+pub struct SupportNote {
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Until when.
+    pub until: When,
 }
 
 /// The person who is signed in.
@@ -118,6 +144,8 @@ pub enum Nav {
     Audit,
     /// People, invitations and mail.
     Members,
+    /// The settings.
+    Settings,
     /// Own account.
     Account,
 }

@@ -5,6 +5,7 @@
 mod calls;
 mod document;
 mod killed;
+mod pages;
 mod secrets;
 mod tokens;
 mod vault;

@@ -3,6 +3,7 @@
 use super::{Scene, TOKEN};
 use crate::support::app::{ACME, UMBRELLA};
 use crate::support::person::sent;
+use credenza::clock::Clock;
 use credenza::db::schema::{bot_tokens, credential_uses as uses, credentials};
 use credenza::model::audit::Outcome;
 use credenza::model::bot_token::Scope;
@@ -149,7 +150,11 @@ async fn each_state_that_keeps_values_back_has_a_problem_of_its_own() {
             .app
             .write(move |tx| {
                 diesel::update(credentials::table.filter(credentials::id.eq(&id)))
-                    .set((credentials::status.eq(status), credentials::hint.eq("Because of a test.")))
+                    .set((
+                        credentials::status.eq(status),
+                        credentials::hint.eq("Because of a test."),
+                        credentials::suspended_at.eq((status == "suspended").then(|| Clock::system().now())),
+                    ))
                     .execute(tx.conn())?;
                 Ok(())
             })

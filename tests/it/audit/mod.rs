@@ -1,6 +1,7 @@
 //! The audit chain: whoever has the database alone cannot change it unseen, and no act goes without its line.
 #![cfg(test)]
 
+mod export;
 mod lines;
 mod many;
 mod page;
@@ -66,8 +67,13 @@ impl Scene {
 
     /// `credenza audit verify` on this database: the exit code and what it printed.
     fn command(&self) -> (Option<i32>, String) {
+        self.run(&["audit", "verify"])
+    }
+
+    /// A command on this database: the exit code and what it printed.
+    fn run(&self, args: &[&str]) -> (Option<i32>, String) {
         let done = Command::new(env!("CARGO_BIN_EXE_credenza"))
-            .args(["audit", "verify"])
+            .args(args)
             .env_clear()
             .env("CREDENZA_DATA_DIR", self.app.dir.path())
             .env("DATABASE_URL", &self.app.database.url)

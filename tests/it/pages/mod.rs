@@ -11,6 +11,8 @@ mod sample_forms;
 mod sample_lists;
 mod sample_oauth;
 mod sample_people;
+mod sample_settings;
+mod sample_tokens;
 mod samples;
 
 use samples::{HOSTILE, Sample};

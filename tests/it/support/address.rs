@@ -6,19 +6,22 @@ use super::person::Person;
 /// An id of nothing: a consent in a test that walks the table is always an absent one.
 const ABSENT: &str = "01900000-0000-7000-8000-000000000000";
 
-/// A credential, a bot and one of its blocks, and whatever else a route names: a person, an invitation, a mail.
+/// A credential, a bot, one of its blocks and one of its tokens, and whatever else a route names: a person, an
+/// invitation, a mail.
 #[derive(Debug, Clone)]
 pub struct Ids {
     pub credential: String,
     pub bot: String,
     pub block: String,
+    pub token: String,
     pub other: String,
 }
 
 impl Ids {
     /// The same text for all: an id that names nothing, or is none.
     pub fn of(text: &str) -> Self {
-        Self { credential: text.to_owned(), bot: text.to_owned(), block: text.to_owned(), other: text.to_owned() }
+        let [credential, bot, block, token, other] = std::array::from_fn(|_| text.to_owned());
+        Self { credential, bot, block, token, other }
     }
 
     /// The address of a pattern in a workspace.
@@ -28,6 +31,7 @@ impl Ids {
             .replace("{slug}", slug)
             .replace("{id}", id)
             .replace("{block}", &self.block)
+            .replace("{token}", &self.token)
             .replace("{flow}", ABSENT)
             // Only some services have an OAuth client.
             .replace("/apps/{integration}", "/apps/google-sheets")
@@ -41,7 +45,10 @@ impl TestApp {
     pub async fn ids(&self, admin: &Person, credential: &str) -> Ids {
         let bot = self.new_bot(admin, &format!("Bot for {credential}")).await;
         let block = self.new_block(admin, &bot, "website", credential).await;
-        Ids { credential: credential.to_owned(), bot, block, other: credential.to_owned() }
+        let form = [("name", "Worker"), ("scope", "use")];
+        let made = admin.post(&format!("/w/{ACME}/bots/{bot}/tokens"), &form).await.expect(303);
+        let token = made.location().rsplit('/').next().expect("an id").to_owned();
+        Ids { credential: credential.to_owned(), bot, block, token, other: credential.to_owned() }
     }
 
     /// Registers a bot in [`ACME`] through the pages and returns its id.

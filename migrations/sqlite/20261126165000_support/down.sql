@@ -1,0 +1,2 @@
+DROP INDEX memberships_by_end;
+DROP INDEX memberships_by_role;

@@ -1,0 +1,105 @@
+//! The settings of a workspace, and the workspaces open to a support person.
+
+use super::form::TextBox;
+use super::shell::Shell;
+use super::time::When;
+use askama::Template;
+
+/// `GET …/settings`, and the 422 of its forms.
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings/edit.html")]
+pub struct SettingsPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The page's address.
+    pub base: String,
+    /// The workspace's part of addresses, which never changes.
+    pub slug: String,
+    /// `name`.
+    pub name: TextBox,
+    /// The policies.
+    pub numbers: Vec<NumberBox>,
+    /// Who may look in as support.
+    pub open: Vec<AccessRow>,
+    /// The form that lets somebody in.
+    pub grant: Grant,
+}
+
+/// A policy that is a number.
+#[derive(Debug, Clone)]
+pub struct NumberBox {
+    /// The name of its field.
+    pub field: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// What is in it.
+    pub entry: TextBox,
+    /// What it does.
+    pub help: &'static str,
+}
+
+impl NumberBox {
+    /// A policy with what was typed.
+    pub fn new(field: &'static str, label: &'static str, entry: TextBox, help: &'static str) -> Self {
+        Self { field, label, entry, help }
+    }
+}
+
+/// Somebody who may look in.
+#[derive(Debug, Clone)]
+pub struct AccessRow {
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Until when; none without an end.
+    pub until: Option<When>,
+}
+
+/// The form that lets somebody in: `email reason hours`.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// `email`; carries what is wrong with the form.
+    pub email: TextBox,
+    /// `reason`.
+    pub reason: TextBox,
+    /// `hours`.
+    pub hours: String,
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self { email: TextBox::default(), reason: TextBox::default(), hours: "8".to_owned() }
+    }
+}
+
+/// Choices of `hours`.
+pub const HOURS: [(&str, &str); 6] =
+    [("1", "1 hour"), ("4", "4 hours"), ("8", "8 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "7 days")];
+
+/// `GET /support`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings/open.html")]
+pub struct OpenTo {
+    /// The frame.
+    pub shell: Shell,
+    /// The workspaces.
+    pub rows: Vec<OpenRow>,
+}
+
+/// A workspace that is open to a support person.
+#[derive(Debug, Clone)]
+pub struct OpenRow {
+    /// Where it begins.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// Why it was opened; may be empty.
+    pub reason: String,
+    /// Until when; none without an end.
+    pub until: Option<When>,
+}

@@ -1,0 +1,136 @@
+//! The pages of a bot's tokens.
+
+use super::form::TextBox;
+use super::shell::Shell;
+use super::time::When;
+use askama::Template;
+
+/// `GET …/bots/{id}/tokens`, and the 422 of its POST.
+#[derive(Debug, Clone, Template)]
+#[template(path = "tokens/list.html")]
+pub struct Tokens {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list of bots.
+    pub bots: String,
+    /// Address of the bot.
+    pub bot: String,
+    /// Its name.
+    pub bot_name: String,
+    /// Its tokens.
+    pub rows: Vec<TokenRow>,
+    /// The form for another.
+    pub form: TokenForm,
+}
+
+/// The form of a new token.
+#[derive(Debug, Clone, Default)]
+pub struct TokenForm {
+    /// `name`.
+    pub name: TextBox,
+    /// Whether `use` is among `scope`.
+    pub uses: bool,
+    /// Whether `fetch` is among `scope`.
+    pub fetches: bool,
+    /// What is wrong with `scope`.
+    pub scope: TextBox,
+    /// `credentials`.
+    pub credentials: TextBox,
+    /// `networks`.
+    pub networks: TextBox,
+    /// `days`.
+    pub days: TextBox,
+    /// Why nothing was made, where no box is to blame.
+    pub refused: Option<String>,
+}
+
+/// A token in the list.
+#[derive(Debug, Clone)]
+pub struct TokenRow {
+    /// Its address.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    /// What it may do, in words.
+    pub scopes: String,
+    /// What it is for, in words.
+    pub reach: String,
+    /// Where it may come from, in words.
+    pub networks: String,
+    /// When it was made, and by whom.
+    pub made: (When, String),
+    /// When it was last used.
+    pub last: Option<When>,
+    /// Its state.
+    pub state: TokenState,
+    /// When it ends or ended.
+    pub ends: When,
+    /// Whether it stood in an address.
+    pub leaked: bool,
+}
+
+/// Whether a token can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// It can.
+    Open,
+    /// It can, but not for long.
+    EndsSoon,
+    /// It can until its successor is in place.
+    Replaced,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl TokenState {
+    /// Whether it can be used.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::EndsSoon | Self::Replaced)
+    }
+}
+
+/// `GET …/bots/{id}/tokens/{token}`: the token itself, once; afterwards that it was shown.
+#[derive(Debug, Clone, Template)]
+#[template(path = "tokens/shown.html")]
+pub struct Shown {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the bot.
+    pub bot: String,
+    /// Its name.
+    pub bot_name: String,
+    /// The token's name.
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    /// The token; `None` when it was shown before.
+    pub text: Option<String>,
+    /// The address of this console, for the example.
+    pub console: String,
+}
+
+/// `GET …/bots/{id}/tokens/{token}/rotation` and `…/revocation`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "tokens/change.html")]
+pub struct Change {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the bot.
+    pub bot: String,
+    /// Its name.
+    pub bot_name: String,
+    /// Address of the token.
+    pub href: String,
+    /// The token's name.
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    /// When it was last used.
+    pub last: Option<When>,
+    /// Whether it is rotated; else it is revoked.
+    pub rotates: bool,
+}

@@ -1,0 +1,136 @@
+//! `GET/POST …/settings`: name and policies.
+
+use crate::app::App;
+use crate::catalog::form::Remark;
+use crate::error::{Error, Result};
+use crate::model::permission::{ManageSettings, Permission};
+use crate::model::support;
+use crate::model::workspace::checked_name;
+use crate::model::workspace_settings::{self, NUMBERS, Settings};
+use crate::web::answer::{Answer, page, page_with, see_other_saying};
+use crate::web::body::{Fields, Posted};
+use crate::web::guard::Can;
+use crate::web::pages::form::TextBox;
+use crate::web::pages::settings::{AccessRow, Grant, NumberBox, SettingsPage};
+use crate::web::pages::shell::Nav;
+use crate::web::pages::time::When;
+use crate::web::shell;
+use actix_web::http::StatusCode;
+use actix_web::web;
+
+/// What a form holds: the name, the boxes, and what is wrong with them.
+struct Typed {
+    name: TextBox,
+    numbers: [TextBox; 4],
+}
+
+/// `GET …/settings`.
+pub async fn edit(can: Can<ManageSettings>, app: web::Data<App>) -> Answer {
+    page(&drawn(&can, &app, stored(&can), Grant::default()).await?)
+}
+
+/// `POST …/settings` (`name` and the numbers of [`NUMBERS`]).
+pub async fn update(can: Can<ManageSettings>, posted: Posted, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let (typed, read) = read(&can.standing.workspace.settings, &fields);
+    let Some((name, settings)) = read else {
+        let drawn = drawn(&can, &app, typed, Grant::default()).await?;
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn);
+    };
+    let (means, allowed) = (app.means.clone(), can.allowed.clone());
+    app.db.write(move |tx| workspace_settings::save(tx, &means, &allowed, &name, &settings)).await?;
+    see_other_saying(format!("{}/settings", can.root()), "settings")
+}
+
+fn stored<P: Permission>(can: &Can<P>) -> Typed {
+    let workspace = &can.standing.workspace;
+    Typed {
+        name: TextBox::of(workspace.name.clone()),
+        numbers: workspace.settings.numbers().map(|number| TextBox::of(number.to_string())),
+    }
+}
+
+/// What was typed with remarks, and what it means if there are none. A box that is not sent keeps what is stored.
+fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)>) {
+    let marked = |value: String, text: &str| {
+        let error = Some(Remark { code: "settings", text: text.to_owned() });
+        TextBox { error, ..TextBox::of(value) }
+    };
+    let typed = fields.text("name");
+    let name = checked_name(&typed);
+    let name_box = match &name {
+        Ok(name) => TextBox::of(name.clone()),
+        Err(error) => marked(typed, &error.to_string()),
+    };
+    let mut values = before.numbers();
+    let mut boxes = [(); 4].map(|()| TextBox::default());
+    let mut is_sound = true;
+    for ((number, value), entry) in NUMBERS.iter().zip(&mut values).zip(&mut boxes) {
+        let text = fields.text(number.field);
+        let text = if text.is_empty() { value.to_string() } else { text };
+        *entry = match text.trim().parse::<i64>() {
+            Ok(typed) if number.range.contains(&typed) => {
+                *value = typed;
+                TextBox::of(typed.to_string())
+            }
+            _ => {
+                is_sound = false;
+                marked(text, number.advice)
+            }
+        };
+    }
+    let [idle_minutes, absolute_hours, token_days, keep_deleted_days] = values;
+    let settings =
+        Settings { second_factor: before.second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days };
+    let read = name.ok().filter(|_| is_sound).map(|name| (name, settings));
+    (Typed { name: name_box, numbers: boxes }, read)
+}
+
+/// The page for a support form that was refused.
+pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Grant) -> Result<SettingsPage, Error> {
+    drawn(can, app, stored(can), grant).await
+}
+
+async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
+    let (workspace, now) = (can.workspace().clone(), app.means.now());
+    let open = app.db.read(move |conn| support::open(conn, &workspace, now)).await?;
+    let [idle, absolute, _, keep] = typed.numbers;
+    let numbers = vec![
+        NumberBox::new(
+            "idle_minutes",
+            "Session ends after minutes without a click",
+            idle,
+            "People of several workspaces are held to the strictest.",
+        ),
+        NumberBox::new(
+            "absolute_hours",
+            "Session ends hours after signing in",
+            absolute,
+            "Whatever people do meanwhile.",
+        ),
+        NumberBox::new(
+            "keep_deleted_days",
+            "Days that deleted credentials are kept",
+            keep,
+            "They can be restored for so long, then they are removed for good.",
+        ),
+    ];
+    Ok(SettingsPage {
+        shell: shell::inside(app, can, "Settings", Nav::Settings),
+        base: format!("{}/settings", can.root()),
+        slug: can.standing.workspace.slug.clone(),
+        name: typed.name,
+        numbers,
+        open: open
+            .into_iter()
+            .map(|access| AccessRow {
+                id: access.user.to_string(),
+                name: access.name,
+                email: access.email,
+                reason: access.reason,
+                until: access.until.map(|at| When::new(at, now)),
+            })
+            .collect(),
+        grant,
+    })
+}

@@ -1,0 +1,362 @@
+//! A bot's tokens: made, shown once, rotated, revoked.
+
+use crate::app::App;
+use crate::catalog::form::Remark;
+use crate::crypto::bot_token::mint;
+use crate::crypto::ticket;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::model::bot::Bot;
+use crate::model::bot_token::{
+    self, BotToken, NewToken, SHOWN_FOR, Scope, checked_days, checked_name, checked_networks, checked_scopes,
+};
+use crate::model::credential::Credential;
+use crate::model::permission::ManageTokens;
+use crate::model::user::User;
+use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
+use crate::web::body::{Fields, Posted};
+use crate::web::guard::Can;
+use crate::web::pages::form::TextBox;
+use crate::web::pages::shell::Nav;
+use crate::web::pages::time::When;
+use crate::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
+use crate::web::shell;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+
+type Allowed = Can<ManageTokens>;
+
+/// The cookie that opens a new token on its page, once.
+const TICKET: &str = "ticket";
+/// Overlaps that can be chosen, in minutes.
+const OVERLAPS: [i64; 4] = [0, 60, 1440, 10_080];
+
+/// `GET …/bots/{id}/tokens`.
+pub async fn index(can: Allowed, app: web::Data<App>) -> Answer {
+    let form = TokenForm { uses: true, days: TextBox::of(bot_token::DAYS.to_string()), ..TokenForm::default() };
+    page(&list(&can, &app, form).await?)
+}
+
+/// `POST …/bots/{id}/tokens` (`name scope credentials networks days`).
+pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let bot = can.bot()?;
+    let refuse = async |form| page_with(StatusCode::UNPROCESSABLE_ENTITY, &list(&can, &app, form).await?);
+    let wanted = match read(&can, &app, &fields).await? {
+        Ok(wanted) => wanted,
+        Err(form) => return refuse(*form).await,
+    };
+    let Wanted { name, scopes, credentials, networks, days } = wanted;
+    let minted = mint(app.means.keyring.random())?;
+    let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
+    let id = Id::new();
+    let bot = Some(bot);
+    let new = NewToken {
+        id: id.clone(),
+        bot,
+        name,
+        scopes,
+        credentials,
+        networks,
+        days,
+        minted,
+        shown: Some(shown),
+        replaces: None,
+    };
+    let (means, allowed) = (app.means.clone(), can.allowed.clone());
+    match app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await {
+        Ok(()) => to_shown(&can, &app, &id, ticket.expose()),
+        Err(Error::Conflict(text) | Error::Unprocessable(text)) => {
+            refuse(TokenForm { refused: Some(text), ..typed(&fields) }).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET …/bots/{id}/tokens/{token}`: shows it, if it was made here a moment ago; never again.
+pub async fn show(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let (bot, token) = load(&can, &req, &app).await?;
+    let mut text = None;
+    if let Some(cookie) = req.cookie(TICKET) {
+        let (means, workspace, id) = (app.means.clone(), can.workspace().clone(), token.id.clone());
+        let maker = can.standing.user.id.clone();
+        let kept = app.db.write(move |tx| bot_token::take_shown(tx, &means, &workspace, &id, &maker)).await?;
+        text = kept.and_then(|kept| ticket::open(cookie.value(), &kept)).map(|text| text.expose().to_owned());
+    }
+    let href = of_bot(&can, &bot);
+    let mut response = page(&Shown {
+        shell: shell::inside(&app, &can, &token.name, Nav::Bots),
+        bot: href,
+        bot_name: bot.name,
+        name: token.name,
+        prefix: token.prefix,
+        text,
+        console: app.config.public_url.to_string(),
+    })?;
+    if req.cookie(TICKET).is_some() {
+        let mut spent = carrier(&app, &can, &token.id, String::new());
+        spent.make_removal();
+        response.add_cookie(&spent).map_err(Error::internal)?;
+    }
+    Ok(response)
+}
+
+/// `GET …/bots/{id}/tokens/{token}/rotation`.
+pub async fn rotation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    change(&can, &req, &app, true).await
+}
+
+/// `POST …/bots/{id}/tokens/{token}/rotation` (`overlap` in minutes).
+pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let fields = posted.fields().await?;
+    let overlap = fields.number("overlap")?.unwrap_or(1440);
+    if !OVERLAPS.contains(&overlap) {
+        return Err(Error::Unprocessable("Choose one of the times that the form offers.".into()).into());
+    }
+    let (bot, old) = load(&can, &req, &app).await?;
+    let (workspace, wanted) = (can.workspace().clone(), old.id.clone());
+    let named = app.db.read(move |conn| bot_token::named_ids(conn, &workspace, &wanted)).await?;
+    let minted = mint(app.means.keyring.random())?;
+    let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
+    let id = Id::new();
+    let new = NewToken {
+        id: id.clone(),
+        bot: Some(bot.id),
+        name: old.name,
+        scopes: old.scopes.0.iter().filter_map(|word| Scope::parse(word)).collect(),
+        credentials: (!old.every_block).then_some(named),
+        networks: checked_networks(&old.networks.0.join(" ")).map_err(Error::internal)?,
+        days: old.expires_at.since(old.created_at).num_days().clamp(1, bot_token::MOST_DAYS),
+        minted,
+        shown: Some(shown),
+        replaces: Some((old.id, TimeDelta::minutes(overlap))),
+    };
+    let (means, allowed) = (app.means.clone(), can.allowed.clone());
+    app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await?;
+    to_shown(&can, &app, &id, ticket.expose())
+}
+
+/// `GET …/bots/{id}/tokens/{token}/revocation`.
+pub async fn revocation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    change(&can, &req, &app, false).await
+}
+
+/// `POST …/bots/{id}/tokens/{token}/revocation`.
+pub async fn revoke(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let (bot, token) = load(&can, &req, &app).await?;
+    let (means, allowed) = (app.means.clone(), can.allowed.clone());
+    app.db.write(move |tx| bot_token::revoke(tx, &means, &allowed, &token.id)).await?;
+    see_other_saying(format!("{}/tokens", of_bot(&can, &bot)), "token-revoked")
+}
+
+/// What a form asks for.
+struct Wanted {
+    name: String,
+    scopes: Vec<Scope>,
+    credentials: Option<Vec<Id<Credential>>>,
+    networks: Vec<ipnet::IpNet>,
+    days: i64,
+}
+
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+/// The form as it was typed.
+fn typed(fields: &Fields) -> TokenForm {
+    let scopes = words(&fields.text("scope"));
+    let has = |scope: Scope| scopes.iter().any(|word| word == scope.as_str());
+    TokenForm {
+        name: TextBox::of(fields.text("name")),
+        uses: has(Scope::Use),
+        fetches: has(Scope::Fetch),
+        credentials: TextBox::of(fields.text("credentials")),
+        networks: TextBox::of(fields.text("networks")),
+        days: TextBox::of(fields.text("days")),
+        ..TokenForm::default()
+    }
+}
+
+async fn read(can: &Allowed, app: &App, fields: &Fields) -> Result<std::result::Result<Wanted, Box<TokenForm>>> {
+    let mut form = typed(fields);
+    let wrong = |text: String| Some(Remark { code: "invalid", text });
+    let name = checked_name(&fields.text("name")).map_err(|text| form.name.error = wrong(text.into()));
+    let scopes =
+        checked_scopes(&words(&fields.text("scope")), false).map_err(|text| form.scope.error = wrong(text.into()));
+    let networks = checked_networks(&fields.text("networks")).map_err(|text| form.networks.error = wrong(text));
+    let days = fields.text("days");
+    let days = match days.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| "Days are a whole number.".to_owned()),
+    };
+    let days = days.and_then(checked_days).map_err(|text| form.days.error = wrong(text));
+    let handles = words(&fields.text("credentials"));
+    let credentials = find(can, app, handles).await?.map_err(|text| form.credentials.error = wrong(text));
+    Ok(match (name, scopes, networks, days, credentials) {
+        (Ok(name), Ok(scopes), Ok(networks), Ok(days), Ok(credentials)) => {
+            Ok(Wanted { name, scopes, credentials, networks, days })
+        }
+        _ => Err(Box::new(form)),
+    })
+}
+
+/// The credentials of some handles or ids; `None` for no handle at all.
+async fn find(
+    can: &Allowed,
+    app: &App,
+    handles: Vec<String>,
+) -> Result<std::result::Result<Option<Vec<Id<Credential>>>, String>> {
+    if handles.is_empty() {
+        return Ok(Ok(None));
+    }
+    if handles.len() > 200 {
+        return Ok(Err("A token names at most 200 credentials.".to_owned()));
+    }
+    let workspace = can.workspace().clone();
+    app.db
+        .read(move |conn| {
+            let found = Credential::named(conn, &workspace, &handles)?;
+            let missing = handles
+                .iter()
+                .find(|wanted| !found.iter().any(|(id, handle)| handle == *wanted || id.as_str() == *wanted));
+            Ok(match missing {
+                Some(missing) => Err(format!("There is no credential with the handle {missing}.")),
+                None => Ok(Some(found.into_iter().map(|(id, _)| id).collect())),
+            })
+        })
+        .await
+}
+
+fn of_bot(can: &Allowed, bot: &Bot) -> String {
+    format!("{}/bots/{}", can.root(), bot.id)
+}
+
+async fn load(can: &Allowed, req: &HttpRequest, app: &App) -> Result<(Bot, BotToken)> {
+    let (workspace, bot) = (can.workspace().clone(), can.bot()?);
+    let token = req.match_info().get("token").and_then(Id::<BotToken>::parse).ok_or(Error::NotFound)?;
+    app.db
+        .read(move |conn| {
+            let bot = Bot::get(conn, &workspace, &bot)?;
+            let token =
+                BotToken::find(conn, &workspace, &token)?.filter(|token| token.bot_id.as_ref() == Some(&bot.id));
+            Ok((bot, token.ok_or(Error::NotFound)?))
+        })
+        .await
+}
+
+/// The cookie that carries a ticket to the page of its token, and nowhere else.
+fn carrier(app: &App, can: &Allowed, token: &Id<BotToken>, ticket: String) -> Cookie<'static> {
+    let bot = can.bot().map(|bot| bot.to_string()).unwrap_or_default();
+    Cookie::build(TICKET, ticket)
+        .path(format!("{}/bots/{bot}/tokens/{token}", can.root()))
+        .same_site(SameSite::Strict)
+        .secure(app.config.is_https())
+        .http_only(true)
+        .max_age(Duration::seconds(SHOWN_FOR.num_seconds()))
+        .finish()
+}
+
+fn to_shown(can: &Allowed, app: &App, token: &Id<BotToken>, ticket: &str) -> Answer {
+    let mut response = see_other(format!("{}/bots/{}/tokens/{token}", can.root(), can.bot()?))?;
+    response.add_cookie(&carrier(app, can, token, ticket.to_owned())).map_err(Error::internal)?;
+    Ok(response)
+}
+
+async fn change(can: &Allowed, req: &HttpRequest, app: &App, rotates: bool) -> Answer {
+    let (bot, token) = load(can, req, app).await?;
+    let title = format!("{} {}", if rotates { "Rotate" } else { "Revoke" }, token.name);
+    page(&Change {
+        shell: shell::inside(app, can, &title, Nav::Bots),
+        bot: of_bot(can, &bot),
+        bot_name: bot.name.clone(),
+        href: format!("{}/tokens/{}", of_bot(can, &bot), token.id),
+        name: token.name,
+        prefix: token.prefix,
+        last: token.last_used_at.map(|at| When::new(at, app.means.now())),
+        rotates,
+    })
+}
+
+async fn list(can: &Allowed, app: &App, form: TokenForm) -> Result<Tokens> {
+    let (workspace, id) = (can.workspace().clone(), can.bot()?);
+    let (bot, tokens, named, makers) = app
+        .db
+        .read(move |conn| {
+            let bot = Bot::get(conn, &workspace, &id)?;
+            let tokens = BotToken::of(conn, &workspace, Some(&id))?;
+            let ids: Vec<Id<BotToken>> = tokens.iter().map(|token| token.id.clone()).collect();
+            let named = bot_token::named(conn, &workspace, &ids)?;
+            let makers: Vec<String> = tokens.iter().map(|token| token.created_by.clone()).collect();
+            let makers: BTreeMap<String, String> = User::names(conn, &makers)?.into_iter().collect();
+            Ok((bot, tokens, named, makers))
+        })
+        .await?;
+    let href = of_bot(can, &bot);
+    let rows = tokens.into_iter().map(|token| row(app, &href, token, &named, &makers)).collect();
+    Ok(Tokens {
+        shell: shell::inside(app, can, &format!("Tokens of {}", bot.name), Nav::Bots),
+        bots: format!("{}/bots", can.root()),
+        bot: href,
+        bot_name: bot.name,
+        rows,
+        form,
+    })
+}
+
+fn row(
+    app: &App,
+    bot: &str,
+    token: BotToken,
+    named: &[(String, String, String)],
+    makers: &BTreeMap<String, String>,
+) -> TokenRow {
+    let now = app.means.now();
+    let state = if token.revoked_at.is_some() {
+        TokenState::Revoked
+    } else if token.expires_at <= now {
+        TokenState::Expired
+    } else if token.replaced_by.is_some() {
+        TokenState::Replaced
+    } else if token.ends_soon(now) {
+        TokenState::EndsSoon
+    } else {
+        TokenState::Open
+    };
+    let mine: Vec<&str> =
+        named.iter().filter(|(id, ..)| id == token.id.as_str()).map(|(_, name, _)| name.as_str()).collect();
+    let reach = match (token.every_block, mine.as_slice()) {
+        (true, _) => "the credentials of its blocks".to_owned(),
+        (false, []) => "no credential that is left".to_owned(),
+        (false, names) => format!("only {}", names.join(", ")),
+    };
+    let networks = if token.networks.0.is_empty() {
+        "from anywhere".to_owned()
+    } else {
+        format!("from {}", token.networks.0.join(", "))
+    };
+    let scopes: Vec<&str> = [(Scope::Use, "have calls made"), (Scope::Fetch, "fetch values")]
+        .into_iter()
+        .filter_map(|(scope, words)| token.may(scope).then_some(words))
+        .collect();
+    TokenRow {
+        href: format!("{bot}/tokens/{}", token.id),
+        scopes: scopes.join(", "),
+        reach,
+        networks,
+        made: (
+            When::new(token.created_at, now),
+            makers.get(&token.created_by).cloned().unwrap_or_else(|| "the operator".to_owned()),
+        ),
+        last: token.last_used_at.map(|at| When::new(at, now)),
+        state,
+        ends: When::new(token.expires_at, now),
+        leaked: token.leaked_at.is_some() && state.is_open(),
+        name: token.name,
+        prefix: token.prefix,
+    }
+}

@@ -1,0 +1,88 @@
+//! Samples of the pages of tokens.
+
+use super::sample_forms::remark;
+use super::samples::{HOSTILE, ago, shell};
+use credenza::web::pages::form::TextBox;
+use credenza::web::pages::shell::Nav;
+use credenza::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
+
+const BOT: &str = "/w/acme/bots/01901";
+
+fn row(n: usize, name: &str, state: TokenState) -> TokenRow {
+    TokenRow {
+        href: format!("{BOT}/tokens/0190{n}"),
+        name: name.to_owned(),
+        prefix: format!("crdz_Ab3dEf9h{n}x"),
+        scopes: "have calls made, fetch values".to_owned(),
+        reach: "the credentials of its blocks".to_owned(),
+        networks: "from 203.0.113.0/24".to_owned(),
+        made: (ago(9000), "Ana".to_owned()),
+        last: n.is_multiple_of(2).then(|| ago(3)),
+        state,
+        ends: ago(100),
+        leaked: n == 1,
+    }
+}
+
+pub fn list() -> Tokens {
+    let states =
+        [TokenState::Open, TokenState::EndsSoon, TokenState::Replaced, TokenState::Expired, TokenState::Revoked];
+    let mut rows: Vec<TokenRow> =
+        states.into_iter().enumerate().map(|(n, state)| row(n, "Mail worker", state)).collect();
+    rows.push(row(7, HOSTILE, TokenState::Open));
+    Tokens {
+        shell: shell("Tokens", Nav::Bots),
+        bots: "/w/acme/bots".to_owned(),
+        bot: BOT.to_owned(),
+        bot_name: "Lead intake".to_owned(),
+        rows,
+        form: TokenForm { uses: true, days: TextBox::of("90"), ..TokenForm::default() },
+    }
+}
+
+pub fn list_refused() -> Tokens {
+    let wrong = |text: &str| TextBox { error: Some(remark("invalid", text)), ..TextBox::of(HOSTILE) };
+    let form = TokenForm {
+        name: wrong("Say in a few words where the token will live."),
+        scope: wrong("Choose what the token may do."),
+        credentials: wrong("There is no credential with the handle x."),
+        networks: wrong("“x” is not a network."),
+        days: wrong("A token lives for 1 to 366 days."),
+        refused: Some("There are 50 tokens already.".to_owned()),
+        ..TokenForm::default()
+    };
+    Tokens { rows: Vec::new(), form, ..list() }
+}
+
+pub fn shown() -> Shown {
+    Shown {
+        shell: shell("Mail worker", Nav::Bots),
+        bot: BOT.to_owned(),
+        bot_name: "Lead intake".to_owned(),
+        name: "Mail worker".to_owned(),
+        prefix: "crdz_Ab3dEf9h1x".to_owned(),
+        text: Some("crdz_Ab3dEf9h1x_0123456789012345678901234567890123456789012_abcdef".to_owned()),
+        console: "https://console.example/".to_owned(),
+    }
+}
+
+pub fn gone() -> Shown {
+    Shown { text: None, ..shown() }
+}
+
+pub fn rotation() -> Change {
+    Change {
+        shell: shell("Rotate Mail worker", Nav::Bots),
+        bot: BOT.to_owned(),
+        bot_name: "Lead intake".to_owned(),
+        href: format!("{BOT}/tokens/01902"),
+        name: "Mail worker".to_owned(),
+        prefix: "crdz_Ab3dEf9h1x".to_owned(),
+        last: Some(ago(5)),
+        rotates: true,
+    }
+}
+
+pub fn revocation() -> Change {
+    Change { rotates: false, last: None, ..rotation() }
+}
