@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use super::open::{self, Vault};
 use crate::anchor::{Anchor, Known};
+use crate::clock::At;
 use crate::config::Config;
 use crate::crypto::random::Random;
 use crate::db::{DatabaseUrl, inspect};
@@ -10,6 +11,8 @@ use crate::model::instance::{self, Opened};
 use crate::model::rollback::{self, Gap};
 use crate::model::root_key;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 /// So many gaps are named.
@@ -62,7 +65,7 @@ pub async fn judge_rollback(vault: &Vault, config: &Config, accepts: bool) -> Re
             Ok(())
         }
         (false, false) => Err(Failure::refused(refusal(&gaps))),
-        (_, true) => accept(vault, &anchor, gaps).await,
+        (_, true) => accept(vault, config, &anchor, gaps).await,
     }
 }
 
@@ -80,15 +83,28 @@ fn refusal(gaps: &[Gap]) -> String {
             down, and everybody signs in again. What was changed or deleted after that backup is as it was before."
 }
 
-async fn accept(vault: &Vault, anchor: &Anchor, gaps: Vec<Gap>) -> Result<(), Failure> {
+async fn accept(vault: &Vault, config: &Config, anchor: &Anchor, gaps: Vec<Gap>) -> Result<(), Failure> {
     let means = vault.means.clone();
     vault.db.write(move |tx| rollback::accept(tx, &means, &gaps)).await?;
     let heads = vault.db.read(rollback::all_heads).await?;
     drop(vault.db.committed().take());
     let known = Known { instance: vault.means.keyring.instance().to_owned(), heads };
     anchor.replace(&known).map_err(Failure::refused)?;
+    set_aside(&config.checkpoint_file, vault.means.now())?;
     tracing::warn!("a rollback of the database was accepted; every session was ended");
     Ok(())
+}
+
+/// Signed checkpoints of the state that was given up stay beside the new ones, but speak of it no more.
+fn set_aside(checkpoints: &Path, now: At) -> Result<(), Failure> {
+    let mut aside = checkpoints.as_os_str().to_owned();
+    aside.push(now.utc().format(".until-%Y%m%dT%H%M%SZ").to_string());
+    match std::fs::rename(checkpoints, aside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Failure::refused(format!("{}: {error}", checkpoints.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes what is staged under the given root key the active one.

@@ -91,7 +91,9 @@ fn restored(from: &Path, home: &Home) {
     }
     std::fs::copy(from, home.database()).expect("the database as it was");
     // The heads of the chains that the program remembers belong to the state that is given up.
-    drop(std::fs::remove_file(home.data().join("anchor")));
+    for remembered in ["anchor", "checkpoints"] {
+        drop(std::fs::remove_file(home.data().join(remembered)));
+    }
     for copy in copies(home) {
         std::fs::remove_file(copy).expect("a copy");
     }
