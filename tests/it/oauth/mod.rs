@@ -8,4 +8,5 @@ mod processes;
 mod quirks;
 mod reconnect;
 mod renewal;
+mod serving;
 pub mod stage;
