@@ -10,20 +10,28 @@ const { at, fill, mailValues, saveButton, see, status, submit } = steps;
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const LONG = `Very long name ${'of a credential that somebody pasted '.repeat(5)}`.slice(0, 120);
 
-/** Answers that are no pages: two health checks and two forwardings. */
-const NO_PAGE = ['/health/live', '/health/ready', '/', '/w/{slug}'];
+/** Answers that are no pages: two health checks, two forwardings, two files. */
+const NO_PAGE = ['/health/live', '/health/ready', '/', '/w/{slug}', '/w/{slug}/audit.jsonl', '/w/{slug}/audit.csv'];
+
+/** Pages that a mail or another service leads to; consent has a journey of its own. */
+const FROM_OUTSIDE = ['/invitations/{id}', '/password/reset/{id}', '/account/email/{id}', '/oauth/callback',
+  '/w/{slug}/flows/{id}', '/w/{slug}/apps/{integration}'];
 
 /** Every address of the route table that can be opened. */
 function pagesOfTheRouteTable() {
   const table = readFileSync(join(import.meta.dirname, '../../../src/web/routes.rs'), 'utf8');
   const found = [...table.matchAll(/\bget(?:\.clone\(\))?,\s*"([^"]+)"/g)].map((match) => match[1]);
   assert.ok(found.length > 15, 'the route table could not be read');
-  return found.filter((path) => !NO_PAGE.includes(path));
+  const pages = found.map((path) => path.replace(/\{(block|flow|invitation|mail|member|token)\}/g, '{id}'));
+  return pages.filter((path) => !NO_PAGE.includes(path) && !FROM_OUTSIDE.includes(path));
 }
 
 /** Pages that no link leads to from the list, and that must be among those looked at. */
 const KNOWN = ['/credentials/new?integration=smtp&method=password', '/credentials/new?integration=openai', '/credentials/new?integration=shopify',
-  '/credentials/new?integration=google-sheets', '/credentials?q=nothing-like-this', '/integrations/smtp', '/credentials/deleted'];
+  '/credentials/new?integration=google-sheets', '/credentials?q=nothing-like-this', '/integrations/smtp', '/credentials/deleted', '/bots', '/members', '/invitations', '/mail', '/settings', '/departure'];
+
+/** The same outside of a workspace. */
+const OF_A_PERSON = ['/confirm', '/support', '/account/password', '/account/email', '/account/sessions'];
 
 const WEBSITE = (name) => ({
   integration: 'website', method: 'webhook', name,
@@ -31,7 +39,7 @@ const WEBSITE = (name) => ({
 });
 
 /** What every credential's pages are called. */
-const OF_A_CREDENTIAL = ['', '/edit', '/name', '/rotation', '/deletion'];
+const OF_A_CREDENTIAL = ['', '/edit', '/name', '/rotation', '/replacement', '/suspension', '/deletion'];
 
 describe('every page', () => {
   const stage = useStage({ name: 'pages' });
@@ -78,6 +86,7 @@ describe('every page', () => {
     page = visitor.page;
     await lookAt(stage.console.setupPath());
     await lookAt('/sign-in');
+    await lookAt('/password/forgot');
     await visitor.go(stage.console.setupPath());
     await fill(page, { workspace: 'Short', email: 'a@example.test', password: 'short' });
     await visitor.expecting(422, () => submit(page, page.getByRole('button', { name: 'Create workspace' })));
@@ -119,6 +128,21 @@ describe('every page', () => {
     await look('credential broken');
     for (const path of OF_A_CREDENTIAL) await lookAt(`${working}${path}`);
     for (const path of KNOWN) await lookAt(at(path));
+    for (const path of OF_A_PERSON) await lookAt(path);
+  });
+
+  step('a bot with a block and a token, and somebody who is invited', async () => {
+    const origin = stage.console.url;
+    const post = async (path, form) => {
+      const reply = await page.request.post(origin + path, { form, maxRedirects: 0, headers: { origin } });
+      assert.equal(reply.status(), 303, `${path} answered ${reply.status()}`);
+      return reply.headers().location;
+    };
+    const bot = await post(at('/bots'), { name: 'Greeter' });
+    await post(`${bot}/blocks`, { integration: 'smtp', label: 'Send', credential: working.match(ID)[0] });
+    await post(`${bot}/tokens`, { name: 'Worker', scope: 'use' });
+    await post(at('/invitations'), { email: 'b@example.test', role: 'member' });
+    await lookAt(bot);
   });
 
   step('every page that a link leads to', async () => {
@@ -132,7 +156,7 @@ describe('every page', () => {
       const links = await page.locator('a[href]').evaluateAll((all) => all.map((one) => one.href));
       for (const link of links) {
         const url = new URL(link);
-        if (url.origin !== stage.console.url || url.pathname.startsWith('/static/')) continue;
+        if (url.origin !== stage.console.url || url.pathname.startsWith('/static/') || /\.(jsonl|csv)$/.test(url.pathname)) continue;
         const next = pattern(link);
         if (queued.has(next)) continue;
         queued.add(next);
