@@ -140,7 +140,8 @@ describe('every page', () => {
     };
     const bot = await post(at('/bots'), { name: 'Greeter' });
     await post(`${bot}/blocks`, { integration: 'smtp', label: 'Send', credential: working.match(ID)[0] });
-    await post(`${bot}/tokens`, { name: 'Worker', scope: 'use' });
+    const shown = await post(`${bot}/tokens`, { name: 'Worker', scope: 'use' });
+    await lookAt(shown);
     await post(at('/invitations'), { email: 'b@example.test', role: 'member' });
     await lookAt(bot);
   });
