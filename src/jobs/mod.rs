@@ -14,7 +14,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, device, reset};
+use crate::model::{Means, attempt, audit, device, reset, step};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -99,7 +99,7 @@ async fn sweep(app: &App) -> Result<usize> {
     let now = app.means.now();
     app.db
         .write(move |tx| {
-            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)? + device::sweep(tx, now)?)
+            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + reset::sweep(tx, now)? + device::sweep(tx, now)? + step::sweep(tx, now)?)
         })
         .await
 }

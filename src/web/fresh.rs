@@ -5,12 +5,13 @@ use crate::app::App;
 use crate::catalog::form::Remark;
 use crate::clock::At;
 use crate::error::Result;
+use crate::web::answer::Answer;
 use crate::web::body::Fields;
 use crate::web::entry::renew_session;
 use crate::web::guard::SignedIn;
 use crate::web::pages::form::TextBox;
 use crate::web::proof::{self, Tried};
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 
 /// A proof is good for so long.
@@ -27,6 +28,12 @@ pub fn is_good(auth_at: At, now: At) -> bool {
 pub fn asked(app: &App, req: &HttpRequest) -> Result<Option<TextBox>> {
     let person = SignedIn::of(req)?;
     Ok((!is_good(person.auth_at, app.means.now())).then(TextBox::default))
+}
+
+/// 401 that leads a script to the page that asks for a proof, and from there to `next`.
+pub fn lead_to_confirm(next: &str) -> Answer {
+    let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    Ok(HttpResponse::Unauthorized().insert_header(("HX-Redirect", format!("/confirm?next={next}"))).finish())
 }
 
 /// Whether a risky form that was sent may go on (`None`), or the box to draw it again with, as 422. A right password
@@ -47,12 +54,12 @@ pub async fn judge(app: &web::Data<App>, req: &HttpRequest, fields: &mut Fields)
     if typed.is_empty() {
         return marked("Enter your password once more: you signed in a while ago.");
     }
-    match proof::of_person(app, req, &person, typed).await? {
-        Tried::Right(_) => {
+    match proof::of_box(app, req, &person, typed).await? {
+        Tried::Right(_) | Tried::Half(_) => {
             renew_session(req, app, &person)?;
             Ok(None)
         }
-        Tried::Wrong => marked("This is not your password. Check it and try again."),
+        Tried::Wrong => marked("This is neither your password nor the code of your app. Check it and try again."),
         Tried::Wait(seconds) => Err(proof::wait(seconds)),
     }
 }

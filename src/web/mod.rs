@@ -16,6 +16,7 @@ pub mod health;
 pub mod integrations;
 pub mod once;
 pub mod pages;
+pub mod passkey;
 pub mod people;
 pub mod proof;
 pub mod routes;

@@ -74,6 +74,26 @@
   };
   window.addEventListener('pageshow', () => all('form[aria-busy]').forEach(settle));
 
+  // ---- New passwords: what is still missing, in words; nothing is sent.
+  on('input', (event) => {
+    const box = event.target.closest('[data-meter]');
+    if (!box) return;
+    let says = find('[data-meter-says]', box.closest('.field'));
+    if (!says) {
+      says = document.createElement('p');
+      says.className = 'help';
+      says.dataset.meterSays = '';
+      says.setAttribute('role', 'status');
+      box.closest('.field').append(says);
+    }
+    const length = new TextEncoder().encode(box.value).length;
+    const missing = Number(box.dataset.meter) - length;
+    const same = new Set(box.value.toLowerCase()).size < 5;
+    if (!length) says.textContent = '';
+    else if (missing > 0) says.textContent = missing === 1 ? 'One character more.' : `${missing} characters more. Another word does it.`;
+    else says.textContent = same ? 'Long enough, but it repeats itself: add other words.' : 'Long enough.';
+  });
+
   // ---- Conditional fields: sent without secrets, redrawn in place.
   let wait;
   const redraw = (event) => {

@@ -3,8 +3,10 @@
 use super::sample_forms::remark;
 use super::samples::{HOSTILE, ago, bare, shell, tile};
 use askama::Template;
-use credenza::web::pages::account::{EmailConfirmation, EmailPage, PasswordPage, SessionRow, Sessions};
-use credenza::web::pages::entry::{Confirm, Forgot, Reset};
+use credenza::web::pages::account::{
+    EmailConfirmation, EmailPage, PasskeyRow, PasskeysPage, PasswordPage, Pending, SecondFactorPage, SessionRow, Sessions,
+};
+use credenza::web::pages::entry::{Confirm, Forgot, Message, Reset, SecondStep};
 use credenza::web::pages::form::TextBox;
 use credenza::web::pages::mail::{MailRow, Mails};
 use credenza::web::pages::people::{
@@ -45,6 +47,13 @@ pub fn add_all(add: Add<'_>) {
     add("email", email().render());
     add("email-confirmation", email_confirmation().render());
     add("sessions", sessions().render());
+    add("second-step", second_step(true).render());
+    add("second-step-passkey", second_step(false).render());
+    add("second-factor", second_factor(false).render());
+    add("second-factor-pending", second_factor(true).render());
+    add("passkeys", passkeys(true, true).render());
+    add("passkeys-ask", passkeys(true, false).render());
+    add("passkeys-none", passkeys(false, true).render());
     add("forgot", forgot().render());
     add("reset", reset().render());
 }
@@ -279,5 +288,41 @@ fn reset() -> Reset {
         email: HOSTILE.to_owned(),
         password: refused("password", "Use at least 15 characters."),
         password_min: 15,
+    }
+}
+
+fn second_step(app: bool) -> SecondStep {
+    let text = "This code is not right.".to_owned();
+    SecondStep {
+        shell: bare("Second factor"),
+        app,
+        codes: app,
+        passkeys: true,
+        message: app.then(|| Message { bad: true, code: "second_factor".to_owned(), text }),
+    }
+}
+
+fn second_factor(pending: bool) -> SecondFactorPage {
+    let drawn = Pending { width: 29, path: "M4 4h1v1h-1z".to_owned(), typed: "GEZD GNBV GY3T QOJQ".to_owned() };
+    SecondFactorPage {
+        shell: shell("Second factor", Nav::Account),
+        app: !pending,
+        passkeys: 0,
+        left: 8,
+        asked_by: vec![HOSTILE.to_owned()],
+        pending: pending.then_some(drawn),
+        code: refused("code", "This is not the code."),
+        codes: if pending { Vec::new() } else { vec!["ABCD-EFGH-JKLM-NPQR".to_owned()] },
+        ask_password: Some(TextBox::default()),
+    }
+}
+
+fn passkeys(possible: bool, fresh: bool) -> PasskeysPage {
+    PasskeysPage {
+        shell: shell("Passkeys", Nav::Account),
+        possible,
+        name: TextBox { error: Some(remark("name", "A name has 1 to 200 characters.")), ..TextBox::of(HOSTILE) },
+        ask_password: (!fresh).then(TextBox::default),
+        rows: vec![PasskeyRow { id: "AAAA".to_owned(), name: HOSTILE.to_owned(), made: ago(900), used: Some(ago(3)) }],
     }
 }
