@@ -14,6 +14,9 @@ pub enum Error {
     /// Signed in, but the role does not allow it.
     #[error("Your role does not allow this.")]
     Forbidden,
+    /// Signed in, and the workspace asks for a second factor that the person does not have.
+    #[error("This workspace asks you for a second factor. Set one up in your account.")]
+    SecondFactorNeeded,
     /// A signed-in person is needed.
     #[error("Sign in first.")]
     SignInNeeded,
@@ -93,7 +96,7 @@ impl Error {
         match self {
             Self::BadRequest(_) => 400,
             Self::SignInNeeded => 401,
-            Self::Forbidden | Self::CrossSite => 403,
+            Self::Forbidden | Self::CrossSite | Self::SecondFactorNeeded => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,

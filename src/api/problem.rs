@@ -191,7 +191,7 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::NotFound => Self::new(&NOT_FOUND, detail),
-            Error::Forbidden | Error::CrossSite => Self::new(&FORBIDDEN, detail),
+            Error::Forbidden | Error::SecondFactorNeeded | Error::CrossSite => Self::new(&FORBIDDEN, detail),
             Error::SignInNeeded => Self::new(&TOKEN_MISSING, detail),
             Error::BadRequest(_) => Self::new(&MALFORMED, detail),
             Error::Conflict(_) => Self::new(&CONFLICT, detail),

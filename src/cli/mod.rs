@@ -142,6 +142,12 @@ enum MemberCommand {
         #[arg(long)]
         email: String,
     },
+    /// Take every second factor of a person away who lost them all; their sessions end, and the password alone opens.
+    ResetSecondFactor {
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+    },
     /// Give a disabled person access again.
     Enable {
         /// The person's e-mail address.
@@ -279,6 +285,7 @@ fn obey(command: Command, ungranted: &[String]) -> Result<Exit, Failure> {
         Command::Token(TokenCommand::Add(new)) => bots::add_token(new),
         Command::Member(MemberCommand::List { workspace }) => people::list_members(&workspace),
         Command::Member(MemberCommand::Disable { email }) => people::set_disabled(&email, true),
+        Command::Member(MemberCommand::ResetSecondFactor { email }) => people::reset_second_factor(&email),
         Command::Member(MemberCommand::Enable { email }) => people::set_disabled(&email, false),
         Command::Audit(AuditCommand::Verify { file: Some(file), public_key, .. }) => {
             audit::verify_file(&file, &public_key)

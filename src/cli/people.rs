@@ -4,12 +4,14 @@ use super::exit::{Exit, Failure};
 use super::open;
 use crate::clock::At;
 use crate::crypto::password_rules::check_password;
+use crate::db::Tx;
 use crate::error::Error;
+use crate::id::Id;
 use crate::model::permission::{Actor, Allowed, Role};
 use crate::model::support;
 use crate::model::user::{self, User};
 use crate::model::workspace::Workspace;
-use crate::model::{member, membership};
+use crate::model::{Means, member, membership, second_factor};
 use crate::secret::Secret;
 use crate::web::entry::setup::first;
 use std::io::Read;
@@ -182,16 +184,28 @@ pub fn list_members(slug: &str) -> Result<Exit, Failure> {
 
 /// Takes a person's access to everything away, or gives it back; their sessions end.
 pub fn set_disabled(email: &str, disabled: bool) -> Result<Exit, Failure> {
+    of_person(email, move |tx, means, user| member::set_disabled(tx, means, user, disabled))
+}
+
+/// Takes every second factor of a person away; their sessions end.
+pub fn reset_second_factor(email: &str) -> Result<Exit, Failure> {
+    of_person(email, second_factor::take_away)
+}
+
+/// Changes the person of an address.
+fn of_person(
+    email: &str,
+    change: impl Fn(&mut Tx<'_>, &Means, &Id<User>) -> Result<(), Error> + Send + 'static,
+) -> Result<Exit, Failure> {
     let config = open::config()?;
-    let email = email.to_owned();
+    let key = user::email_key(email);
+    let nobody = format!("Nobody has the address {email}.");
     open::block_on(async move {
         let vault = open::vault(&config).await?;
-        let wanted = email.clone();
-        let found = vault.db.read(move |conn| User::for_sign_in(conn, &wanted)).await?;
-        let user =
-            found.map(|row| row.id).ok_or_else(|| Failure::refused(format!("Nobody has the address {email}.")))?;
+        let found = vault.db.read(move |conn| User::for_sign_in(conn, &key)).await?;
+        let user = found.map(|row| row.id).ok_or_else(|| Failure::refused(nobody))?;
         let means = vault.means.clone();
-        vault.db.write(move |tx| member::set_disabled(tx, &means, &user, disabled)).await?;
+        vault.db.write(move |tx| change(tx, &means, &user)).await?;
         Ok(Exit::Fine)
     })
 }

@@ -9,6 +9,7 @@ pub mod hasher;
 pub mod keyring;
 pub mod mac;
 mod opened;
+pub mod passkeys;
 pub mod password;
 pub mod password_rules;
 pub mod random;
@@ -18,6 +19,7 @@ pub mod signer;
 mod subkeys;
 pub mod ticket;
 pub mod token;
+pub mod totp;
 mod wrapped_root;
 
 /// Lower-case hexadecimal digits of some bytes.

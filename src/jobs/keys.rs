@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::model::permission::{Allowed, KeepHouse};
 use crate::model::workspace::Workspace;
-use crate::model::{Means, lost_key, rewrap, root_key, rotation};
+use crate::model::{Means, lost_key, rewrap, root_key, rotation, second_factor};
 use actix_web::web;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ async fn go_on(db: &Db, means: &Means, workspace: &Id<Workspace>) -> Result<bool
 pub async fn look(db: &Db, means: &Means) -> Result<usize> {
     let unit = means.clone();
     db.write(move |tx| root_key::note_use(tx, &unit)).await?;
-    let wrapped = rewrap_all(db, means).await?;
+    let wrapped = rewrap_all(db, means).await? + reseal_all(db, means).await?;
     let marked = mark_lost(db, means).await?;
     Ok(wrapped + marked + unmark_found(db, means).await?)
 }
@@ -100,6 +100,18 @@ async fn rewrap_all(db: &Db, means: &Means) -> Result<usize> {
             let unit = means.clone();
             count += db.write(move |tx| rewrap::store(tx, &unit, &page)).await?;
         }
+        let Some(next) = next else { return Ok(count) };
+        after = next;
+    }
+}
+
+/// Seeds of second factors that an older instance root has sealed are sealed under the active one.
+async fn reseal_all(db: &Db, means: &Means) -> Result<usize> {
+    let (mut after, mut count) = (String::new(), 0);
+    loop {
+        let (unit, from) = (means.clone(), after.clone());
+        let (done, next) = db.write(move |tx| second_factor::reseal(tx, &unit, &from, PAGE)).await?;
+        count += done;
         let Some(next) = next else { return Ok(count) };
         after = next;
     }

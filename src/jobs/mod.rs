@@ -20,7 +20,7 @@ use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
-use crate::model::{Means, attempt, audit, bot_token, credential_change, device, oauth_flow, reset, support};
+use crate::model::{Means, attempt, audit, bot_token, credential_change, device, oauth_flow, reset, step, support};
 use crate::work::Work;
 use actix_web::web;
 use std::sync::atomic::Ordering;
@@ -161,7 +161,11 @@ async fn sweep(app: &App) -> Result<usize> {
     app.db
         .write(move |tx| {
             let links = reset::sweep(tx, now)? + bot_token::sweep(tx, now)? + oauth_flow::sweep(tx, now)?;
-            Ok(Session::sweep(tx, now)? + attempt::sweep(tx, now)? + device::sweep(tx, now)? + links)
+            Ok(Session::sweep(tx, now)?
+                + attempt::sweep(tx, now)?
+                + device::sweep(tx, now)?
+                + step::sweep(tx, now)?
+                + links)
         })
         .await
 }

@@ -53,6 +53,7 @@ impl Default for Limits {
 pub struct Attempt {
     buckets: [String; 3],
     limits: Limits,
+    day_limit: Option<i32>,
 }
 
 /// Whether the password may be tried now.
@@ -73,7 +74,8 @@ impl Attempt {
                 format!("unknown:{}", Sha256::digest(email_key.as_bytes()).first().map_or(0, |b| b % UNKNOWN_BUCKETS))
             }
         };
-        Self { buckets: [account, format!("{NETWORK}{}", network(address)), "everybody".into()], limits }
+        let buckets = [account, format!("{NETWORK}{}", network(address)), "everybody".into()];
+        Self { buckets, limits, day_limit: Some(DAY_LIMIT) }
     }
 
     /// Something else than a password that is asked for from an address, such as a mail; counted for its network and
@@ -81,7 +83,15 @@ impl Attempt {
     pub fn of_network(what: &str, address: Option<IpAddr>, limits: Limits) -> Self {
         let network = network(address);
         let own = format!("{NETWORK}{what}:{network}");
-        Self { buckets: [own, format!("{NETWORK}{what}s:{network}"), format!("everybody:{what}")], limits }
+        let buckets = [own, format!("{NETWORK}{what}s:{network}"), format!("everybody:{what}")];
+        Self { buckets, limits, day_limit: Some(DAY_LIMIT) }
+    }
+
+    /// The challenge of a passkey for whoever has not signed in: many people may share a network, nothing can be guessed,
+    /// and nobody is locked out for the day.
+    pub fn of_passkey(address: Option<IpAddr>, limits: Limits) -> Self {
+        let limits = Limits { account: limits.network, ..limits };
+        Self { day_limit: None, ..Self::of_network("passkey", address, limits) }
     }
 
     fn allowances(&self) -> [Allowance; 3] {
@@ -91,7 +101,7 @@ impl Attempt {
                 bucket: account,
                 free: self.limits.account,
                 pauses_s: &[1, 3, 5, 10],
-                day_limit: Some(DAY_LIMIT),
+                day_limit: self.day_limit,
                 forget_after: FORGET_AFTER,
             },
             Allowance {

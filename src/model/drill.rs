@@ -5,7 +5,7 @@ use super::audit;
 use super::audit_verify::{self, Subject, Verdict};
 use super::sealed::{self, KINDS, Kind, Opening};
 use super::workspace::Workspace;
-use super::{Means, workspace_key};
+use super::{Means, second_factor, workspace_key};
 use crate::clock::At;
 use crate::crypto::envelope;
 use crate::db::Conn;
@@ -38,6 +38,8 @@ pub enum Fault {
         /// Why.
         why: String,
     },
+    /// What is sealed for a person does not open.
+    Person(String),
     /// A chain is broken, or missing.
     Chain {
         /// The chain; for a workspace its slug too.
@@ -72,6 +74,7 @@ impl fmt::Display for Fault {
                 write!(f, "{workspace}: {key} is missing or damaged; sealed under it: {rows}")
             }
             Self::Row { workspace, row, why } => write!(f, "{workspace}: {row}: {why}"),
+            Self::Person(row) => f.write_str(row),
             Self::Chain { chain, why } => write!(f, "audit chain {chain}: {why}"),
             Self::Stored { workspace, what, why } => write!(f, "{workspace}: {what}: {why}"),
             Self::Unread { what, why } => write!(f, "{what}: cannot be read: {why}"),
@@ -118,6 +121,8 @@ pub fn run(conn: &mut Conn, means: &Means, told: &mut dyn FnMut(Fault)) -> Resul
     };
     let done = chain(conn, means, audit::INSTANCE, None, told);
     tolerated(done, "the chain of the instance", told)?;
+    let done = second_factors(conn, means, &mut counts, told);
+    tolerated(done, "the second factors of people", told)?;
     let mut after = String::new();
     loop {
         let page = Workspace::page(conn, &after, PAGE)?;
@@ -129,6 +134,18 @@ pub fn run(conn: &mut Conn, means: &Means, told: &mut dyn FnMut(Fault)) -> Resul
     }
     counts.newest = audit_events::table.select(diesel::dsl::max(audit_events::at)).first(conn)?;
     Ok(counts)
+}
+
+/// Opens the seed of every second factor, which is sealed under the instance.
+fn second_factors(conn: &mut Conn, means: &Means, counts: &mut Counts, told: &mut dyn FnMut(Fault)) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        let (faults, opened, next) = second_factor::unreadable(conn, means, &after, PAGE)?;
+        counts.opened += opened;
+        faults.into_iter().for_each(|row| told(Fault::Person(row)));
+        let Some(next) = next else { return Ok(()) };
+        after = next;
+    }
 }
 
 fn workspace(

@@ -3,7 +3,7 @@
 use super::permission::Actor;
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, step};
 use crate::clock::At;
 use crate::db::schema::{sessions, users};
 use crate::db::{Conn, Tx};
@@ -141,8 +141,10 @@ impl Session {
         Ok(())
     }
 
-    /// Ends every session of a person but the one whose id begins with `spared`; returns how many.
+    /// Ends every session of a person but the one whose id begins with `spared`, and what they have begun towards
+    /// another; returns how many sessions.
     pub fn end_all_of(tx: &mut Tx<'_>, user: &Id<User>, spared: Option<&str>) -> Result<usize> {
+        step::end_all_of(tx, user)?;
         let theirs = sessions::table.filter(sessions::user_id.eq(user));
         Ok(match spared.filter(|prefix| !prefix.is_empty()) {
             None => diesel::delete(theirs).execute(tx.conn())?,

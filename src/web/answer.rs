@@ -193,6 +193,7 @@ fn copy(error: &Error) -> Error {
     match error {
         Error::NotFound => Error::NotFound,
         Error::Forbidden => Error::Forbidden,
+        Error::SecondFactorNeeded => Error::SecondFactorNeeded,
         Error::SignInNeeded => Error::SignInNeeded,
         Error::CrossSite => Error::CrossSite,
         Error::BadRequest(text) => Error::BadRequest(text.clone()),
@@ -256,6 +257,11 @@ impl Asked {
         if let Error::SignInNeeded = error {
             return self.to_sign_in();
         }
+        if let Error::SecondFactorNeeded = error
+            && (self.is_htmx || self.method == Method::GET)
+        {
+            return self.to_second_factor();
+        }
         let mut response = HttpResponse::build(status);
         match error {
             Error::TooMany { retry_after_s } => {
@@ -292,6 +298,15 @@ impl Asked {
             response.cookie(shell::once(shell::NEXT_COOKIE, next.to_string()));
         }
         response.finish()
+    }
+
+    /// As [`Asked::to_sign_in`], to the page that sets a second factor up.
+    fn to_second_factor(&self) -> HttpResponse {
+        const PAGE: &str = "/account/second-factor";
+        if self.is_htmx {
+            return HttpResponse::Forbidden().insert_header(("HX-Redirect", PAGE)).finish();
+        }
+        HttpResponse::SeeOther().insert_header((header::LOCATION, PAGE)).finish()
     }
 
     /// A message is drawn once: the page that could draw it takes its cookie away.

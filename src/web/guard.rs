@@ -8,7 +8,8 @@ use crate::model::audit;
 use crate::model::credential::Credential;
 use crate::model::listed::Counts;
 use crate::model::membership::{Standing, Surroundings};
-use crate::model::permission::{Actor, Allowed, Permission, Role};
+use crate::model::permission::{Actor, Allowed, LeaveWorkspace, Permission, Role};
+use crate::model::second_factor;
 use crate::model::support::{self, Access};
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
@@ -166,6 +167,12 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
     let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
     };
+    if standing.workspace.settings.second_factor && standing.role != Role::Member && P::NAME != LeaveWorkspace::NAME {
+        let user = person.user.clone();
+        if !app.db.read(move |conn| second_factor::of(conn, &user)).await?.any() {
+            return Err(Error::SecondFactorNeeded);
+        }
+    }
     let id = req.match_info().get("id").map(str::to_owned);
     if standing.role == Role::Support {
         write_down_view(&app, req, &standing, &person.actor, id.as_deref()).await?;

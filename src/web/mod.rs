@@ -18,6 +18,7 @@ pub mod integrations;
 pub mod oauth;
 pub mod once;
 pub mod pages;
+pub mod passkey;
 pub mod people;
 pub mod proof;
 pub mod routes;

@@ -61,6 +61,7 @@ pub fn assets(app: &App) -> Assets {
     Assets {
         css: at("css/app.css"),
         js: at("js/app.js"),
+        passkeys: at("js/passkeys.js"),
         htmx: at("vendor/htmx-4.0.1.min.js"),
         icons: Markup::of(at("icons.svg")),
         mark: at("icon.svg"),
@@ -248,6 +249,13 @@ pub fn toast(did: &str) -> Option<Toast> {
             (Tone::Plain, "Open the link that was sent to the new address. Until then the old one counts.")
         }
         "email" => (Tone::Good, "Your new address counts from now on, also for signing in."),
+        "app-begun" => (Tone::Plain, "Scan the code below with your authenticator app, then enter what it shows."),
+        "cancelled" => (Tone::Plain, "Nothing was changed."),
+        "app-on" => (Tone::Good, "Your authenticator app is on. You were signed out everywhere else."),
+        "app-off" => (Tone::Warn, "Your authenticator app is off. You were signed out everywhere else."),
+        "codes" => (Tone::Good, "These are your new recovery codes. The old ones are of no use any more."),
+        "passkey-added" => (Tone::Good, "Your passkey was added. You were signed out everywhere else."),
+        "passkey-removed" => (Tone::Good, "The passkey was removed. You were signed out everywhere else."),
         "session-ended" => (Tone::Good, "Signed out there."),
         "mail-promised" => (Tone::Plain, "On its way. Reload this page in a moment to see what became of it."),
         "bot-created" => (Tone::Good, "The bot is registered. Add a block for each service that it reaches."),

@@ -15,8 +15,9 @@ use crate::model::permission::ManageTokens;
 use crate::model::user::User;
 use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::{Fields, Posted};
+use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
@@ -36,20 +37,26 @@ const TICKET: &str = "ticket";
 const OVERLAPS: [i64; 4] = [0, 60, 1440, 10_080];
 
 /// `GET …/bots/{id}/tokens`.
-pub async fn index(can: Allowed, app: web::Data<App>) -> Answer {
-    let form = TokenForm { uses: true, days: TextBox::of(bot_token::DAYS.to_string()), ..TokenForm::default() };
+pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let ask_password = fresh::asked(&app, &req).await?;
+    let days = TextBox::of(bot_token::DAYS.to_string());
+    let form = TokenForm { uses: true, days, ask_password, ..TokenForm::default() };
     page(&list(&can, &app, form).await?)
 }
 
-/// `POST …/bots/{id}/tokens` (`name scope credentials networks days`).
-pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
+/// `POST …/bots/{id}/tokens` (`name scope credentials networks days current_password`).
+pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let mut fields = posted.fields().await?;
     let bot = can.bot()?;
     let refuse = async |form| page_with(StatusCode::UNPROCESSABLE_ENTITY, &list(&can, &app, form).await?);
     let wanted = match read(&can, &app, &fields).await? {
         Ok(wanted) => wanted,
-        Err(form) => return refuse(*form).await,
+        Err(form) => return refuse(TokenForm { ask_password: fresh::asked(&app, &req).await?, ..*form }).await,
     };
+    let ask_password = fresh::judge(&app, &req, &mut fields).await?;
+    if ask_password.is_some() {
+        return refuse(TokenForm { ask_password, ..typed(&fields) }).await;
+    }
     let Wanted { name, scopes, credentials, networks, days } = wanted;
     let minted = mint(app.means.keyring.random())?;
     let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
@@ -107,15 +114,20 @@ pub async fn show(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer
 
 /// `GET …/bots/{id}/tokens/{token}/rotation`.
 pub async fn rotation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
-    change(&can, &req, &app, true).await
+    let asked = fresh::asked(&app, &req).await?;
+    page(&change(&can, &req, &app, true, asked).await?)
 }
 
-/// `POST …/bots/{id}/tokens/{token}/rotation` (`overlap` in minutes).
+/// `POST …/bots/{id}/tokens/{token}/rotation` (`overlap` in minutes, `current_password`).
 pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
+    let mut fields = posted.fields().await?;
     let overlap = fields.number("overlap")?.unwrap_or(1440);
     if !OVERLAPS.contains(&overlap) {
         return Err(Error::Unprocessable("Choose one of the times that the form offers.".into()).into());
+    }
+    let asked = fresh::judge(&app, &req, &mut fields).await?;
+    if asked.is_some() {
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &change(&can, &req, &app, true, asked).await?);
     }
     let (bot, old) = load(&can, &req, &app).await?;
     let (workspace, wanted) = (can.workspace().clone(), old.id.clone());
@@ -142,7 +154,7 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
 
 /// `GET …/bots/{id}/tokens/{token}/revocation`.
 pub async fn revocation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
-    change(&can, &req, &app, false).await
+    page(&change(&can, &req, &app, false, None).await?)
 }
 
 /// `POST …/bots/{id}/tokens/{token}/revocation`.
@@ -267,10 +279,16 @@ fn to_shown(can: &Allowed, app: &App, token: &Id<BotToken>, ticket: &str) -> Ans
     Ok(response)
 }
 
-async fn change(can: &Allowed, req: &HttpRequest, app: &App, rotates: bool) -> Answer {
+async fn change(
+    can: &Allowed,
+    req: &HttpRequest,
+    app: &App,
+    rotates: bool,
+    ask_password: Option<Proof>,
+) -> Result<Change> {
     let (bot, token) = load(can, req, app).await?;
     let title = format!("{} {}", if rotates { "Rotate" } else { "Revoke" }, token.name);
-    page(&Change {
+    Ok(Change {
         shell: shell::inside(app, can, &title, Nav::Bots),
         bot: of_bot(can, &bot),
         bot_name: bot.name.clone(),
@@ -279,6 +297,7 @@ async fn change(can: &Allowed, req: &HttpRequest, app: &App, rotates: bool) -> A
         prefix: token.prefix,
         last: token.last_used_at.map(|at| When::new(at, app.means.now())),
         rotates,
+        ask_password,
     })
 }
 

@@ -74,6 +74,35 @@
   };
   window.addEventListener('pageshow', () => all('form[aria-busy]').forEach(settle));
 
+  // ---- New passwords: a bar that fills, and words once typing pauses: what is missing, or that it is enough. The
+  // server judges; nothing is sent before.
+  const runs = ['1234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm', 'abcdefghijklmnopqrstuvwxyz'];
+  const weakness = (text, form) => {
+    const plain = text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+    if (new Set(plain).size < 5 || /(.{1,6}?)\1{3}/.test(plain)) return 'It repeats itself. Other words make it hard to guess.';
+    const walks = [...plain.slice(3)].filter((_, n) => runs.some((run) => run.includes(plain.slice(n, n + 4))));
+    if (walks.length > plain.length / 2) return 'It follows the keyboard or the alphabet. Other words make it hard to guess.';
+    const own = ['name', 'email', 'workspace', 'username'].map((name) => form.elements[name]?.value.split('@')[0].toLowerCase().replace(/[^\p{L}\p{N}]/gu, ''));
+    return own.some((word) => word && word.length > 3 && plain.includes(word)) ? 'It has a name in it that is on this page. Leave that out.' : '';
+  };
+  const judged = (box) => {
+    const missing = Number(box.dataset.meter) - new TextEncoder().encode(box.value).length;
+    if (!box.value) return '';
+    if (missing > 0) return missing > 3 ? `${missing} characters more: another word or two.` : `${missing} more.`;
+    return weakness(box.value, box.form) || 'Long enough, and no simple pattern.';
+  };
+  let speak;
+  on('input', (event) => {
+    const box = event.target.closest('[data-meter]');
+    if (!box) return;
+    const bar = find('[data-meter-bar]', box.closest('.field'));
+    const text = judged(box);
+    bar.value = Math.min(bar.max, new TextEncoder().encode(box.value).length);
+    bar.classList.toggle('ok', text.startsWith('Long'));
+    clearTimeout(speak);
+    speak = setTimeout(() => { find('[data-meter-says]', box.closest('.field')).textContent = text; }, 500);
+  });
+
   // ---- Conditional fields: sent without secrets, redrawn in place.
   let wait;
   const redraw = (event) => {

@@ -120,6 +120,9 @@ fn setup_workspaces_and_members() {
     add("second-one", "new@pears.example", "member", None).expect(2);
     add("second-one", "no address", "member", Some(&file)).expect(2);
     add("second-one", "new@pears.example", "owner", Some(&file)).expect(2);
+    let reset = |email: &str| shell.run(&["member", "reset-second-factor", "--email", email]);
+    reset("Ben@Pears.example").expect(0);
+    assert!(reset("nobody@pears.example").expect(2).err.contains("Nobody has the address nobody@pears.example"));
     let rows = dump(&mut shell.database.connect());
     assert_eq!((rows["users"].len(), rows["memberships"].len()), (2, 3));
     assert!(shell.run(&["audit", "verify"]).expect(0).out.contains("sound up to event"));

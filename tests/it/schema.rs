@@ -14,6 +14,7 @@ use credenza::model::outbox::MailState;
 use credenza::model::permission::Role;
 use credenza::model::root_key::RootState;
 use credenza::model::status::Status;
+use credenza::model::step::Purpose;
 use credenza::model::user::Theme;
 use credenza::model::version::VersionState;
 use credenza::model::workspace_key::KeyState;
@@ -187,6 +188,7 @@ fn every_list_of_words_is_that_of_its_enum() {
         ("memberships.role", words!(Role)),
         ("invitations.role", words!(Role)),
         ("outbox.state", words!(MailState)),
+        ("steps.purpose", words!(Purpose)),
         ("credentials.environment", words!(Environment)),
         ("credentials.badge", words!(Badge)),
         ("credentials.status", words!(Status)),

@@ -15,13 +15,13 @@ use crate::web::entry::renew_session;
 use crate::web::fresh;
 use crate::web::guard::SignedIn;
 use crate::web::pages::account::{EmailConfirmation, EmailPage};
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
 /// `GET /account/email`.
 pub async fn edit(person: SignedIn, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let asked = fresh::asked(&app, &req)?;
+    let asked = fresh::asked(&app, &req).await?;
     page(&drawn(&app, &req, &person, TextBox::default(), asked).await?)
 }
 
@@ -31,7 +31,7 @@ pub async fn update(person: SignedIn, posted: Posted, req: HttpRequest, app: web
     let email = fields.text("email").trim().to_owned();
     if let Err(error) = user::checked_email(&email) {
         let entry = TextBox { error: Some(Remark { code: "email", text: error.to_string() }), ..TextBox::of(email) };
-        let asked = fresh::asked(&app, &req)?;
+        let asked = fresh::asked(&app, &req).await?;
         let form = drawn(&app, &req, &person, entry, asked).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
@@ -72,7 +72,7 @@ async fn drawn(
     req: &HttpRequest,
     person: &SignedIn,
     email: TextBox,
-    asked: Option<TextBox>,
+    asked: Option<Proof>,
 ) -> Result<EmailPage> {
     Ok(EmailPage {
         shell: frame(app, req, person, "Another address").await?,

@@ -1,8 +1,10 @@
 //! The pages of one's own account.
 
 pub mod email;
+pub mod passkeys;
 pub mod password;
 pub mod profile;
+pub mod second_factor;
 pub mod sessions;
 
 use crate::app::App;

@@ -13,23 +13,23 @@ use crate::model::permission::ExportAudit;
 use crate::model::workspace::Workspace;
 use crate::model::{audit, audit_file, checkpoint};
 use crate::web::answer::Answer;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use chrono::TimeDelta;
 use futures_util::stream;
 
-/// An export is a risky act: it needs a sign-in that is not older than this.
-const CONFIRMED_FOR: TimeDelta = TimeDelta::minutes(10);
 /// Events of one batch.
 const BATCH: i64 = 500;
 /// Characters at the start of a cell that a spreadsheet takes for a formula, or for the way to one.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// `GET …/audit.jsonl`: the whole chain, which verifies with the public key alone.
-pub async fn jsonl(can: Can<ExportAudit>, app: web::Data<App>) -> Answer {
-    confirmed(&can, &app)?;
+pub async fn jsonl(can: Can<ExportAudit>, req: HttpRequest, app: web::Data<App>) -> Answer {
+    if let Some(first) = fresh::demanded(&app, &req, &wanted(&req)).await? {
+        return Ok(first);
+    }
     write_down(&app, &can, "JSONL").await?;
     let chain = can.workspace().to_string();
     let wanted = chain.clone();
@@ -49,7 +49,9 @@ pub async fn jsonl(can: Can<ExportAudit>, app: web::Data<App>) -> Answer {
 
 /// `GET …/audit.csv`: the events that the page's filters let through.
 pub async fn csv(can: Can<ExportAudit>, req: HttpRequest, app: web::Data<App>) -> Answer {
-    confirmed(&can, &app)?;
+    if let Some(first) = fresh::demanded(&app, &req, &wanted(&req)).await? {
+        return Ok(first);
+    }
     let (query, workspace, means) = (req.query_string().to_owned(), can.workspace().clone(), app.means.clone());
     let (filter, unknown) = app.db.read(move |conn| Asked::read(&query).filter(conn, &workspace, means.now())).await?;
     if unknown.is_some() {
@@ -68,14 +70,9 @@ pub async fn csv(can: Can<ExportAudit>, req: HttpRequest, app: web::Data<App>) -
     Ok(file(&can, &app, "csv", "text/csv; charset=utf-8").streaming(Box::pin(with_head(head, lines))))
 }
 
-/// Refused, if the last proof of who it is was too long ago.
-fn confirmed(can: &Can<ExportAudit>, app: &App) -> Result<()> {
-    if app.means.now().since(can.auth_at) < CONFIRMED_FOR {
-        return Ok(());
-    }
-    Err(Error::Conflict(
-        "You gave your password more than ten minutes ago. Sign out and in again, then take the export.".into(),
-    ))
+/// The address that was asked for, with its filters.
+fn wanted(req: &HttpRequest) -> String {
+    req.uri().path_and_query().map(ToString::to_string).unwrap_or_default()
 }
 
 async fn write_down(app: &App, can: &Can<ExportAudit>, format: &'static str) -> Result<()> {

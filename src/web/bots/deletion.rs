@@ -9,30 +9,39 @@ use crate::model::bot::{self, Bot, Changed};
 use crate::model::permission::ManageBots;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::bots::BotDeletion;
 use crate::web::pages::form::TextBox;
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 type Allowed = Can<ManageBots>;
 
 /// `GET …/bots/{id}/deletion`.
-pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
+pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let bot = load(&app, &can).await?;
-    page(&form(&can, &app, &bot, None).await?)
+    let ask_password = fresh::asked(&app, &req).await?;
+    page(&BotDeletion { ask_password, ..form(&can, &app, &bot, None).await? })
 }
 
-/// `POST …/bots/{id}/deletion`: with its blocks; `confirm_name` where it is published.
-pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
+/// `POST …/bots/{id}/deletion`: with its blocks (`current_password`; `confirm_name` where it is published).
+pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let mut fields = posted.fields().await?;
     let bot = load(&app, &can).await?;
     if bot.is_published() && fields.text("confirm_name").trim() != bot.name {
         let text = format!("“{}” is published. Type its name to delete it all the same.", bot.name);
         let error = Remark { code: "confirm_name", text };
-        return page_with(StatusCode::CONFLICT, &form(&can, &app, &bot, Some(error)).await?);
+        let ask_password = fresh::asked(&app, &req).await?;
+        let form = BotDeletion { ask_password, ..form(&can, &app, &bot, Some(error)).await? };
+        return page_with(StatusCode::CONFLICT, &form);
+    }
+    let ask_password = fresh::judge(&app, &req, &mut fields).await?;
+    if ask_password.is_some() {
+        let form = BotDeletion { ask_password, ..form(&can, &app, &bot, None).await? };
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     // What was judged is what is deleted: a bot that was published meanwhile has another revision.
     let revision = Some(fields.number("revision")?.unwrap_or(bot.revision));
@@ -58,6 +67,7 @@ async fn form(can: &Allowed, app: &App, bot: &Bot, error: Option<Remark>) -> Res
         revision: bot.revision,
         published: bot.is_published(),
         blocks: blocks.into_iter().map(|(block, _)| block.label).collect(),
+        ask_password: None,
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
     })
 }

@@ -12,6 +12,7 @@ use crate::model::permission::{DeleteCredential, Permission, RestoreCredential};
 use crate::model::user::User;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::deletion::{Deleted, DeletedRow};
 use crate::web::pages::form::TextBox;
@@ -19,7 +20,7 @@ use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 /// So many are listed; older ones go by themselves.
 const LISTED: i64 = 200;
@@ -60,10 +61,14 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
 }
 
 /// `POST …/{id}/purge`: gone at once and for good.
-pub async fn purge(can: Can<DeleteCredential>, app: web::Data<App>) -> Answer {
+pub async fn purge(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let back = format!("{}/deleted", can.list());
+    if let Some(first) = fresh::demanded(&app, &req, &back).await? {
+        return Ok(first);
+    }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), can.credential()?);
     app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id)).await?;
-    see_other_saying(format!("{}/deleted", can.list()), "purged")
+    see_other_saying(back, "purged")
 }
 
 async fn list<P: Permission>(

@@ -29,7 +29,7 @@ type Allowed = Can<DeleteCredential>;
 /// `GET …/{id}/deletion`.
 pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let row = load(&can, &app).await?;
-    page(&Deletion { ask_password: fresh::asked(&app, &req)?, ..form(&can, &app, &row, None).await? })
+    page(&Deletion { ask_password: fresh::asked(&app, &req).await?, ..form(&can, &app, &row, None).await? })
 }
 
 /// `POST …/{id}/deletion`: moves it to “Recently deleted”; `confirm_name` where bots would notice.

@@ -3,7 +3,9 @@
 pub mod confirm;
 pub mod device;
 pub mod home;
+pub mod passkey;
 pub mod reset;
+pub mod second_factor;
 pub mod setup;
 pub mod sign_in;
 

@@ -1,7 +1,7 @@
 //! Signing in and out.
 
+use super::second_factor;
 use crate::app::App;
-use crate::error::Error;
 use crate::model::audit;
 use crate::model::user::User;
 use crate::web::answer::{Answer, page, page_with, see_other};
@@ -9,7 +9,7 @@ use crate::web::body::Posted;
 use crate::web::guard::SignedIn;
 use crate::web::pages::entry::{Message, SignIn};
 use crate::web::proof::{self, Tried};
-use crate::web::shell;
+use crate::web::{passkey, shell};
 use actix_session::SessionExt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, web};
@@ -30,7 +30,7 @@ pub async fn new(req: HttpRequest, app: web::Data<App>) -> Answer {
         text: "Nobody can sign in yet: open the setup address that the server printed at its start.".into(),
     });
     let shell = shell::saying(shell::outside(&app, &req, "Sign in"), &req);
-    page(&SignIn { shell, email: String::new(), next, message })
+    page(&SignIn { shell, email: String::new(), next, passkeys: passkey::passkeys(&app).is_ok(), message })
 }
 
 /// `POST /sign-in`.
@@ -39,20 +39,18 @@ pub async fn create(req: HttpRequest, app: web::Data<App>, posted: Posted) -> An
     let (email, next) = (fields.text("email"), local(&fields.text("next")));
     let refused = |status: StatusCode, code: &str, text: String| {
         let message = Some(Message { bad: true, code: code.to_owned(), text });
-        let form =
-            SignIn { shell: shell::outside(&app, &req, "Sign in"), email: email.clone(), next: next.clone(), message };
+        let form = SignIn {
+            shell: shell::outside(&app, &req, "Sign in"),
+            email: email.clone(),
+            next: next.clone(),
+            passkeys: passkey::passkeys(&app).is_ok(),
+            message,
+        };
         page_with(status, &form)
     };
     match proof::of_address(&app, &req, &email, fields.take("password")).await? {
-        Tried::Right(user) => {
-            super::begin_session(&req, &app, &user)?;
-            let mut response = see_other(if next.is_empty() { "/" } else { &next })?;
-            super::device::welcome(&req, &app, &user).await?;
-            if req.cookie(shell::NEXT_COOKIE).is_some() {
-                response.add_cookie(&shell::spent(shell::NEXT_COOKIE)).map_err(Error::internal)?;
-            }
-            Ok(response)
-        }
+        Tried::Right(user) => second_factor::enter(&req, &app, &user, &next).await,
+        Tried::Half(user) => second_factor::begin(&app, &user, &next).await,
         Tried::Wrong => refused(
             StatusCode::UNPROCESSABLE_ENTITY,
             "credentials",

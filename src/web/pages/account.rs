@@ -1,6 +1,6 @@
 //! Own account.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::{Link, Shell, Theme};
 use super::time::When;
 use askama::Template;
@@ -48,7 +48,7 @@ pub struct EmailPage {
     /// `email`.
     pub email: TextBox,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
 }
 
 /// `GET /account/email/{token}`.
@@ -90,4 +90,68 @@ pub struct SessionRow {
     pub since: When,
     /// When it was last used.
     pub seen: When,
+}
+
+/// `GET /account/second-factor` and the 422 of its POST (`act code current_password`).
+#[derive(Clone, Template)]
+#[template(path = "account/second_factor.html")]
+pub struct SecondFactorPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Whether an authenticator app is on.
+    pub app: bool,
+    /// How many passkeys there are.
+    pub passkeys: i64,
+    /// How many recovery codes are left.
+    pub left: i64,
+    /// The workspaces that ask for a second factor.
+    pub asked_by: Vec<String>,
+    /// The app that is being set up.
+    pub pending: Option<Pending>,
+    /// What is wrong with `code`; its value is never drawn.
+    pub code: TextBox,
+    /// New recovery codes, shown this once.
+    pub codes: Vec<String>,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
+}
+
+/// An authenticator app that waits for its first code. Not `Debug`: it holds the seed.
+#[derive(Clone)]
+pub struct Pending {
+    /// Width and height of the QR code, in modules.
+    pub width: usize,
+    /// Its dark modules, as a path.
+    pub path: String,
+    /// The seed, to be typed.
+    pub typed: String,
+}
+
+/// `GET /account/passkeys` and the 422 of its POST (`name credential remove current_password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/passkeys.html")]
+pub struct PasskeysPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Whether browsers have passkeys at this address.
+    pub possible: bool,
+    /// `name` of a new one.
+    pub name: TextBox,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
+    /// The passkeys, the oldest first.
+    pub rows: Vec<PasskeyRow>,
+}
+
+/// One passkey.
+#[derive(Debug, Clone)]
+pub struct PasskeyRow {
+    /// Its id.
+    pub id: String,
+    /// What its person calls it.
+    pub name: String,
+    /// When it was made.
+    pub made: When,
+    /// When it was last used.
+    pub used: Option<When>,
 }

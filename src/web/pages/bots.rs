@@ -1,6 +1,6 @@
 //! The pages of bots and their blocks.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::{Shell, Tone};
 use super::status::{StatusView, Tile};
 use super::time::When;
@@ -160,6 +160,8 @@ pub struct BotDeletion {
     pub published: bool,
     /// The labels of its blocks.
     pub blocks: Vec<String>,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
     /// `confirm_name`, asked for when it is published.
     pub confirm: Option<TextBox>,
 }

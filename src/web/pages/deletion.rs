@@ -1,6 +1,6 @@
 //! Deleting a credential, and what was deleted lately.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::Shell;
 use super::status::Tile;
 use super::time::When;
@@ -30,7 +30,7 @@ pub struct Deletion {
     /// `confirm_name`, asked for when it is in use.
     pub confirm: Option<TextBox>,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
     /// For how many days it can be restored.
     pub keep_days: i64,
     /// What becomes of its sign-in at the service; `None` for one that was not connected by consent.

@@ -1,6 +1,6 @@
 //! The ways in: first run and sign-in.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::Shell;
 use askama::Template;
 
@@ -32,6 +32,8 @@ pub struct SignIn {
     pub email: String,
     /// `next`: where to go afterwards; empty for the default.
     pub next: String,
+    /// Whether browsers have passkeys at this address.
+    pub passkeys: bool,
     /// Why the person is here or was refused.
     pub message: Option<Message>,
 }
@@ -56,7 +58,7 @@ pub struct Confirm {
     /// `next`: where to go afterwards; empty for the account.
     pub next: String,
     /// `current_password`.
-    pub password: TextBox,
+    pub proof: Proof,
     /// Whether the last proof still counts, so that nothing need be confirmed.
     pub fresh: bool,
 }
@@ -85,4 +87,20 @@ pub struct Reset {
     pub password: TextBox,
     /// The least number of characters of a password.
     pub password_min: usize,
+}
+
+/// `GET /sign-in/second-factor` and the 401 of its POST (`code`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "entry/second_factor.html")]
+pub struct SecondStep {
+    /// The frame, without a person.
+    pub shell: Shell,
+    /// Whether the person has an authenticator app.
+    pub app: bool,
+    /// Whether they have recovery codes left.
+    pub codes: bool,
+    /// Whether they have passkeys.
+    pub passkeys: bool,
+    /// Why they were refused.
+    pub message: Option<Message>,
 }

@@ -117,7 +117,7 @@ pub struct FormView {
     /// The catalogue's fields.
     pub fields: Vec<FieldView>,
     /// `current_password` is asked for when the sign-in is old; the remark marks it.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
 }
 
 impl FormView {
@@ -150,6 +150,17 @@ impl TextBox {
     pub fn of(value: impl Into<String>) -> Self {
         Self { value: value.into(), ..Self::default() }
     }
+}
+
+/// The box of a risky form that asks once more who it is (`current_password`); what is typed is never drawn.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// What is wrong.
+    pub error: Option<Remark>,
+    /// Whether a code of the person's authenticator app counts too.
+    pub app: bool,
+    /// Whether a passkey counts too.
+    pub passkeys: bool,
 }
 
 /// Why a form was not saved: a headline, the hint and its code.

@@ -1,6 +1,6 @@
 //! The people of a workspace: the list, one of them, invitations, going.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::Shell;
 use super::status::Tile;
 use super::time::When;
@@ -69,7 +69,7 @@ pub struct MemberPage {
     /// Whether `step_down` is offered: the other becomes admin, the person a member.
     pub may_step_down: bool,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
 }
 
 /// `GET …/members/{member}/removal`, and the 409 and 422 of its POST.
@@ -91,7 +91,7 @@ pub struct Removal {
     /// What they leave behind.
     pub left: LeftBehind,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
     /// Why it was not done.
     pub refused: Option<String>,
 }
@@ -151,7 +151,7 @@ pub struct Departure {
     /// `confirm_name`.
     pub confirm: TextBox,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
 }
 
 /// `GET …/invitations`, and the 409 and 422 of its POST (`email role current_password`).
@@ -173,7 +173,7 @@ pub struct Invitations {
     /// `role`.
     pub role: TextBox,
     /// `current_password`, asked for when the sign-in is old.
-    pub ask_password: Option<TextBox>,
+    pub ask_password: Option<Proof>,
     /// Those that are open, the latest first.
     pub rows: Vec<InvitationRow>,
 }

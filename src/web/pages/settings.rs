@@ -1,6 +1,6 @@
 //! The settings of a workspace, and the workspaces open to a support person.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::Shell;
 use super::time::When;
 use askama::Template;
@@ -17,8 +17,12 @@ pub struct SettingsPage {
     pub slug: String,
     /// `name`.
     pub name: TextBox,
-    /// The policies.
+    /// `second_factor`: whether admins and support need one.
+    pub second_factor: bool,
+    /// The policies that are numbers.
     pub numbers: Vec<NumberBox>,
+    /// `current_password` of the policies, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
     /// Who may look in as support.
     pub open: Vec<AccessRow>,
     /// The form that lets somebody in.
@@ -69,11 +73,13 @@ pub struct Grant {
     pub reason: TextBox,
     /// `hours`.
     pub hours: String,
+    /// `current_password`, asked for when the sign-in is old.
+    pub asked: Option<Proof>,
 }
 
 impl Default for Grant {
     fn default() -> Self {
-        Self { email: TextBox::default(), reason: TextBox::default(), hours: "8".to_owned() }
+        Self { email: TextBox::default(), reason: TextBox::default(), hours: "8".to_owned(), asked: None }
     }
 }
 

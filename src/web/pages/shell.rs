@@ -189,6 +189,8 @@ pub struct Assets {
     pub css: String,
     /// Our script, `static/js/app.js`; it must be loaded before htmx.
     pub js: String,
+    /// The script of passkeys, `static/js/passkeys.js`.
+    pub passkeys: String,
     /// htmx, `static/vendor/htmx-4.0.1.min.js`.
     pub htmx: String,
     /// The sheet of service icons made by [`super::sprite::build`].

@@ -1,6 +1,6 @@
 //! The pages of a bot's tokens.
 
-use super::form::TextBox;
+use super::form::{Proof, TextBox};
 use super::shell::Shell;
 use super::time::When;
 use askama::Template;
@@ -42,6 +42,8 @@ pub struct TokenForm {
     pub days: TextBox,
     /// Why nothing was made, where no box is to blame.
     pub refused: Option<String>,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
 }
 
 /// A token in the list.
@@ -133,4 +135,6 @@ pub struct Change {
     pub last: Option<When>,
     /// Whether it is rotated; else it is revoked.
     pub rotates: bool,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
 }

@@ -9,7 +9,7 @@ use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::people::Departure;
 use crate::web::pages::shell::Nav;
 use crate::web::shell;
@@ -18,7 +18,7 @@ use actix_web::{HttpRequest, web};
 
 /// `GET …/departure`.
 pub async fn new(can: Can<LeaveWorkspace>, req: HttpRequest, app: web::Data<App>) -> Answer {
-    page(&drawn(&can, &app, TextBox::default(), fresh::asked(&app, &req)?))
+    page(&drawn(&can, &app, TextBox::default(), fresh::asked(&app, &req).await?))
 }
 
 /// `POST …/departure` (`confirm_name current_password`): the workspace's name, typed.
@@ -29,7 +29,7 @@ pub async fn create(can: Can<LeaveWorkspace>, posted: Posted, req: HttpRequest, 
     let name = &can.standing.workspace.name;
     if typed.trim() != name {
         let entry = remarked("confirm_name", format!("Type “{name}” to leave it."));
-        let form = drawn(&can, &app, entry, fresh::asked(&app, &req)?);
+        let form = drawn(&can, &app, entry, fresh::asked(&app, &req).await?);
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     if let Some(asked) = fresh::judge(&app, &req, &mut fields).await? {
@@ -47,7 +47,7 @@ pub async fn create(can: Can<LeaveWorkspace>, posted: Posted, req: HttpRequest, 
     }
 }
 
-fn drawn(can: &Can<LeaveWorkspace>, app: &App, confirm: TextBox, asked: Option<TextBox>) -> Departure {
+fn drawn(can: &Can<LeaveWorkspace>, app: &App, confirm: TextBox, asked: Option<Proof>) -> Departure {
     Departure {
         shell: shell::inside(app, can, &format!("Leave {}", can.standing.workspace.name), Nav::Account),
         root: can.root(),

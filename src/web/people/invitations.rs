@@ -17,7 +17,7 @@ use crate::web::body::Posted;
 use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::once;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::people::{InvitationRow, Invitations};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
@@ -32,14 +32,14 @@ type Allowed = Can<ManageMembers>;
 struct Typed {
     email: TextBox,
     role: TextBox,
-    asked: Option<TextBox>,
+    asked: Option<Proof>,
 }
 
 /// `GET …/invitations`.
 pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let base = format!("{}/invitations", can.root());
     let carried = once::taken(&app, &req, &base);
-    let typed = Typed { role: TextBox::of("member"), asked: fresh::asked(&app, &req)?, ..Typed::default() };
+    let typed = Typed { role: TextBox::of("member"), asked: fresh::asked(&app, &req).await?, ..Typed::default() };
     let (link, spent) = carried.unzip();
     let mut response = drawn(&can, &app, typed, link.as_ref(), StatusCode::OK).await?;
     if let Some(spent) = spent {
@@ -61,7 +61,7 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         typed.role.error = Some(Remark { code: "role", text: "Choose a role: admin, member or support.".into() });
     }
     let (Some(wanted), None) = (wanted, &typed.email.error) else {
-        typed.asked = fresh::asked(&app, &req)?;
+        typed.asked = fresh::asked(&app, &req).await?;
         return drawn(&can, &app, typed, None, StatusCode::UNPROCESSABLE_ENTITY).await;
     };
     typed.asked = fresh::judge(&app, &req, &mut fields).await?;

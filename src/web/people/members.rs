@@ -11,7 +11,7 @@ use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::people::{MemberPage, MemberRow, Members};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
@@ -72,7 +72,7 @@ fn row<P: Permission>(app: &App, can: &Can<P>, base: &str, one: Member) -> Membe
 pub async fn show(can: Can<ManageMembers>, req: HttpRequest, app: web::Data<App>) -> Answer {
     let one = load(&can, &req, &app).await?;
     let role = TextBox::of(one.role.as_str());
-    page(&drawn(&app, &can, one, role, fresh::asked(&app, &req)?))
+    page(&drawn(&app, &can, one, role, fresh::asked(&app, &req).await?))
 }
 
 /// `POST …/members/{member}` (`role step_down current_password`).
@@ -83,7 +83,7 @@ pub async fn update(can: Can<ManageMembers>, posted: Posted, req: HttpRequest, a
     let Some(role) = Role::parse(&typed) else {
         let error = Some(Remark { code: "role", text: "Choose a role: admin, member or support.".into() });
         let role = TextBox { error, ..TextBox::of(one.role.as_str()) };
-        let form = drawn(&app, &can, one, role, fresh::asked(&app, &req)?);
+        let form = drawn(&app, &can, one, role, fresh::asked(&app, &req).await?);
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     };
     if let Some(asked) = fresh::judge(&app, &req, &mut fields).await? {
@@ -116,7 +116,7 @@ pub(super) async fn load<P: Permission>(can: &Can<P>, req: &HttpRequest, app: &A
     app.db.read(move |conn| member::get(conn, &workspace, &user, now)).await
 }
 
-fn drawn(app: &App, can: &Can<ManageMembers>, one: Member, role: TextBox, asked: Option<TextBox>) -> MemberPage {
+fn drawn(app: &App, can: &Can<ManageMembers>, one: Member, role: TextBox, asked: Option<Proof>) -> MemberPage {
     let base = format!("{}/members", can.root());
     MemberPage {
         shell: shell::inside(app, can, &one.user.name, Nav::Members),

@@ -12,7 +12,7 @@ use crate::web::body::Posted;
 use crate::web::credentials::drawn::{names, tile};
 use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::Proof;
 use crate::web::pages::people::{LeftBehind, LeftRow, Removal, Report};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, web};
 
 /// `GET …/members/{member}/removal`.
 pub async fn new(can: Can<ManageMembers>, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let asked = fresh::asked(&app, &req)?;
+    let asked = fresh::asked(&app, &req).await?;
     page(&drawn(&can, &req, &app, asked, None).await?)
 }
 
@@ -92,7 +92,7 @@ async fn drawn(
     can: &Can<ManageMembers>,
     req: &HttpRequest,
     app: &App,
-    asked: Option<TextBox>,
+    asked: Option<Proof>,
     refused: Option<String>,
 ) -> Result<Removal> {
     let one = members::load(can, req, app).await?;

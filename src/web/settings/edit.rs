@@ -9,31 +9,44 @@ use crate::model::workspace::checked_name;
 use crate::model::workspace_settings::{self, NUMBERS, Settings};
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
+use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::TextBox;
+use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::settings::{AccessRow, Grant, NumberBox, SettingsPage};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 /// What a form holds: the name, the boxes, and what is wrong with them.
 struct Typed {
     name: TextBox,
+    second_factor: bool,
     numbers: [TextBox; 4],
+    asked: Option<Proof>,
 }
 
 /// `GET …/settings`.
-pub async fn edit(can: Can<ManageSettings>, app: web::Data<App>) -> Answer {
-    page(&drawn(&can, &app, stored(&can), Grant::default()).await?)
+pub async fn edit(can: Can<ManageSettings>, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let asked = fresh::asked(&app, &req).await?;
+    page(&drawn(&can, &app, stored(&can), Grant { asked, ..Grant::default() }).await?)
 }
 
-/// `POST …/settings` (`name` and the numbers of [`NUMBERS`]).
-pub async fn update(can: Can<ManageSettings>, posted: Posted, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
-    let (typed, read) = read(&can.standing.workspace.settings, &fields);
-    let Some((name, settings)) = read else {
+/// `POST …/settings` (`name second_factor` and the numbers of [`NUMBERS`]; `current_password` where the second factor
+/// changes).
+pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let mut fields = posted.fields().await?;
+    let before = &can.standing.workspace.settings;
+    let (mut typed, read) = read(before, &fields);
+    let asked = match &read {
+        Some((_, after)) if after.second_factor != before.second_factor => {
+            fresh::judge(&app, &req, &mut fields).await?
+        }
+        _ => None,
+    };
+    let (Some((name, settings)), None) = (read, &asked) else {
+        typed.asked = asked;
         let drawn = drawn(&can, &app, typed, Grant::default()).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn);
     };
@@ -46,7 +59,9 @@ fn stored<P: Permission>(can: &Can<P>) -> Typed {
     let workspace = &can.standing.workspace;
     Typed {
         name: TextBox::of(workspace.name.clone()),
+        second_factor: workspace.settings.second_factor,
         numbers: workspace.settings.numbers().map(|number| TextBox::of(number.to_string())),
+        asked: None,
     }
 }
 
@@ -80,10 +95,13 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
         };
     }
     let [idle_minutes, absolute_hours, token_days, keep_deleted_days] = values;
-    let settings =
-        Settings { second_factor: before.second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days };
+    let second_factor = match fields.text("second_factor").as_str() {
+        "" => before.second_factor,
+        typed => typed == "1",
+    };
+    let settings = Settings { second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days };
     let read = name.ok().filter(|_| is_sound).map(|name| (name, settings));
-    (Typed { name: name_box, numbers: boxes }, read)
+    (Typed { name: name_box, second_factor, numbers: boxes, asked: None }, read)
 }
 
 /// The page for a support form that was refused.
@@ -120,7 +138,9 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
         base: format!("{}/settings", can.root()),
         slug: can.standing.workspace.slug.clone(),
         name: typed.name,
+        second_factor: typed.second_factor,
         numbers,
+        ask_password: typed.asked,
         open: open
             .into_iter()
             .map(|access| AccessRow {

@@ -10,17 +10,24 @@ use crate::model::support;
 use crate::model::user::User;
 use crate::web::answer::{Answer, page_with, see_other_saying};
 use crate::web::body::Posted;
+use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::form::TextBox;
 use crate::web::pages::settings::Grant;
 use actix_web::http::StatusCode;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
-/// `POST …/settings/support` (`email reason hours`).
-pub async fn create(can: Can<ManageSupport>, posted: Posted, app: web::Data<App>) -> Answer {
-    let fields = posted.fields().await?;
+/// `POST …/settings/support` (`email reason hours current_password`).
+pub async fn create(can: Can<ManageSupport>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let mut fields = posted.fields().await?;
     let (email, reason) = (fields.text("email"), fields.text("reason"));
     let hours = fields.number("hours")?.unwrap_or(0);
+    let chosen = if hours > 0 { hours.to_string() } else { Grant::default().hours };
+    let asked = fresh::judge(&app, &req, &mut fields).await?;
+    if asked.is_some() {
+        let grant = Grant { email: TextBox::of(email), reason: TextBox::of(reason), hours: chosen, asked };
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &edit::with_grant(&can, &app, grant).await?);
+    }
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let (to, why) = (email.clone(), reason.clone());
     let done = app.db.write(move |tx| support::grant(tx, &means, &allowed, &to, &why, hours)).await;
@@ -34,7 +41,8 @@ pub async fn create(can: Can<ManageSupport>, posted: Posted, app: web::Data<App>
     let grant = Grant {
         email: TextBox { error, ..TextBox::of(email) },
         reason: TextBox::of(reason),
-        hours: if hours > 0 { hours.to_string() } else { Grant::default().hours },
+        hours: chosen,
+        asked: None,
     };
     page_with(status, &edit::with_grant(&can, &app, grant).await?)
 }

@@ -1,8 +1,9 @@
 //! Exports, checkpoints, and what they find.
 
 use super::{Scene, execute};
-use crate::support::app::{ACME, TestApp, email};
+use crate::support::app::{ACME, TestApp};
 use crate::support::http_server::Answer;
+use crate::support::person::PASSWORD;
 use chrono::TimeDelta;
 use credenza::crypto::signer::PublicKey;
 use credenza::jobs::checkpoint::{Signed, sign};
@@ -119,10 +120,14 @@ async fn t018_t030_an_export_is_for_admins_and_support_and_asks_again_who_it_is(
     }
     app.means.clock.advance(TimeDelta::minutes(11));
     let lines = app.events(ACME).await.len();
-    assert!(admin.get("/w/acme/audit.jsonl").await.expect(409).body.contains("Sign out and in again"));
-    admin.get("/w/acme/audit.csv").await.expect(409);
+    let asked = admin.get("/w/acme/audit.jsonl").await.expect(401);
+    assert_eq!(asked.header("hx-redirect"), Some("/confirm?next=%2Fw%2Facme%2Faudit.jsonl"));
+    let asked = admin.get("/w/acme/audit.csv?outcome=deny").await.expect(401);
+    let next = asked.attributes("input[name=next]", "value").remove(0);
+    assert_eq!(next, "/w/acme/audit.csv?outcome=deny", "the filters are kept");
     assert_eq!(app.events(ACME).await.len(), lines, "nothing was exported");
-    admin.sign_in(&email("admin", ACME)).await.expect(303);
+    let there = admin.post("/confirm", &[("current_password", PASSWORD), ("next", &next)]).await.expect(303);
+    admin.get(there.location()).await.expect(200);
     admin.get("/w/acme/audit.jsonl").await.expect(200);
 }
 

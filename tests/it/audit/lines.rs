@@ -132,6 +132,14 @@ fn acts_about_people() -> Vec<Act> {
     let invitation = [("email", "nina@acme.example"), ("role", "member")];
     vec![
         act("/confirm", &[("current_password", PASSWORD)], 303, Some("person.confirmed")),
+        // Second factors are told of where they are tested; these are none.
+        act("/sign-in/second-factor", &[("code", "000000")], 401, None),
+        act("/sign-in/passkey/options", &[], 200, None),
+        act("/sign-in/passkey", &[("credential", "{}")], 401, Some("person.signed_in")),
+        act("/account/second-factor", &[("act", "start")], 303, None),
+        act("/account/second-factor", &[("act", "off")], 409, None),
+        act("/account/passkeys/options", &[], 200, None),
+        act("/account/passkeys", &[("remove", "nothing")], 404, None),
         act("/w/{slug}/invitations", &invitation, 303, Some("invitation.sent")),
         act("/w/{slug}/invitations/{invitation}/delivery", &[], 303, Some("invitation.sent_again")),
         act("/w/{slug}/invitations/{invitation}/withdrawal", &[], 303, Some("invitation.withdrawn")),

@@ -288,8 +288,8 @@ fn every_sealed_column_is_rotated_and_drilled() {
         .captures_iter(&text)
         .flat_map(|t| column.captures_iter(&t[2]).map(|c| format!("{}.{}", &t[1], &c[1])).collect::<Vec<_>>())
         .collect();
-    // Sealed under the instance, not under a workspace: nothing writes the first before second factors come, and a
-    // waiting mail is of use for a week at most.
+    // Sealed under the instance, not under a workspace: seeds are drilled and sealed anew by `model::second_factor`,
+    // and a waiting mail is of use for a week at most.
     found.retain(|name| name != "users.totp_sealed" && name != "outbox.sealed");
     let mut known: Vec<&str> = KINDS.iter().map(|kind| kind.column()).collect();
     found.sort();

@@ -7,7 +7,7 @@ use credenza::web::pages::bots::{
     BlockForm, BlockRow, BotDeletion, BotForm, BotList, BotPage, BotRow, ChosenView, Health, Publication, Removal,
     ServicePick,
 };
-use credenza::web::pages::form::TextBox;
+use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::shell::{Nav, Tone};
 use credenza::web::pages::status::StatusKind;
 
@@ -136,12 +136,13 @@ pub fn deletion() -> BotDeletion {
         revision: 7,
         published: true,
         blocks: vec!["Take the payment".to_owned(), HOSTILE.to_owned()],
+        ask_password: Some(Proof { app: true, ..Proof::default() }),
         confirm: Some(TextBox { error: Some(remark("confirm_name", "Type its name.")), ..TextBox::default() }),
     }
 }
 
 pub fn deletion_draft() -> BotDeletion {
-    BotDeletion { published: false, blocks: vec![], confirm: None, ..deletion() }
+    BotDeletion { published: false, blocks: vec![], ask_password: None, confirm: None, ..deletion() }
 }
 
 pub fn publication() -> Publication {

@@ -8,7 +8,7 @@ use credenza::check::report::{Step, StepResult};
 use credenza::web::pages::change::{Replacement, Staging, Suspension};
 use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
 use credenza::web::pages::detail::{Action, ConnectionView, Detail, EditRule, EventView, Mark, ValueView, VersionView};
-use credenza::web::pages::form::{Notice, ServiceHead, TextBox};
+use credenza::web::pages::form::{Notice, Proof, ServiceHead, TextBox};
 use credenza::web::pages::shell::{Link, Nav, Tone};
 use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
 use credenza::web::pages::time::When;
@@ -295,7 +295,7 @@ pub fn deletion() -> Deletion {
             error: Some(remark("mismatch", "This is not its name. Type it exactly as above.")),
             ..TextBox::of("leads")
         }),
-        ask_password: Some(TextBox::default()),
+        ask_password: Some(Proof::default()),
         keep_days: 30,
         sign_in: Some("Google Sheets is asked to end the sign-in.".to_owned()),
     }

@@ -7,8 +7,8 @@ use credenza::check::report::StepResult;
 use credenza::id::Id;
 use credenza::web::pages::edit::{Change, Conflict, Edit, Rename, Rotation, ScheduleView};
 use credenza::web::pages::form::{
-    Banner, BlockLink, ConsentView, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, ServiceHead,
-    TextBox,
+    Banner, BlockLink, ConsentView, Fields, FormView, HelpView, MethodLink, New, Notice, PatternView, Proof,
+    ServiceHead, TextBox,
 };
 use credenza::web::pages::shell::{Link, Nav};
 use credenza::web::pages::status::{Hint, StepsView};
@@ -263,7 +263,7 @@ pub fn new_plain() -> New {
         banner: None,
         report: None,
         may_skip: false,
-        form: FormView { name, environment, ask_password: Some(TextBox::default()), ..form(every_control()) },
+        form: FormView { name, environment, ask_password: Some(Proof::default()), ..form(every_control()) },
         ..new_refused()
     }
 }

@@ -3,9 +3,12 @@
 use super::sample_forms::remark;
 use super::samples::{HOSTILE, ago, bare, shell, tile};
 use askama::Template;
-use credenza::web::pages::account::{EmailConfirmation, EmailPage, PasswordPage, SessionRow, Sessions};
-use credenza::web::pages::entry::{Confirm, Forgot, Reset};
-use credenza::web::pages::form::TextBox;
+use credenza::web::pages::account::{
+    EmailConfirmation, EmailPage, PasskeyRow, PasskeysPage, PasswordPage, Pending, SecondFactorPage, SessionRow,
+    Sessions,
+};
+use credenza::web::pages::entry::{Confirm, Forgot, Message, Reset, SecondStep};
+use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::mail::{MailRow, Mails};
 use credenza::web::pages::people::{
     Departure, InvitationRow, Invitations, Invited, LeftBehind, LeftRow, MemberPage, MemberRow, Members, Removal,
@@ -45,6 +48,13 @@ pub fn add_all(add: Add<'_>) {
     add("email", email().render());
     add("email-confirmation", email_confirmation().render());
     add("sessions", sessions().render());
+    add("second-step", second_step(true).render());
+    add("second-step-passkey", second_step(false).render());
+    add("second-factor", second_factor(false).render());
+    add("second-factor-pending", second_factor(true).render());
+    add("passkeys", passkeys(true, true).render());
+    add("passkeys-ask", passkeys(true, false).render());
+    add("passkeys-none", passkeys(false, true).render());
     add("forgot", forgot().render());
     add("reset", reset().render());
 }
@@ -89,7 +99,7 @@ fn member(refused: Option<&str>) -> MemberPage {
         member: row(1, HOSTILE, "b@acme.example", "Member"),
         role: TextBox { error, ..TextBox::of("member") },
         may_step_down: refused.is_none(),
-        ask_password: refused.is_none().then(TextBox::default),
+        ask_password: refused.is_none().then(Proof::default),
     }
 }
 
@@ -115,7 +125,7 @@ fn removal(refused: Option<&str>) -> Removal {
         email: "b@acme.example".to_owned(),
         own: false,
         left: left(),
-        ask_password: refused.is_none().then(TextBox::default),
+        ask_password: refused.is_none().then(Proof::default),
         refused: refused.map(str::to_owned),
     }
 }
@@ -137,7 +147,7 @@ fn departure() -> Departure {
         root: ROOT.to_owned(),
         name: HOSTILE.to_owned(),
         confirm: TextBox { error, ..TextBox::of("Acme") },
-        ask_password: Some(TextBox::default()),
+        ask_password: Some(Proof::default()),
     }
 }
 
@@ -161,7 +171,7 @@ fn invitations(by_mail: bool, link: Option<&str>) -> Invitations {
         link: link.map(str::to_owned),
         email: TextBox { error: Some(remark("email", "Enter one e-mail address.")), ..TextBox::of(HOSTILE) },
         role: TextBox::of("member"),
-        ask_password: link.is_none().then(TextBox::default),
+        ask_password: link.is_none().then(Proof::default),
         rows: vec![row(1, "nina@acme.example", false), row(2, HOSTILE, true)],
     }
 }
@@ -214,7 +224,7 @@ fn confirm() -> Confirm {
     Confirm {
         shell: shell("Confirm that it is you", Nav::Account),
         next: "/w/acme/members".to_owned(),
-        password: TextBox { error, ..TextBox::default() },
+        proof: Proof { error, app: true, passkeys: true },
         fresh: false,
     }
 }
@@ -237,7 +247,7 @@ fn email() -> EmailPage {
         shell: shell("Another address", Nav::Account),
         now: "ana@acme.example".to_owned(),
         email: TextBox { error: Some(remark("email", "Enter one e-mail address.")), ..TextBox::of(HOSTILE) },
-        ask_password: Some(TextBox::default()),
+        ask_password: Some(Proof::default()),
     }
 }
 
@@ -279,5 +289,41 @@ fn reset() -> Reset {
         email: HOSTILE.to_owned(),
         password: refused("password", "Use at least 15 characters."),
         password_min: 15,
+    }
+}
+
+fn second_step(app: bool) -> SecondStep {
+    let text = "This code is not right.".to_owned();
+    SecondStep {
+        shell: bare("Second factor"),
+        app,
+        codes: app,
+        passkeys: true,
+        message: app.then(|| Message { bad: true, code: "second_factor".to_owned(), text }),
+    }
+}
+
+fn second_factor(pending: bool) -> SecondFactorPage {
+    let drawn = Pending { width: 29, path: "M4 4h1v1h-1z".to_owned(), typed: "GEZD GNBV GY3T QOJQ".to_owned() };
+    SecondFactorPage {
+        shell: shell("Second factor", Nav::Account),
+        app: !pending,
+        passkeys: 0,
+        left: 8,
+        asked_by: vec![HOSTILE.to_owned()],
+        pending: pending.then_some(drawn),
+        code: refused("code", "This is not the code."),
+        codes: if pending { Vec::new() } else { vec!["ABCD-EFGH-JKLM-NPQR".to_owned()] },
+        ask_password: Some(Proof::default()),
+    }
+}
+
+fn passkeys(possible: bool, fresh: bool) -> PasskeysPage {
+    PasskeysPage {
+        shell: shell("Passkeys", Nav::Account),
+        possible,
+        name: TextBox { error: Some(remark("name", "A name has 1 to 200 characters.")), ..TextBox::of(HOSTILE) },
+        ask_password: (!fresh).then(|| Proof { passkeys: true, ..Proof::default() }),
+        rows: vec![PasskeyRow { id: "AAAA".to_owned(), name: HOSTILE.to_owned(), made: ago(900), used: Some(ago(3)) }],
     }
 }

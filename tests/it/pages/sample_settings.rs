@@ -2,7 +2,7 @@
 
 use super::samples::{HOSTILE, ago, shell};
 use credenza::catalog::form::Remark;
-use credenza::web::pages::form::TextBox;
+use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::settings::{AccessRow, Grant, NumberBox, OpenRow, OpenTo, SettingsPage};
 use credenza::web::pages::shell::{Nav, Shell, SupportNote};
 
@@ -26,6 +26,8 @@ pub fn page() -> SettingsPage {
         base: "/w/acme/settings".to_owned(),
         slug: "acme".to_owned(),
         name: TextBox::of("Acme Store"),
+        second_factor: true,
+        ask_password: Some(Proof::default()),
         numbers: vec![NumberBox::new("idle_minutes", "Session ends after minutes", TextBox::of("60"), "Help.")],
         open: vec![access("Sam"), AccessRow { until: None, reason: String::new(), ..access("Kim") }],
         grant: Grant::default(),
@@ -38,9 +40,12 @@ pub fn hostile() -> SettingsPage {
         shell: Shell { support: vec![note(HOSTILE)], ..shell("Settings", Nav::Settings) },
         name: TextBox { error: error.clone(), ..TextBox::of(HOSTILE) },
         open: vec![access(HOSTILE)],
+        second_factor: false,
+        ask_password: None,
         grant: Grant {
             email: TextBox { error, ..TextBox::of(HOSTILE) },
             reason: TextBox::of(HOSTILE),
+            asked: Some(Proof::default()),
             ..Grant::default()
         },
         ..page()

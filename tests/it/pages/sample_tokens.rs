@@ -2,7 +2,7 @@
 
 use super::sample_forms::remark;
 use super::samples::{HOSTILE, ago, shell};
-use credenza::web::pages::form::TextBox;
+use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::shell::Nav;
 use credenza::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
 
@@ -40,6 +40,10 @@ pub fn list() -> Tokens {
     }
 }
 
+fn proof() -> Proof {
+    Proof { error: Some(remark("current_password", "This is not right.")), app: true, passkeys: true }
+}
+
 pub fn list_refused() -> Tokens {
     let wrong = |text: &str| TextBox { error: Some(remark("invalid", text)), ..TextBox::of(HOSTILE) };
     let form = TokenForm {
@@ -49,6 +53,7 @@ pub fn list_refused() -> Tokens {
         networks: wrong("“x” is not a network."),
         days: wrong("A token lives for 1 to 366 days."),
         refused: Some("There are 50 tokens already.".to_owned()),
+        ask_password: Some(proof()),
         ..TokenForm::default()
     };
     Tokens { rows: Vec::new(), form, ..list() }
@@ -80,9 +85,10 @@ pub fn rotation() -> Change {
         prefix: "crdz_Ab3dEf9h1x".to_owned(),
         last: Some(ago(5)),
         rotates: true,
+        ask_password: Some(Proof::default()),
     }
 }
 
 pub fn revocation() -> Change {
-    Change { rotates: false, last: None, ..rotation() }
+    Change { rotates: false, last: None, ask_password: None, ..rotation() }
 }

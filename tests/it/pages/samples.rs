@@ -136,6 +136,7 @@ pub fn assets() -> Assets {
     Assets {
         css: "/static/css/app.css".to_owned(),
         js: "/static/js/app.js".to_owned(),
+        passkeys: "/static/js/passkeys.js".to_owned(),
         htmx: "/static/vendor/htmx-4.0.1.min.js".to_owned(),
         icons: Markup::of("/static/icons.svg"),
         mark: "/static/icon.svg".to_owned(),
@@ -278,6 +279,7 @@ fn sign_in(refusal: Option<&str>) -> SignIn {
         shell: bare("Sign in"),
         email: refusal.map(|_| "ana@acme.example".to_owned()).unwrap_or_default(),
         next: "/w/acme/credentials".to_owned(),
+        passkeys: true,
         message: refusal.map(|text| Message { bad: true, code: "refused".to_owned(), text: text.to_owned() }),
     }
 }

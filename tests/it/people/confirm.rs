@@ -1,6 +1,6 @@
 //! `/confirm`, and what a proof is worth.
 
-use crate::support::app::{ACME, TestApp, email};
+use crate::support::app::{ACME, TestApp, UMBRELLA, email};
 use crate::support::person::PASSWORD;
 use chrono::TimeDelta;
 use credenza::model::attempt;
@@ -66,4 +66,90 @@ async fn t012_every_place_that_asks_for_a_password_shares_one_limiter() {
     let reply = admin.post("/confirm", &[("current_password", PASSWORD)]).await.expect(429);
     assert!(reply.header("retry-after").is_some());
     admin.get("/account").await.expect(200);
+}
+
+/// Every risky form: where it is drawn, where it is sent, and with what.
+fn risky(bot: &str, token: &str, credential: &str) -> Vec<(String, String, Vec<(&'static str, String)>)> {
+    let tokens = format!("/w/acme/bots/{bot}/tokens");
+    let form =
+        |fields: &[(&'static str, &str)]| fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    let at = |page: String, fields: &[(&'static str, &str)]| (page.clone(), page, form(fields));
+    vec![
+        at(tokens.clone(), &[("name", "Another"), ("scope", "use")]),
+        at(format!("{tokens}/{token}/rotation"), &[("overlap", "60")]),
+        at(format!("/w/acme/bots/{bot}/deletion"), &[]),
+        at(format!("/w/acme/credentials/{credential}/deletion"), &[]),
+        at("/w/acme/invitations".to_owned(), &[("email", "nina@acme.example"), ("role", "member")]),
+        at("/account/email".to_owned(), &[("email", "another@acme.example")]),
+        at("/account/second-factor".to_owned(), &[("act", "start")]),
+        (
+            "/w/acme/settings".to_owned(),
+            "/w/acme/settings/support".to_owned(),
+            form(&[("email", &*email("member", UMBRELLA)), ("reason", "Ticket 4711"), ("hours", "4")]),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn t018_every_risky_form_asks_again_and_goes_on_with_a_proof() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let kept = app.website(&admin, "Kept", "a secret that is kept for now").await;
+    let ids = app.ids(&admin, &kept).await;
+    let free = app.website(&admin, "Free", "a secret that nobody uses").await;
+    for (page, path, form) in risky(&ids.bot, &ids.token, &free) {
+        let drawn = admin.get(&page).await.expect(200);
+        assert!(drawn.texts("#field-current_password").is_empty(), "{page} asks although it was proved just now");
+        app.means.clock.advance(TimeDelta::minutes(11));
+        let drawn = admin.get(&page).await.expect(200);
+        assert_eq!(drawn.texts("#field-current_password").len(), 1, "{page} draws the box");
+        let (events, people) = (app.events(ACME).await.len(), app.instance_events().await.len());
+        let plain: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for typed in [None, Some("not the password at all")] {
+            let sent: Vec<_> = plain.iter().copied().chain(typed.map(|typed| ("current_password", typed))).collect();
+            let reply = admin.post(&path, &sent).await.expect(422);
+            assert_eq!(reply.attributes("#current_password-error", "data-code"), ["current_password"], "{path}");
+            assert!(!reply.body.contains("not the password at all"), "{path}");
+        }
+        assert_eq!(app.events(ACME).await.len(), events, "{path} changed nothing");
+        assert_eq!(app.instance_events().await.len(), people + 1, "{path}: one line, of the wrong password");
+        let sent: Vec<_> = plain.iter().copied().chain([("current_password", PASSWORD)]).collect();
+        admin.post(&path, &sent).await.expect(303);
+    }
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t018_what_has_no_form_leads_to_the_page_that_asks() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Gone", "a secret that is gone soon").await;
+    admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+    app.means.clock.advance(TimeDelta::minutes(11));
+    let path = format!("/w/acme/credentials/{id}/purge");
+    for reply in [admin.post(&path, &[]).await, admin.post_htmx(&path, &[]).await] {
+        let reply = reply.expect(401);
+        assert_eq!(reply.header("hx-redirect"), Some("/confirm?next=%2Fw%2Facme%2Fcredentials%2Fdeleted"));
+        assert_eq!(reply.attributes("form input[name=next]", "value"), ["/w/acme/credentials/deleted"]);
+    }
+    admin.post("/account/passkeys/options", &[]).await.expect(401);
+    admin.post("/confirm", &[("current_password", PASSWORD)]).await.expect(303);
+    admin.post(&path, &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn t018_the_policy_on_second_factors_asks_and_the_rest_of_the_settings_does_not() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.means.clock.advance(TimeDelta::minutes(11));
+    admin.post("/w/acme/settings", &[("name", "Acme"), ("second_factor", "0")]).await.expect(303);
+    let form = [("name", "Acme"), ("second_factor", "1")];
+    let reply = admin.post("/w/acme/settings", &form).await.expect(422);
+    assert_eq!(reply.attributes("#second_factor option[selected]", "value"), ["1"], "what was chosen is kept");
+    let form = [("name", "Acme"), ("second_factor", "1"), ("current_password", PASSWORD)];
+    admin.post("/w/acme/settings", &form).await.expect(303);
+    assert_eq!(admin.get("/w/acme/settings").await.expect(303).location(), "/account/second-factor");
+    let last = app.events(ACME).await.pop().expect("a line");
+    assert_eq!(last.action, "workspace.settings_changed");
+    assert!(last.details.contains("second_factor"), "{}", last.details);
 }

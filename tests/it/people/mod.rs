@@ -7,7 +7,9 @@ mod confirm;
 mod invitations;
 mod mail;
 mod members;
+mod passkeys;
 mod reset;
+mod second_factor;
 
 use crate::support::app::{ACME, TestApp, email};
 use crate::support::person::Person;

@@ -1,0 +1,3 @@
+DROP TABLE steps;
+DROP TABLE passkeys;
+DROP TABLE recovery_codes;
