@@ -13,8 +13,8 @@ const LONG = `Very long name ${'of a credential that somebody pasted '.repeat(5)
 /** Answers that are no pages: two health checks, two forwardings, two files. */
 const NO_PAGE = ['/health/live', '/health/ready', '/', '/w/{slug}', '/w/{slug}/audit.jsonl', '/w/{slug}/audit.csv'];
 
-/** Pages that a mail or another service leads to; consent has a journey of its own. */
-const FROM_OUTSIDE = ['/invitations/{id}', '/password/reset/{id}', '/account/email/{id}', '/oauth/callback',
+/** Pages that a mail, another service or half a sign-in leads to; these have journeys of their own. */
+const FROM_OUTSIDE = ['/sign-in/second-factor', '/invitations/{id}', '/password/reset/{id}', '/account/email/{id}', '/oauth/callback',
   '/w/{slug}/flows/{id}', '/w/{slug}/apps/{integration}'];
 
 /** Every address of the route table that can be opened. */

@@ -1,5 +1,5 @@
 // The program under test: a process of its own, with its own data folder, on a free port of 127.0.0.1.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,13 +25,14 @@ export class Console {
   output = '';
   #child;
 
-  constructor({ folder, egressAllow = [], authority, catalog }) {
+  constructor({ folder, egressAllow = [], authority, catalog, mailUrl }) {
     this.folder = folder;
     this.settings = {
       CREDENZA_DATA_DIR: join(folder, 'data'),
       ...(egressAllow.length > 0 && { CREDENZA_EGRESS_ALLOW: egressAllow.join(',') }),
       ...(authority && { CREDENZA_EGRESS_CA_FILE: authority.file }),
       ...(catalog && { CREDENZA_CATALOG_DIR: catalog }),
+      ...(mailUrl && { CREDENZA_MAIL_URL: mailUrl, CREDENZA_MAIL_FROM: 'Credenza <console@example.test>' }),
     };
   }
 
@@ -67,6 +68,19 @@ export class Console {
     } catch {
       return false;
     }
+  }
+
+  /** Runs a command of the program on the same data; returns what it printed. */
+  command(...words) {
+    const env = { PATH: process.env.PATH, HOME: this.folder, TZ: 'UTC', CREDENZA_LISTEN: `127.0.0.1:${this.port}`, ...this.settings };
+    return execFileSync(PROGRAM, words, { cwd: this.folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** Makes every session's last proof of who it is this old, in its database. */
+  age(minutes) {
+    const script = 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1], timeout=10)\n'
+      + 'db.execute("UPDATE sessions SET auth_at = datetime(auth_at, ?)", (f"-{sys.argv[2]} minutes",)); db.commit()';
+    execFileSync('python3', ['-c', script, join(this.settings.CREDENZA_DATA_DIR, 'credenza.db'), String(minutes)]);
   }
 
   /** The address of the first run's page, with its token, as it was printed. */

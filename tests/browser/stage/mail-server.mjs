@@ -1,5 +1,6 @@
 // A real SMTP server that asks for a password, with TLS from the first byte or by STARTTLS.
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
 
 export class MailServer {
@@ -7,6 +8,8 @@ export class MailServer {
   signIns = [];
   /** Envelopes that were begun. A check may never begin one. */
   envelopes = [];
+  /** Mails that arrived: `to`, and the whole `text` with its encoding undone. */
+  mails = [];
   connections = 0;
   port = 0;
   #server;
@@ -41,6 +44,15 @@ export class MailServer {
         this.envelopes.push(address.address);
         done();
       },
+      onData: (stream, session, done) => {
+        const parts = [];
+        stream.on('data', (part) => parts.push(part));
+        stream.on('end', () => {
+          const text = Buffer.concat(parts).toString().replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+          this.mails.push({ to: session.envelope.rcptTo[0].address, text });
+          done();
+        });
+      },
     });
     // A client that hangs up in the middle is the client's affair.
     this.#server.on('error', () => {});
@@ -48,6 +60,21 @@ export class MailServer {
     await once(this.#server.server, 'listening');
     this.port = this.#server.server.address().port;
     return this;
+  }
+
+  /** The text of the last mail to an address that has `words` in it; waits until there is one. */
+  async mailTo(address, words) {
+    for (let n = 0; n < 100; n += 1) {
+      const mail = this.mails.filter((one) => one.to === address && one.text.includes(words)).pop();
+      if (mail) return mail.text;
+      await pause(200);
+    }
+    throw new Error(`no mail to ${address} with ${words}`);
+  }
+
+  /** The path of the link that begins with `path` in the last mail to an address that has one. */
+  async linkTo(address, path) {
+    return (await this.mailTo(address, path)).match(new RegExp(`${path}[\\w-]+`))[0];
   }
 
   /** Stops listening: the next connection is refused. */

@@ -19,8 +19,9 @@ export const MAIL_USER = 'robot@example.test';
 /**
  * Puts up, for the `describe` block it is called in: an authority, two mail servers, a web server, a console that may
  * reach them, and a browser. `prepare(stage)` may write catalogue files and add to `allowed` before the console starts.
+ * With `sendsMail` the console sends its own mails through `stage.mail`.
  */
-export function useStage({ name, prepare }) {
+export function useStage({ name, prepare, sendsMail = false }) {
   const stage = { name, visitors: [], allowed: [] };
 
   before(async () => {
@@ -41,6 +42,7 @@ export function useStage({ name, prepare }) {
       egressAllow: [...peers, `http://127.0.0.1:${stage.web.port}`, ...stage.allowed],
       authority: stage.authority,
       catalog: stage.catalog,
+      ...(sendsMail && { mailUrl: `smtps://${encodeURIComponent(MAIL_USER)}:${stage.mail.password}@127.0.0.1:${stage.mail.port}` }),
     }).start();
     stage.browser = await launch();
   }, { timeout: STEP_LIMIT_MS });
@@ -53,9 +55,9 @@ export function useStage({ name, prepare }) {
     if (stage.console) assert.equal(code, 0, 'the console did not stop in good order');
   }, { timeout: STEP_LIMIT_MS });
 
-  /** A new person at a new browser. */
-  stage.arrive = async (options) => {
-    const visitor = await Visitor.arrive(stage.browser, stage.console.url, options);
+  /** A new person at a new browser, at `host` if the address of the console is to be another name of this machine. */
+  stage.arrive = async ({ host = '127.0.0.1', ...options } = {}) => {
+    const visitor = await Visitor.arrive(stage.browser, stage.console.url.replace('127.0.0.1', host), options);
     stage.visitors.push(visitor);
     return visitor;
   };
