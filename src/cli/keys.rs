@@ -12,7 +12,7 @@ use crate::model::key_status::{self, Needs};
 use crate::model::permission::Allowed;
 use crate::model::root_key::{self, Root, RootState};
 use crate::model::workspace::Workspace;
-use crate::model::{rotation, workspace_key};
+use crate::model::{rotation, second_factor, workspace_key};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -60,10 +60,33 @@ async fn status(config: &Config) -> Result<Exit, Failure> {
     if !workspace_lines(&vault).await? {
         exit = Exit::Failed;
     }
+    factor_lines(&vault).await?;
     if vault.db.read(root_key::due_compaction).await?.is_some() {
         println!("Retired keys may still be in the database file: the running server, or “keys rotate”, erases them.");
     }
     Ok(exit)
+}
+
+/// Says under which instance roots the seeds of authenticator apps are sealed.
+async fn factor_lines(vault: &Vault) -> Result<(), Failure> {
+    let (mut after, mut seeds) = (String::new(), BTreeMap::<u32, u64>::new());
+    loop {
+        let from = after.clone();
+        let (roots, next) = vault.db.read(move |conn| second_factor::roots(conn, &from, PAGE)).await?;
+        roots.into_iter().for_each(|root| *seeds.entry(root).or_default() += 1);
+        let Some(next) = next else { break };
+        after = next;
+    }
+    println!("Authenticator apps:");
+    for (root, count) in &seeds {
+        let older = *root != vault.means.keyring.root_version();
+        let then = if older { ", an older one: the running server seals them anew" } else { "" };
+        println!("  sealed under instance root {root}: {count}{then}");
+    }
+    if seeds.is_empty() {
+        println!("  none");
+    }
+    Ok(())
 }
 
 /// Says what is to be said of workspace keys; `false` if one is lost.

@@ -243,13 +243,8 @@ fn unix(now: At) -> u64 {
     u64::try_from(now.micros() / 1_000_000).unwrap_or_default()
 }
 
-/// People whose seed does not open, or opens to something else; for a drill.
-pub fn unreadable(
-    conn: &mut Conn,
-    means: &Means,
-    after: &str,
-    limit: i64,
-) -> Result<(Vec<String>, i64, Option<String>)> {
+/// The sealed seeds of a page of people, and where the next page begins.
+fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<(Vec<(Id<User>, Vec<u8>)>, Option<String>)> {
     let page: Vec<(Id<User>, Option<Vec<u8>>)> = users::table
         .filter(users::id.gt(after).and(users::totp_sealed.is_not_null()))
         .order(users::id)
@@ -257,9 +252,26 @@ pub fn unreadable(
         .select((users::id, users::totp_sealed))
         .load(conn)?;
     let next = page.last().map(|(id, _)| id.to_string());
+    Ok((page.into_iter().map(|(user, sealed)| (user, sealed.unwrap_or_default())).collect(), next))
+}
+
+/// The numbers of the instance roots that the seeds of a page of people are sealed under, and where the next begins.
+pub fn roots(conn: &mut Conn, after: &str, limit: i64) -> Result<(Vec<u32>, Option<String>)> {
+    let (page, next) = page(conn, after, limit)?;
+    Ok((page.iter().filter_map(|(_, blob)| envelope::key_id(blob).ok()).collect(), next))
+}
+
+/// People whose seed does not open, or opens to something else; for a drill. How many open, and where the next page
+/// begins.
+pub fn unreadable(
+    conn: &mut Conn,
+    means: &Means,
+    after: &str,
+    limit: i64,
+) -> Result<(Vec<String>, i64, Option<String>)> {
+    let (page, next) = page(conn, after, limit)?;
     let (mut faults, mut opened) = (Vec::new(), 0);
-    for (user, sealed) in page {
-        let blob = sealed.unwrap_or_default();
+    for (user, blob) in page {
         match envelope::open(|id| means.keyring.mfa_key(id), &context(means, &user), &blob) {
             Ok(seed) if seed.len() == SEED => opened += 1,
             Ok(_) => faults.push(format!("the second factor of person {user}: it is no seed")),
@@ -272,16 +284,9 @@ pub fn unreadable(
 /// Seals the seeds of a page of people again that are still under an older instance root; returns how many, and where
 /// the next page begins.
 pub fn reseal(tx: &mut Tx<'_>, means: &Means, after: &str, limit: i64) -> Result<(usize, Option<String>)> {
-    let page: Vec<(Id<User>, Option<Vec<u8>>)> = users::table
-        .filter(users::id.gt(after).and(users::totp_sealed.is_not_null()))
-        .order(users::id)
-        .limit(limit)
-        .select((users::id, users::totp_sealed))
-        .load(tx.conn())?;
-    let next = page.last().map(|(id, _)| id.to_string());
+    let (page, next) = page(tx.conn(), after, limit)?;
     let mut done = 0;
-    for (user, old) in page {
-        let blob = old.unwrap_or_default();
+    for (user, blob) in page {
         if envelope::key_id(&blob).is_ok_and(|id| id == means.keyring.mfa().id()) {
             continue;
         }

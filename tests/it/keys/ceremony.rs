@@ -2,18 +2,18 @@
 //! instance root.
 
 use super::{Inside, OTHER_KEY, days_ago, execute, key_file, keys, secret_of, shell};
-use crate::support::app::{ACME, ROOT_KEY, TestApp, UMBRELLA};
+use crate::support::app::{ACME, ROOT_KEY, TestApp, UMBRELLA, email};
 use crate::support::dump::{dump, lines};
 use crate::support::program::{Browser, Home, Serving, told};
 use credenza::crypto::keyring::KeyringError;
 use credenza::crypto::random::Random;
 use credenza::crypto::root_key::RootKey;
 use credenza::db::Conn;
-use credenza::db::schema::{instance_roots as roots, workspace_keys};
+use credenza::db::schema::{instance_roots as roots, users, workspace_keys};
 use credenza::error::Error;
 use credenza::jobs::keys as job;
 use credenza::model::instance::{self, Opened};
-use credenza::model::{Means, root_key};
+use credenza::model::{Means, root_key, second_factor};
 use diesel::prelude::*;
 use std::sync::Arc;
 
@@ -205,6 +205,7 @@ async fn a_new_instance_root_takes_over_at_a_start_and_the_keys_below_it_follow(
     let admin = app.admin().await;
     app.website(&admin, "Shop", "the first signing secret").await;
     let mut conn = app.database.connect();
+    with_app(&app).await;
     let (code, said) = shell(&app, &["keys", "rotate", "--instance-root"]);
     assert!(code == Some(0) && said.contains("Instance root 2 is staged"), "{said}");
     assert_eq!(shell(&app, &["keys", "rotate", "--instance-root"]).0, Some(2), "one at a time");
@@ -230,9 +231,13 @@ async fn a_new_instance_root_takes_over_at_a_start_and_the_keys_below_it_follow(
     assert_eq!(roots_of(&mut conn), [1, 1]);
     let (code, said) = shell(&app, &["keys", "status"]);
     assert!(code == Some(0) && said.contains("under an older instance root"), "{said}");
+    assert!(said.contains("sealed under instance root 1: 1, an older one"), "{said}");
     // A console that was not started again refuses to judge what it cannot open, once keys follow.
     job::look(&app.db, &next).await.expect("the keys are looked at");
     assert_eq!(roots_of(&mut conn), [2, 2]);
+    assert_eq!(second_factor::roots(&mut conn, "", 100).expect("seeds").0, [2]);
+    assert_eq!(second_factor::unreadable(&mut conn, &next, "", 100).expect("seeds").1, 1);
+    assert!(shell(&app, &["keys", "status"]).1.contains("sealed under instance root 2: 1\n"));
     let before = keys(&mut conn, ACME);
     let refused = admin.post("/w/acme/credentials", &website("Stale")).await;
     assert_eq!(refused.status, 503, "{}", refused.body);
@@ -247,6 +252,18 @@ async fn a_new_instance_root_takes_over_at_a_start_and_the_keys_below_it_follow(
     assert_eq!(shell(&app, &["keys", "rotate"]).0, Some(0));
     assert_eq!(keys(&mut conn, UMBRELLA).len(), 2);
     assert_eq!(super::secrets(&mut conn, &next)["Shop"], "the first signing secret");
+}
+
+/// An admin with an authenticator app.
+async fn with_app(app: &TestApp) {
+    let (means, user) = (app.means.clone(), app.user(&email("admin", ACME)).await);
+    app.write(move |tx| {
+        let seed = [7; credenza::crypto::totp::SEED];
+        let sealed = means.keyring.seal(means.keyring.mfa(), &second_factor::context(&means, &user), &seed)?;
+        let row = diesel::update(users::table.filter(users::id.eq(&user)));
+        Ok(row.set(users::totp_sealed.eq(Some(sealed))).execute(tx.conn())?)
+    })
+    .await;
 }
 
 fn website(name: &str) -> [(&str, &str); 5] {
