@@ -71,7 +71,7 @@ impl Passkeys {
     pub fn register(&self, person: &str, email: &str, name: &str, known: &[String]) -> Result<Challenge> {
         use base64::Engine;
         let decode = |id: &String| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id).ok();
-        let known = known.iter().filter_map(|id| decode(id).map(Into::into)).collect();
+        let known = known.iter().filter_map(decode).collect();
         let id = Uuid::parse_str(person).map_err(Error::internal)?;
         let (mut asked, state) =
             self.webauthn.start_passkey_registration(id, email, name, Some(known)).map_err(Error::internal)?;

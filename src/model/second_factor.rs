@@ -243,8 +243,11 @@ fn unix(now: At) -> u64 {
     u64::try_from(now.micros() / 1_000_000).unwrap_or_default()
 }
 
+/// The sealed seed of a person.
+type Sealed = (Id<User>, Vec<u8>);
+
 /// The sealed seeds of a page of people, and where the next page begins.
-fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<(Vec<(Id<User>, Vec<u8>)>, Option<String>)> {
+fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<(Vec<Sealed>, Option<String>)> {
     let page: Vec<(Id<User>, Option<Vec<u8>>)> = users::table
         .filter(users::id.gt(after).and(users::totp_sealed.is_not_null()))
         .order(users::id)

@@ -68,25 +68,30 @@ async fn t012_every_place_that_asks_for_a_password_shares_one_limiter() {
     admin.get("/account").await.expect(200);
 }
 
-/// Every risky form: where it is drawn, where it is sent, and with what.
-fn risky(bot: &str, token: &str, credential: &str) -> Vec<(String, String, Vec<(&'static str, String)>)> {
+/// A risky form: where it is drawn, where it is sent, and with what.
+struct Risky {
+    page: String,
+    path: String,
+    form: Vec<(&'static str, String)>,
+}
+
+fn risky(bot: &str, token: &str, credential: &str) -> Vec<Risky> {
     let tokens = format!("/w/acme/bots/{bot}/tokens");
-    let form =
-        |fields: &[(&'static str, &str)]| fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    let at = |page: String, fields: &[(&'static str, &str)]| (page.clone(), page, form(fields));
+    let at = |path: &str, fields: &[(&'static str, &str)]| Risky {
+        page: path.to_owned(),
+        path: path.to_owned(),
+        form: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+    };
+    let support = [("email", &*email("member", UMBRELLA)), ("reason", "Ticket 4711"), ("hours", "4")];
     vec![
-        at(tokens.clone(), &[("name", "Another"), ("scope", "use")]),
-        at(format!("{tokens}/{token}/rotation"), &[("overlap", "60")]),
-        at(format!("/w/acme/bots/{bot}/deletion"), &[]),
-        at(format!("/w/acme/credentials/{credential}/deletion"), &[]),
-        at("/w/acme/invitations".to_owned(), &[("email", "nina@acme.example"), ("role", "member")]),
-        at("/account/email".to_owned(), &[("email", "another@acme.example")]),
-        at("/account/second-factor".to_owned(), &[("act", "start")]),
-        (
-            "/w/acme/settings".to_owned(),
-            "/w/acme/settings/support".to_owned(),
-            form(&[("email", &*email("member", UMBRELLA)), ("reason", "Ticket 4711"), ("hours", "4")]),
-        ),
+        at(&tokens, &[("name", "Another"), ("scope", "use")]),
+        at(&format!("{tokens}/{token}/rotation"), &[("overlap", "60")]),
+        at(&format!("/w/acme/bots/{bot}/deletion"), &[]),
+        at(&format!("/w/acme/credentials/{credential}/deletion"), &[]),
+        at("/w/acme/invitations", &[("email", "nina@acme.example"), ("role", "member")]),
+        at("/account/email", &[("email", "another@acme.example")]),
+        at("/account/second-factor", &[("act", "start")]),
+        Risky { page: "/w/acme/settings".to_owned(), ..at("/w/acme/settings/support", &support) },
     ]
 }
 
@@ -97,7 +102,7 @@ async fn t018_every_risky_form_asks_again_and_goes_on_with_a_proof() {
     let kept = app.website(&admin, "Kept", "a secret that is kept for now").await;
     let ids = app.ids(&admin, &kept).await;
     let free = app.website(&admin, "Free", "a secret that nobody uses").await;
-    for (page, path, form) in risky(&ids.bot, &ids.token, &free) {
+    for Risky { page, path, form } in risky(&ids.bot, &ids.token, &free) {
         let drawn = admin.get(&page).await.expect(200);
         assert!(drawn.texts("#field-current_password").is_empty(), "{page} asks although it was proved just now");
         app.means.clock.advance(TimeDelta::minutes(11));
