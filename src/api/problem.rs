@@ -38,11 +38,11 @@ macro_rules! kinds {
 }
 
 kinds! {
-    TOKEN_MISSING = "token-missing" 401 "No token" "Send the bot's token in the header Authorization: Bearer crdz_….";
+    TOKEN_MISSING = "token-missing" 401 "No token" "Send the token in the header Authorization: Bearer crdz_….";
     TOKEN_MALFORMED = "token-malformed" 401 "Not a token" "Copy the whole token: it begins with crdz_ and has 66 characters, and its checksum tells that this one was cut or mistyped.";
-    TOKEN_UNKNOWN = "token-unknown" 401 "Unknown token" "Use a token that was made in this console; make a new one on the bot's page.";
-    TOKEN_REVOKED = "token-revoked" 401 "Revoked token" "Make a new token on the bot's page and use it here.";
-    TOKEN_EXPIRED = "token-expired" 401 "Expired token" "Rotate the token on the bot's page and use the new one here.";
+    TOKEN_UNKNOWN = "token-unknown" 401 "Unknown token" "Use a token that was made in this console; an admin makes a new one on the bot's page, or in the settings for one that manages.";
+    TOKEN_REVOKED = "token-revoked" 401 "Revoked token" "Have an admin make a new token where this one was made, and use it here.";
+    TOKEN_EXPIRED = "token-expired" 401 "Expired token" "Have an admin rotate the token where it was made, and use the new one here.";
     TOKEN_NETWORK = "token-network" 401 "Token not allowed from here" "Call from one of the token's networks, or have an admin add this one to a new token.";
     TOKEN_IN_ADDRESS = "token-in-address" 400 "Token in the address" "Send the token in the header Authorization, and rotate this one: addresses are kept in logs.";
     SCOPE_MISSING = "scope-missing" 403 "The token may not do this" "Use a token with the scope that the detail names.";
@@ -167,7 +167,7 @@ impl From<Refusal> for Problem {
             Refusal::Closed(Closed::Revoked) => "This token was revoked.".to_owned(),
             Refusal::Closed(Closed::Expired) => "The time of this token is over.".to_owned(),
             Refusal::Closed(Closed::Network) => "This token is not let in from this address.".to_owned(),
-            Refusal::Scope(scope) => format!("This needs a token with the scope {}.", of_scope(scope)),
+            Refusal::Scope(scope) => told_of(scope).to_owned(),
             Refusal::NotFound => "There is nothing of this name that the token is for.".to_owned(),
             Refusal::EmptyBlock => "Nobody has chosen a credential for this block.".to_owned(),
             Refusal::Deleted => "This credential was deleted.".to_owned(),
@@ -182,8 +182,14 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn of_scope(scope: Scope) -> &'static str {
-    scope.as_str()
+fn told_of(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Use => "This needs a bot's token with the scope use.",
+        Scope::Fetch => "This needs a bot's token with the scope fetch. A token that manages never reads a secret.",
+        Scope::Manage => {
+            "This needs a token with the scope manage, which an admin makes in the workspace's settings. A bot's token never manages."
+        }
+    }
 }
 
 impl From<Error> for Problem {

@@ -1,10 +1,13 @@
 //! The routes of the machine API: a row says which scope a token needs, and registers the route.
 
 use super::answer::Answer;
+use super::manage::guard::Managed;
+use super::manage::{credential, integrations};
 use super::problem::{PASSED, Problem};
 use super::{blocks, call, credentials, frame, openapi, problems, secret, vault};
 use crate::measure::Endpoint;
 use crate::model::bot_token::Scope;
+use crate::model::permission::{ByToken, ReadCredentials, ReadIntegrations};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
@@ -30,10 +33,29 @@ where
     Route { methods: methods.to_vec(), path, scopes, register }
 }
 
+/// Arguments of a handler that begin with the permission `P`.
+pub trait BeginsWith<P> {}
+impl<P: ByToken> BeginsWith<P> for (Managed<P>,) {}
+impl<P: ByToken, A> BeginsWith<P> for (Managed<P>, A) {}
+impl<P: ByToken, A, B> BeginsWith<P> for (Managed<P>, A, B) {}
+
+/// A route of the management API, whose handler holds the permission `P`.
+fn manages<P, H, A>(methods: &[Method], path: &'static str, handler: H) -> Route
+where
+    P: ByToken,
+    H: Handler<A>,
+    A: FromRequest + BeginsWith<P> + 'static,
+    H::Output: Responder + 'static,
+{
+    row(methods, path, MANAGE, handler)
+}
+
 const GET: &[Method] = &[Method::GET];
+const ANY: &[Scope] = &[Scope::Use, Scope::Fetch, Scope::Manage];
 const EITHER: &[Scope] = &[Scope::Use, Scope::Fetch];
 const FETCH: &[Scope] = &[Scope::Fetch];
 const USE: &[Scope] = &[Scope::Use];
+const MANAGE: &[Scope] = &[Scope::Manage];
 
 /// Every route.
 pub fn table() -> Vec<Route> {
@@ -41,7 +63,10 @@ pub fn table() -> Vec<Route> {
         row(GET, "/api/v1/openapi.json", &[], openapi::document),
         row(GET, "/api/v1/problems", &[], problems::index),
         row(GET, "/api/v1/problems/{code}", &[], problems::show),
-        row(GET, "/api/v1/credentials", EITHER, credentials::index),
+        manages::<ReadIntegrations, _, _>(GET, "/api/v1/integrations", integrations::index),
+        manages::<ReadIntegrations, _, _>(GET, "/api/v1/integrations/{integration}", integrations::show),
+        row(GET, "/api/v1/credentials", ANY, credentials::index),
+        manages::<ReadCredentials, _, _>(GET, "/api/v1/credentials/{credential}", credential::show),
         row(GET, "/api/v1/credentials/{credential}/secret", FETCH, secret::of_credential),
         row(&PASSED, "/api/v1/credentials/{credential}/proxy/{path:.*}", USE, call::of_credential),
         row(GET, "/api/v1/blocks", EITHER, blocks::index),

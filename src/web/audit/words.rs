@@ -208,6 +208,12 @@ fn filled(text: &str, event: &Event) -> String {
     out + rest
 }
 
+/// A text as a sentence begins with it.
+pub fn beginning(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// What is added to a sentence from the rest of its line.
 fn more(event: &Event) -> String {
     let flag = |name: &str| event.detail(name).and_then(|value| value.as_bool()).unwrap_or(false);

@@ -95,6 +95,9 @@ fn acts() -> Vec<Act> {
         act("/w/{slug}/bots/{id}/tokens", &[("name", "Worker"), ("scope", "use fetch")], 303, Some("token.created")),
         act("/w/{slug}/bots/{id}/tokens/{token}/rotation", &[("overlap", "60")], 303, Some("token.created")),
         act("/w/{slug}/bots/{id}/tokens/{token}/revocation", &[], 303, Some("token.revoked")),
+        act("/w/{slug}/tokens", &[("name", "Pipeline")], 303, Some("token.created")),
+        act("/w/{slug}/tokens/{token}/rotation", &[("overlap", "60")], 303, Some("token.created")),
+        act("/w/{slug}/tokens/{token}/revocation", &[], 303, Some("token.revoked")),
         act("/w/{slug}/bots/{id}/blocks/{block}/removal", &[], 303, Some("block.removed")),
         act("/w/{slug}/bots/{id}/deletion", &[], 303, Some("bot.deleted")),
         // A consent is told of where consents are tested; these do nothing.
