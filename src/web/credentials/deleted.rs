@@ -1,8 +1,8 @@
 //! “Recently deleted”: what can still be brought back.
 
 use super::drawn::{names, tile};
-use super::typed::DetailRemarks;
 use crate::app::App;
+use crate::change::details::DetailRemarks;
 use crate::error::Error;
 use crate::id::Id;
 use crate::model::audit_names;
