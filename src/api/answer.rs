@@ -46,6 +46,9 @@ pub fn query(req: &HttpRequest, known: &[&str]) -> Result<Query, Problem> {
 pub fn asked(req: &HttpRequest) -> Result<Query, Problem> {
     let mut found = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(req.query_string().as_bytes()).into_owned() {
+        if name.contains('\0') || value.contains('\0') {
+            return Err(Problem::new(&problem::MALFORMED, "A parameter has a NUL in it."));
+        }
         if found.insert(name, value).is_some() {
             return Err(Problem::new(&problem::MALFORMED, "A parameter comes twice."));
         }

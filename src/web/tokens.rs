@@ -381,10 +381,7 @@ fn row(
     };
     let known =
         [(Scope::Use, "have calls made"), (Scope::Fetch, "fetch values"), (Scope::Manage, "manage this workspace")];
-    let scopes: Vec<&str> = known
-        .into_iter()
-        .filter_map(|(scope, words)| token.may(scope).then_some(words))
-        .collect();
+    let scopes: Vec<&str> = known.into_iter().filter_map(|(scope, words)| token.may(scope).then_some(words)).collect();
     TokenRow {
         href: format!("{tokens}/{}", token.id),
         scopes: scopes.join(", "),

@@ -16,6 +16,16 @@ pub struct OwnerView {
     pub bot: Option<String>,
 }
 
+impl OwnerView {
+    /// What to call a new one.
+    pub fn name_help(&self) -> &'static str {
+        match self.bot {
+            Some(_) => "Where it will live, such as “Worker on the mail server”.",
+            None => "What it is for, such as “Deploy pipeline”. The audit tells it for all that is done with it.",
+        }
+    }
+}
+
 /// `GET …/bots/{id}/tokens` and `GET …/tokens`, and the 422 of their POST.
 #[derive(Debug, Clone, Template)]
 #[template(path = "tokens/list.html")]

@@ -378,6 +378,9 @@ async fn prepare(scene: &Scene, act: &Act) {
     if act.action == Some("credential.replaced") {
         scene.app.website(&scene.admin, "Another", "yet another signing secret").await;
     }
+    if act.route.starts_with("/w/{slug}/tokens/") {
+        scene.admin.post("/w/acme/tokens", &[("name", "Pipeline")]).await.expect(303);
+    }
     let (path, form): (_, &[(&str, &str)]) = match act.action {
         Some("credential.promoted") => (of_shop("rotation"), staged),
         Some("credential.resumed") => (of_shop("suspension"), &[("hours", "1")]),

@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+mod bots;
+mod changes;
+mod ending;
 mod reading;
 mod tokens;
 

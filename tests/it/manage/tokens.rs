@@ -26,7 +26,12 @@ async fn a_token_that_manages_is_made_on_its_page_shown_once_rotated_and_revoked
         assert!(!scene.admin.get(again).await.expect(200).body.contains(&token), "{again}");
     }
     let list = scene.admin.get(path).await.expect(200);
-    assert!(list.body.contains(&token[..15]) && list.body.contains("127.0.0.0/8") && list.body.contains("never used"));
+    assert!(
+        list.body.contains(&token[..15])
+            && list.body.contains("127.0.0.0/8")
+            && list.body.contains("never reads a secret")
+    );
+    assert_eq!(list.texts("td[data-label='Last used']"), ["never", "never"]);
     let listed = scene.app.machine(&token).get("/api/v1/credentials").await.expect(200).json();
     assert_eq!(listed["credentials"][0]["handle"], "order-service");
     assert!(!scene.admin.get(path).await.expect(200).texts("td[data-label='Last used'] time").is_empty());
@@ -96,7 +101,8 @@ async fn t026_every_route_of_the_api_for_every_sort_of_token() {
             }
             for (scope, token) in &sorts {
                 let request = scene.app.machine(&token.text).request(method.as_str(), &path);
-                let request = if method == "POST" || method == "PATCH" { request.json(&serde_json::json!({})) } else { request };
+                let request =
+                    if method == "POST" || method == "PATCH" { request.json(&serde_json::json!({})) } else { request };
                 let reply = sent(request).await;
                 let may = route.scopes.is_empty() || scope.is_some_and(|scope| route.scopes.contains(&scope));
                 if may {
