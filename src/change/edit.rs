@@ -31,7 +31,7 @@ pub fn read(
     (integration, method): KindOf<'_>,
     written: &Written,
     input: Input,
-) -> std::result::Result<Ready, Refused> {
+) -> std::result::Result<Ready, Box<Refused>> {
     let stored = kept.stored();
     match (written.read(&app.catalog), parse(integration, method, Mode::Edit(&stored), input)) {
         (Ok(details), Ok(parsed)) => {
@@ -46,7 +46,7 @@ pub fn read(
                 Ok(parsed) => (Remarks::default(), parsed.warnings),
                 Err(errors) => (errors, Remarks::default()),
             };
-            Err(Refused { wrong, errors, warnings, report: None })
+            Err(Box::new(Refused { wrong, errors, warnings, report: None }))
         }
     }
 }

@@ -283,6 +283,7 @@ pub fn page(pattern: &str) -> &str {
         "/bots" => "the bots",
         "/bots/{id}" => "a bot",
         other if other.starts_with("/credentials/{id}/") => "a credential",
+        other if other.starts_with("/tokens") => "the tokens that manage",
         _ => "a page",
     }
 }

@@ -79,7 +79,7 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     };
     let ready = match change::read(&app, &kept, kind, &typed.written(), input) {
         Ok(ready) => ready,
-        Err(refused) => return refuse(refused),
+        Err(refused) => return refuse(*refused),
     };
     if ready.leads_elsewhere {
         let asked = fresh::judge(&app, &req, &mut form).await?;

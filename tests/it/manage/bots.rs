@@ -102,6 +102,7 @@ async fn t036_nothing_of_another_workspace_is_told_from_nothing_at_all() {
     let bot = app.bot("Order confirmations").await;
     let key = app.block(&bot, "Ask for the order", "http", Some(&scene.credential)).await;
     let theirs = app.machine(&app.token_in(UMBRELLA, None, &[Scope::Manage], None, "").await.text);
+    theirs.get("/api/v1/bots").await.expect(200);
     let (before, lines) = (app.kept(), app.events(ACME).await.len());
     let absent = "01900000-0000-7000-8000-000000000000";
     let change = json!({ "revision": 1, "name": "Mine" });

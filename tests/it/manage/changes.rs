@@ -58,7 +58,7 @@ async fn a_credential_is_made_after_it_was_verified_and_a_bot_reads_it() {
 #[tokio::test]
 async fn what_does_not_pass_its_check_is_not_saved_and_says_why() {
     let scene = Scene::start().await;
-    let machine = scene.machine();
+    let machine = scene.known().await;
     let before = scene.app.kept();
     scene.app.service.prepare(Answer::json(401, &json!({ "error": "tok-never-stored" })));
     let reply = machine.send("POST", "/api/v1/credentials", &bearer("Warehouse", "tok-never-stored")).await;
@@ -90,7 +90,7 @@ async fn what_does_not_pass_its_check_is_not_saved_and_says_why() {
 #[tokio::test]
 async fn what_is_wrong_is_named_by_field_and_calls_nobody() {
     let scene = Scene::start().await;
-    let machine = scene.machine();
+    let machine = scene.known().await;
     let (before, calls) = (scene.app.kept(), scene.app.service.requests().len());
     let with = |name: &str, value: Value| {
         let mut body = bearer("Warehouse", "tok-of-the-warehouse");
@@ -126,14 +126,16 @@ async fn what_is_wrong_is_named_by_field_and_calls_nobody() {
             assert_eq!(reply.json()["errors"][0]["field"], field, "{body}: {}", reply.body);
         }
     }
+    let twice = format!("{} {{}}", bearer("Warehouse", "tok-of-the-warehouse"));
     for (kind, text, status) in [
         ("application/json", "{", 400),
-        ("application/json", "{} {}", 400),
+        ("application/json", "[]", 400),
         ("application/json", "\u{feff}{}", 400),
+        ("application/json", twice.as_str(), 400),
         ("text/plain", "{}", 415),
         ("application/x-www-form-urlencoded", "name=x", 415),
     ] {
-        let request = machine.request("POST", "/api/v1/credentials").header("Content-Type", kind).body(text);
+        let request = machine.request("POST", "/api/v1/credentials").header("Content-Type", kind).body(text.to_owned());
         assert_eq!(sent(request).await.status, status, "{kind} {text}");
     }
     let large = format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20));

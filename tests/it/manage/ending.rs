@@ -10,7 +10,7 @@ use serde_json::json;
 #[tokio::test]
 async fn one_in_use_goes_only_by_its_name_and_can_be_restored() {
     let scene = Scene::start().await;
-    let machine = scene.machine();
+    let machine = scene.known().await;
     let bot = scene.app.bot("Order confirmations").await;
     scene.app.block(&bot, "Ask for the order", "http", Some(&scene.credential)).await;
     scene.admin.post(&format!("/w/acme/bots/{bot}/publication"), &[("published", "1")]).await.expect(303);
