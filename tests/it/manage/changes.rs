@@ -228,7 +228,7 @@ async fn a_new_secret_serves_at_once_or_is_staged_promoted_and_taken_back() {
     let scene = Scene::start().await;
     let machine = scene.machine();
     let path = "/api/v1/credentials/order-service/rotation";
-    assert_eq!(machine.send("POST", path, &json!({})).await.json()["errors"][0]["code"], "secret_required");
+    assert_eq!(machine.send("POST", path, &json!({})).await.json()["errors"][0]["code"], "required");
     scene.app.service.prepare(ok());
     let body = json!({ "values": { "token": "tok-second" }, "keep_hours": 24, "revision": 1 });
     let told = machine.send("POST", path, &body).await.expect(200).json();
