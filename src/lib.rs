@@ -4,10 +4,10 @@
 //! along it; `tests/it/layers.rs` holds the code to it):
 //!
 //! ```text
-//! main -> cli -> server -> api -> web, jobs -> broker -> model -> db -> leaf
-//!                                              broker -> check -> egress -> leaf
-//!                                              check, model -> catalog, crypto -> leaf
-//!         cli, server, web, jobs -> app -> config, broker, mail -> leaf
+//! main -> cli -> server -> api -> web, jobs -> change -> broker -> model -> db -> leaf
+//!                                                        broker -> check -> egress -> leaf
+//!                                                        check, model -> catalog, crypto -> leaf
+//!         cli, server, web, jobs, change -> app -> config, broker, mail -> leaf
 //!         mail -> config, egress
 //! cli -> demo -> check, model
 //! cli -> harden
@@ -26,6 +26,7 @@
 //! | [`mail`] | what the console's own mails say, and how they leave |
 //! | [`model`] | one file a noun: row, rules, queries, audit line |
 //! | [`broker`] | opens a credential for use: live tokens, renewed under a lease, and the calls of bots |
+//! | [`change`] | the walk of a change of a credential, for pages and the API alike: read, verified, stored |
 //! | [`web`] | pages: one folder a noun, guard, headers, session store |
 //! | [`api`] | JSON for bots and automations: lists, values, calls, and what Vault's clients ask for |
 //! | [`jobs`] | due work: ageing of statuses, purge of deleted ones, rotation of keys, the anchor, mails |
@@ -41,6 +42,7 @@ pub mod api;
 pub mod app;
 pub mod broker;
 pub mod catalog;
+pub mod change;
 pub mod check;
 pub mod cli;
 pub mod clock;

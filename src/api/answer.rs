@@ -11,6 +11,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// The most entries of a page.
+pub const MOST: usize = 100;
+
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Problem>;
 
@@ -33,11 +36,18 @@ pub fn instant(at: At) -> String {
 /// # Errors
 /// 400 for another parameter or one that comes twice. A selector of a workspace is judged by [`Query::judge`].
 pub fn query(req: &HttpRequest, known: &[&str]) -> Result<Query, Problem> {
+    asked(req)?.only(known)
+}
+
+/// The query of a request, whatever the address takes.
+///
+/// # Errors
+/// 400 for a parameter that comes twice.
+pub fn asked(req: &HttpRequest) -> Result<Query, Problem> {
     let mut found = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(req.query_string().as_bytes()).into_owned() {
-        if !known.contains(&name.as_str()) && name != "workspace" {
-            let name: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
-            return Err(Problem::new(&problem::MALFORMED, format!("This address takes no parameter “{name}”.")));
+        if name.contains('\0') || value.contains('\0') {
+            return Err(Problem::new(&problem::MALFORMED, "A parameter has a NUL in it."));
         }
         if found.insert(name, value).is_some() {
             return Err(Problem::new(&problem::MALFORMED, "A parameter comes twice."));
@@ -57,12 +67,52 @@ pub fn query(req: &HttpRequest, known: &[&str]) -> Result<Query, Problem> {
 }
 
 /// A request's query.
+#[derive(Clone)]
 pub struct Query {
     found: BTreeMap<String, String>,
     workspace: Option<String>,
 }
 
 impl Query {
+    /// Refuses what the address does not take.
+    ///
+    /// # Errors
+    /// 400 for another parameter.
+    pub fn only(self, known: &[&str]) -> Result<Self, Problem> {
+        match self.found.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(self),
+            Some(name) => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
+                Err(Problem::new(&problem::MALFORMED, format!("This address takes no parameter “{name}”.")))
+            }
+        }
+    }
+
+    /// A parameter that is `true` or `false`; absent is `false`.
+    ///
+    /// # Errors
+    /// 400 for anything else in it.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::new(&problem::MALFORMED, format!("The parameter {name} is true or false."))),
+        }
+    }
+
+    /// How many entries a page is to have: `limit`, at most [`MOST`], and that unless it is sent.
+    ///
+    /// # Errors
+    /// 400 for anything else in it.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        match self.number("limit")? {
+            None => Ok(MOST),
+            Some(number) => usize::try_from(number).ok().filter(|number| *number <= MOST).ok_or_else(|| {
+                Problem::new(&problem::MALFORMED, format!("The parameter limit is a number from 1 to {MOST}."))
+            }),
+        }
+    }
+
     /// Refuses a request that names another workspace than its token's.
     ///
     /// # Errors

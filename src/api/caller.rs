@@ -45,7 +45,7 @@ fn token(headers: &HeaderMap) -> Result<Presented, Problem> {
     let Some(first) = all.next() else {
         return Err(Problem::new(&problem::TOKEN_MISSING, "This request has no header Authorization."));
     };
-    let malformed = || Problem::new(&problem::TOKEN_MALFORMED, "What was sent is not a token of a bot.");
+    let malformed = || Problem::new(&problem::TOKEN_MALFORMED, "What was sent is not a token of this console.");
     if all.next().is_some() {
         return Err(Problem::new(&problem::TOKEN_MALFORMED, "This request has two headers Authorization."));
     }
@@ -77,7 +77,7 @@ pub async fn refuse_in_address(app: &web::Data<App>, req: &HttpRequest) -> Resul
         let (digest, actor, means) = (token.digest, nobody(app, req), app.means.clone());
         let wanted = digest.clone();
         if app.db.read(move |conn| BotToken::is_known(conn, &wanted)).await? {
-            app.db.write(move |tx| leaked(tx, &means, &digest, actor.clone())).await?;
+            app.db.write(move |tx| leaked(tx, &means, &digest, &actor)).await?;
         }
     }
     Err(Problem::new(&problem::TOKEN_IN_ADDRESS, "There is a token in the address of this request."))

@@ -9,6 +9,7 @@ pub mod call;
 pub mod caller;
 pub mod credentials;
 pub mod frame;
+pub mod manage;
 pub mod openapi;
 pub mod problem;
 pub mod problems;

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 /// The document.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Credenza", description = "Credentials for bots and automations, by the token of a bot."),
+    info(title = "Credenza", description = "Credentials for bots and automations: read and used by the token of a bot, managed by a token of the workspace."),
     paths(
         super::credentials::index,
         super::secret::of_credential,
@@ -17,6 +17,30 @@ use utoipa::{Modify, OpenApi};
         super::blocks::index,
         super::secret::of_block,
         super::call::of_block,
+        super::manage::bots::index,
+        super::manage::bots::create,
+        super::manage::bots::show,
+        super::manage::bots::update,
+        super::manage::bots::destroy,
+        super::manage::bots::publish,
+        super::manage::blocks::create,
+        super::manage::blocks::update,
+        super::manage::blocks::destroy,
+        super::manage::create::create,
+        super::manage::credential::show,
+        super::manage::update::update,
+        super::manage::update::rename,
+        super::manage::rotation::verify,
+        super::manage::rotation::create,
+        super::manage::rotation::promote,
+        super::manage::rotation::roll_back,
+        super::manage::replacement::create,
+        super::manage::deletion::suspend,
+        super::manage::deletion::destroy,
+        super::manage::deletion::restore,
+        super::manage::deletion::purge,
+        super::manage::integrations::index,
+        super::manage::integrations::show,
         super::problems::index,
         super::problems::show,
         document,
@@ -30,7 +54,7 @@ struct Tokens;
 impl Modify for Tokens {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut http = Http::new(HttpAuthScheme::Bearer);
-        http.description = Some("The token of a bot: crdz_….".to_owned());
+        http.description = Some("The token of a bot, or one that manages the workspace: crdz_….".to_owned());
         document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(http));
     }
 }

@@ -1,5 +1,6 @@
 //! Errors as problem details (RFC 9457): one type for each case, with what to do about it.
 
+use super::manage::credential::Check;
 use crate::error::Error;
 use crate::model::bot_token::{Closed, Scope};
 use crate::model::bot_use::Refusal;
@@ -38,11 +39,11 @@ macro_rules! kinds {
 }
 
 kinds! {
-    TOKEN_MISSING = "token-missing" 401 "No token" "Send the bot's token in the header Authorization: Bearer crdz_….";
+    TOKEN_MISSING = "token-missing" 401 "No token" "Send the token in the header Authorization: Bearer crdz_….";
     TOKEN_MALFORMED = "token-malformed" 401 "Not a token" "Copy the whole token: it begins with crdz_ and has 66 characters, and its checksum tells that this one was cut or mistyped.";
-    TOKEN_UNKNOWN = "token-unknown" 401 "Unknown token" "Use a token that was made in this console; make a new one on the bot's page.";
-    TOKEN_REVOKED = "token-revoked" 401 "Revoked token" "Make a new token on the bot's page and use it here.";
-    TOKEN_EXPIRED = "token-expired" 401 "Expired token" "Rotate the token on the bot's page and use the new one here.";
+    TOKEN_UNKNOWN = "token-unknown" 401 "Unknown token" "Use a token that was made in this console; an admin makes a new one on the bot's page, or in the settings for one that manages.";
+    TOKEN_REVOKED = "token-revoked" 401 "Revoked token" "Have an admin make a new token where this one was made, and use it here.";
+    TOKEN_EXPIRED = "token-expired" 401 "Expired token" "Have an admin rotate the token where it was made, and use the new one here.";
     TOKEN_NETWORK = "token-network" 401 "Token not allowed from here" "Call from one of the token's networks, or have an admin add this one to a new token.";
     TOKEN_IN_ADDRESS = "token-in-address" 400 "Token in the address" "Send the token in the header Authorization, and rotate this one: addresses are kept in logs.";
     SCOPE_MISSING = "scope-missing" 403 "The token may not do this" "Use a token with the scope that the detail names.";
@@ -68,6 +69,10 @@ kinds! {
     SIGN_IN_FAILED = "sign-in-failed" 502 "Signing in to the service failed" "Verify the credential on its page; the detail says what happened.";
     MALFORMED = "malformed" 400 "The request cannot be read" "Correct what the detail names.";
     INVALID = "invalid" 422 "A value is not acceptable" "Correct the fields that the errors name.";
+    NOT_VERIFIED = "not-verified" 422 "The live check did not pass" "Correct what check tells. Where may_save_unverified is true the service could not be asked: try again later, or send save_unverified.";
+    CONSENT_NEEDED = "consent-needed" 422 "A person must agree at the service" "Have an admin connect it in the console: from the gallery for a new one, on its page for one that exists.";
+    STALE = "stale" 409 "The revision is not the current one" "Read it again, look at what changed, and send the change with its revision.";
+    IN_USE = "in-use" 409 "Bots would notice" "Move its blocks to another credential first, or send its name as confirm_name.";
     CONFLICT = "conflict" 409 "Something stands in the way" "Read it again, then decide; the detail says what changed.";
     FORBIDDEN = "forbidden" 403 "Not allowed" "Have an admin of the workspace do this.";
     TOO_LARGE = "too-large" 413 "Too large" "Send less at once.";
@@ -92,6 +97,25 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The methods for `Allow`.
     pub allow: Option<String>,
+    /// What only some types tell.
+    pub more: Box<More>,
+}
+
+/// What only some types of problems tell.
+#[derive(Debug, Default, Clone, Serialize, ToSchema)]
+pub struct More {
+    /// What the live check came to that kept a change from being saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+    /// Whether it may be saved all the same, with `save_unverified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_save_unverified: Option<bool>,
+    /// The current revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// The bots that would notice, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bots: Vec<String>,
 }
 
 /// What is wrong with one field.
@@ -125,12 +149,14 @@ pub struct Details {
     /// What is wrong with which field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(flatten)]
+    more: More,
 }
 
 impl Problem {
     /// A problem of this type.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after_s: None, errors: Vec::new(), allow: None }
+        Self { kind, detail: detail.into(), retry_after_s: None, errors: Vec::new(), allow: None, more: Box::default() }
     }
 
     /// A limit that was reached.
@@ -154,6 +180,7 @@ impl Problem {
             action: self.kind.action,
             incident: work::current_id(),
             errors: self.errors.clone(),
+            more: (*self.more).clone(),
         }
     }
 }
@@ -167,7 +194,7 @@ impl From<Refusal> for Problem {
             Refusal::Closed(Closed::Revoked) => "This token was revoked.".to_owned(),
             Refusal::Closed(Closed::Expired) => "The time of this token is over.".to_owned(),
             Refusal::Closed(Closed::Network) => "This token is not let in from this address.".to_owned(),
-            Refusal::Scope(scope) => format!("This needs a token with the scope {}.", of_scope(scope)),
+            Refusal::Scope(scope) => told_of(scope).to_owned(),
             Refusal::NotFound => "There is nothing of this name that the token is for.".to_owned(),
             Refusal::EmptyBlock => "Nobody has chosen a credential for this block.".to_owned(),
             Refusal::Deleted => "This credential was deleted.".to_owned(),
@@ -182,8 +209,14 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn of_scope(scope: Scope) -> &'static str {
-    scope.as_str()
+fn told_of(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Use => "This needs a bot's token with the scope use.",
+        Scope::Fetch => "This needs a bot's token with the scope fetch. A token that manages never reads a secret.",
+        Scope::Manage => {
+            "This needs a token with the scope manage, which an admin makes in the workspace's settings. A bot's token never manages."
+        }
+    }
 }
 
 impl From<Error> for Problem {

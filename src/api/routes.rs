@@ -1,10 +1,19 @@
 //! The routes of the machine API: a row says which scope a token needs, and registers the route.
 
 use super::answer::Answer;
+use super::manage::guard::Managed;
+use super::manage::{
+    blocks as of_bot, bots, create, credential, deletion, integrations, replacement, rotation, update,
+};
 use super::problem::{PASSED, Problem};
 use super::{blocks, call, credentials, frame, openapi, problems, secret, vault};
 use crate::measure::Endpoint;
 use crate::model::bot_token::Scope;
+use crate::model::permission::{
+    ByToken, CreateCredential, DeleteCredential, EditCredential, ManageBots, ReadBots, ReadCredentials,
+    ReadIntegrations, RenameCredential, ReplaceCredential, RestoreCredential, RotateCredential, SuspendCredential,
+    VerifyCredential,
+};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, Handler, Responder, guard, web};
@@ -30,10 +39,33 @@ where
     Route { methods: methods.to_vec(), path, scopes, register }
 }
 
+/// Arguments of a handler that begin with the permission `P`.
+pub trait BeginsWith<P> {}
+impl<P: ByToken> BeginsWith<P> for (Managed<P>,) {}
+impl<P: ByToken, A> BeginsWith<P> for (Managed<P>, A) {}
+impl<P: ByToken, A, B> BeginsWith<P> for (Managed<P>, A, B) {}
+
+/// A route of the management API, whose handler holds the permission `P`.
+fn manages<P, H, A>(methods: &[Method], path: &'static str, handler: H) -> Route
+where
+    P: ByToken,
+    H: Handler<A>,
+    A: FromRequest + BeginsWith<P> + 'static,
+    H::Output: Responder + 'static,
+{
+    row(methods, path, MANAGE, handler)
+}
+
 const GET: &[Method] = &[Method::GET];
+const POST: &[Method] = &[Method::POST];
+const PUT: &[Method] = &[Method::PUT];
+const PATCH: &[Method] = &[Method::PATCH];
+const DELETE: &[Method] = &[Method::DELETE];
+const ANY: &[Scope] = &[Scope::Use, Scope::Fetch, Scope::Manage];
 const EITHER: &[Scope] = &[Scope::Use, Scope::Fetch];
 const FETCH: &[Scope] = &[Scope::Fetch];
 const USE: &[Scope] = &[Scope::Use];
+const MANAGE: &[Scope] = &[Scope::Manage];
 
 /// Every route.
 pub fn table() -> Vec<Route> {
@@ -41,7 +73,35 @@ pub fn table() -> Vec<Route> {
         row(GET, "/api/v1/openapi.json", &[], openapi::document),
         row(GET, "/api/v1/problems", &[], problems::index),
         row(GET, "/api/v1/problems/{code}", &[], problems::show),
-        row(GET, "/api/v1/credentials", EITHER, credentials::index),
+        manages::<ReadIntegrations, _, _>(GET, "/api/v1/integrations", integrations::index),
+        manages::<ReadIntegrations, _, _>(GET, "/api/v1/integrations/{integration}", integrations::show),
+        row(GET, "/api/v1/credentials", ANY, credentials::index),
+        manages::<CreateCredential, _, _>(POST, "/api/v1/credentials", create::create),
+        manages::<ReadCredentials, _, _>(GET, "/api/v1/credentials/{credential}", credential::show),
+        manages::<EditCredential, _, _>(PATCH, "/api/v1/credentials/{credential}", update::update),
+        manages::<DeleteCredential, _, _>(DELETE, "/api/v1/credentials/{credential}", deletion::destroy),
+        manages::<RenameCredential, _, _>(PUT, "/api/v1/credentials/{credential}/name", update::rename),
+        manages::<VerifyCredential, _, _>(POST, "/api/v1/credentials/{credential}/checks", rotation::verify),
+        manages::<RotateCredential, _, _>(POST, "/api/v1/credentials/{credential}/rotation", rotation::create),
+        manages::<RotateCredential, _, _>(POST, "/api/v1/credentials/{credential}/rotation/promote", rotation::promote),
+        manages::<RotateCredential, _, _>(
+            POST,
+            "/api/v1/credentials/{credential}/rotation/rollback",
+            rotation::roll_back,
+        ),
+        manages::<ReplaceCredential, _, _>(POST, "/api/v1/credentials/{credential}/replacement", replacement::create),
+        manages::<SuspendCredential, _, _>(POST, "/api/v1/credentials/{credential}/suspension", deletion::suspend),
+        manages::<RestoreCredential, _, _>(POST, "/api/v1/credentials/{credential}/restoration", deletion::restore),
+        manages::<DeleteCredential, _, _>(POST, "/api/v1/credentials/{credential}/purge", deletion::purge),
+        manages::<ReadBots, _, _>(GET, "/api/v1/bots", bots::index),
+        manages::<ManageBots, _, _>(POST, "/api/v1/bots", bots::create),
+        manages::<ReadBots, _, _>(GET, "/api/v1/bots/{bot}", bots::show),
+        manages::<ManageBots, _, _>(PATCH, "/api/v1/bots/{bot}", bots::update),
+        manages::<ManageBots, _, _>(DELETE, "/api/v1/bots/{bot}", bots::destroy),
+        manages::<ManageBots, _, _>(PUT, "/api/v1/bots/{bot}/publication", bots::publish),
+        manages::<ManageBots, _, _>(POST, "/api/v1/bots/{bot}/blocks", of_bot::create),
+        manages::<ManageBots, _, _>(PATCH, "/api/v1/bots/{bot}/blocks/{block}", of_bot::update),
+        manages::<ManageBots, _, _>(DELETE, "/api/v1/bots/{bot}/blocks/{block}", of_bot::destroy),
         row(GET, "/api/v1/credentials/{credential}/secret", FETCH, secret::of_credential),
         row(&PASSED, "/api/v1/credentials/{credential}/proxy/{path:.*}", USE, call::of_credential),
         row(GET, "/api/v1/blocks", EITHER, blocks::index),

@@ -6,6 +6,7 @@ use crate::broker::door::Place;
 use crate::measure;
 use crate::model::bot_token::{BotToken, Scope};
 use crate::model::bot_use::{self, Asked, Caller, Granted, Purpose, Refusal};
+use crate::model::management::{self, Manager};
 use actix_web::web;
 use std::sync::atomic::Ordering;
 
@@ -41,17 +42,38 @@ pub async fn granted(app: &web::Data<App>, asked: Asked) -> Result<Granted, Prob
 pub async fn recognised(app: &web::Data<App>, caller: &Caller, scopes: &'static [Scope]) -> Result<BotToken, Problem> {
     let _place = enter(app, caller).await?;
     let (now, asked) = (app.means.now(), caller.clone());
-    let recognised = app.db.read(move |conn| bot_use::recognise(conn, now, &asked, scopes)).await?;
-    match recognised {
+    match app.db.read(move |conn| bot_use::recognise(conn, now, &asked, scopes)).await? {
         Ok(token) => Ok(token),
-        Err(refusal) => {
-            app.door.refused(&caller.token.digest);
-            measure::USES_REFUSED.add(1);
-            let (means, asked, why) = (app.means.clone(), caller.clone(), refusal.clone());
-            app.db.write(move |tx| bot_use::refused(tx, &means, &asked, &why)).await?;
-            Err(refusal.into())
-        }
+        Err(refusal) => Err(refused(app, caller, refusal).await?),
     }
+}
+
+/// The token of a request that manages its workspace: judged now, its use noted, and written down when it is refused.
+///
+/// # Errors
+/// As [`granted`].
+pub async fn manager(app: &web::Data<App>, caller: &Caller) -> Result<Manager, Problem> {
+    let _place = enter(app, caller).await?;
+    let (now, asked) = (app.means.now(), caller.clone());
+    match app.db.read(move |conn| management::recognise(conn, now, &asked)).await? {
+        Ok(manager) => {
+            if manager.token().is_to_be_noted(now) {
+                let used = manager.clone();
+                app.db.write(move |tx| management::note(tx, now, &used)).await?;
+            }
+            Ok(manager)
+        }
+        Err(refusal) => Err(refused(app, caller, refusal).await?),
+    }
+}
+
+/// Writes down that a token was refused before it named anything.
+async fn refused(app: &web::Data<App>, caller: &Caller, refusal: Refusal) -> Result<Problem, Problem> {
+    app.door.refused(&caller.token.digest);
+    measure::USES_REFUSED.add(1);
+    let (means, asked, why) = (app.means.clone(), caller.clone(), refusal.clone());
+    app.db.write(move |tx| bot_use::refused(tx, &means, &asked, &why)).await?;
+    Ok(refusal.into())
 }
 
 /// A place at the door for a token that the database knows. Who comes with others never gets to a write.

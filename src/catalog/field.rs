@@ -1,7 +1,7 @@
 //! Fields of a form as the catalogue describes them.
 
 use crate::catalog::pattern::{Pattern, Scalar};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One field: what is asked, how it is drawn and what it must look like.
@@ -107,7 +107,7 @@ impl Field {
 }
 
 /// What kind of value a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// One line of text.

@@ -16,7 +16,7 @@ pub use crate::catalog::pattern::{Pattern, Scalar};
 pub use crate::catalog::sign_in::*;
 use crate::catalog::template::Template;
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One service of the catalogue with its methods.
 #[derive(Debug, Clone)]
@@ -180,7 +180,7 @@ impl Method {
 }
 
 /// Family of a method, for the screen; it also says which tables are legal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MethodKind {
     /// A key or token.
@@ -221,7 +221,7 @@ impl MethodKind {
 }
 
 /// What may be changed after creation; name, description, tags and environment always may.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Edit {
     /// Everything that is not `immutable`.
@@ -353,7 +353,7 @@ pub struct Rotation {
 }
 
 /// Whether an old and a new secret work side by side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// Two keys can exist.

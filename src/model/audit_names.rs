@@ -1,8 +1,9 @@
 //! The names of what audit lines speak of, and what a person types for a credential.
 
+use super::user::User;
 use super::workspace::Workspace;
 use crate::db::Conn;
-use crate::db::schema::{bots, credentials, memberships, users};
+use crate::db::schema::{bot_tokens, bots, credentials, memberships, users};
 use crate::error::Result;
 use crate::fold::fold;
 use crate::id::Id;
@@ -33,6 +34,17 @@ pub fn things(conn: &mut Conn, workspace: &Id<Workspace>, ids: &[String]) -> Res
         .load::<(String, String, bool)>(conn)?;
     let all = credentials.into_iter().chain(bots);
     Ok(all.map(|(id, name, is_there)| (id, Thing { name, is_there })).collect())
+}
+
+/// What whoever did something is called, by id: people by their names, tokens as “the token …”.
+pub fn who(conn: &mut Conn, workspace: &Id<Workspace>, ids: &[String]) -> Result<Vec<(String, String)>> {
+    let mut all = User::names(conn, ids)?;
+    let tokens: Vec<(String, String)> = bot_tokens::table
+        .filter(bot_tokens::workspace_id.eq(workspace).and(bot_tokens::id.eq_any(ids)))
+        .select((bot_tokens::id, bot_tokens::name))
+        .load(conn)?;
+    all.extend(tokens.into_iter().map(|(id, name)| (id, format!("the token “{name}”"))));
+    Ok(all)
 }
 
 /// The members of a workspace by name, for the filter.

@@ -134,6 +134,19 @@ impl Block {
     }
 }
 
+impl Block {
+    /// A block of a bot by key or id; [`Error::NotFound`] for a foreign or unknown one alike.
+    pub fn called(conn: &mut Conn, workspace: &Id<Workspace>, bot: &Id<Bot>, name: &str) -> Result<Self> {
+        blocks::table
+            .filter(blocks::workspace_id.eq(workspace).and(blocks::bot_id.eq(bot)))
+            .filter(blocks::id.eq(name).or(blocks::key.eq(name)))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?
+            .ok_or(Error::NotFound)
+    }
+}
+
 /// A block with its bot; `None` for a foreign or unknown id alike.
 pub fn with_bot(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Block>) -> Result<Option<(Block, Bot)>> {
     Ok(blocks::table

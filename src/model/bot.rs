@@ -3,6 +3,8 @@
 use super::permission::{Allowed, ManageBots};
 use super::workspace::Workspace;
 use super::{Means, audit, block};
+use crate::catalog::form::Remark;
+use crate::catalog::load::Catalog;
 use crate::clock::At;
 use crate::db::schema::bots;
 use crate::db::{Conn, Tx};
@@ -91,6 +93,47 @@ impl Bot {
     /// Whether people depend on it.
     pub fn is_published(&self) -> bool {
         self.published_at.is_some()
+    }
+}
+
+/// What is wrong with what people write about a bot.
+#[derive(Debug, Default, Clone)]
+pub struct Wrong {
+    /// Of the name.
+    pub name: Option<Remark>,
+    /// Of the description.
+    pub description: Option<Remark>,
+}
+
+impl Wrong {
+    /// Another bot has the name.
+    pub fn name_taken(holder: &str) -> Self {
+        let text = format!("The bot “{holder}” exists already. Choose a name that tells the two apart.");
+        Self { name: Some(Remark { code: "taken", text }), ..Self::default() }
+    }
+}
+
+impl Details {
+    /// Reads what was written; the error says what is wrong with it.
+    pub fn read(catalog: &Catalog, name: &str, description: &str) -> Result<Self, Box<Wrong>> {
+        let leaked = |text: &str| {
+            let found = catalog.recognise(text.trim())?;
+            let text =
+                format!("This looks like a {}. Everybody can read this: choose another text.", found.shape.label);
+            Some(Remark { code: "secret_in_plain", text })
+        };
+        let invalid = |text: &&'static str| Remark { code: "invalid", text: (*text).to_owned() };
+        let (good_name, good_description) = (checked_name(name), checked_description(description));
+        let wrong = Wrong {
+            name: good_name.as_ref().err().map(invalid).or_else(|| leaked(name)),
+            description: good_description.as_ref().err().map(invalid).or_else(|| leaked(description)),
+        };
+        match (good_name, good_description) {
+            (Ok(name), Ok(description)) if wrong.name.is_none() && wrong.description.is_none() => {
+                Ok(Self { name, description })
+            }
+            _ => Err(Box::new(wrong)),
+        }
     }
 }
 
@@ -291,18 +334,35 @@ fn set_published(tx: &mut Tx<'_>, workspace: &Id<Workspace>, id: &Id<Bot>, at: O
     Ok(())
 }
 
-/// Deletes a bot with its blocks; none of its tokens opens anything any more. What it used can still be told.
+/// What became of a deletion.
+#[derive(Debug)]
+pub enum Deleting {
+    /// It is gone.
+    Done,
+    /// Somebody else was first: the bot as it is now.
+    Stale(Box<Bot>),
+    /// It is published, and its name was not typed.
+    Unconfirmed(Box<Bot>),
+}
+
+/// Deletes a bot with its blocks; none of its tokens opens anything any more. What it used can still be told. A
+/// published one goes only if `confirmed` is its name.
 pub fn delete(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<ManageBots>,
     id: &Id<Bot>,
     revision: Option<i64>,
-) -> Result<Changed> {
+    confirmed: &str,
+) -> Result<Deleting> {
     let before = match begin(tx, means, allowed, id, revision)? {
         Ok(before) => before,
-        Err(refused) => return Ok(refused),
+        Err(Changed::Stale(now)) => return Ok(Deleting::Stale(now)),
+        Err(_) => return Ok(Deleting::Done),
     };
+    if before.is_published() && confirmed.trim() != before.name {
+        return Ok(Deleting::Unconfirmed(Box::new(before)));
+    }
     let workspace = allowed.workspace();
     let blocks = block::remove_all(tx, workspace, id)?;
     diesel::update(bots::table.filter(bots::workspace_id.eq(workspace).and(bots::id.eq(id))))
@@ -316,7 +376,7 @@ pub fn delete(
     let entry =
         audit::Entry::allow("bot.deleted", audit::Target::bot(id)).detail("name", before.name).detail("blocks", blocks);
     audit::record_allowed(tx, means, allowed, entry)?;
-    Ok(Changed::Done)
+    Ok(Deleting::Done)
 }
 
 /// The names of some bots of a workspace, those that were deleted among them.

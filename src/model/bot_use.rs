@@ -172,13 +172,7 @@ pub fn refused(tx: &mut Tx<'_>, means: &Means, caller: &Caller, refusal: &Refusa
     let Some((token, _)) = BotToken::by_digest(tx.conn(), &caller.token.digest)? else { return Ok(()) };
     let target = audit::Target::route(&caller.route);
     let entry = audit::Entry::deny("token.refused", target, refusal.code()).detail("token", token.prefix.as_str());
-    audit::record(tx, means, token.workspace_id.as_str(), &actor(&token, caller), entry).map(|_| ())
-}
-
-/// How the audit log names a bot.
-fn actor(token: &BotToken, caller: &Caller) -> Actor {
-    let id = token.bot_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    Actor { kind: "bot", id, session: token.prefix.clone(), ..caller.actor.clone() }
+    audit::record(tx, means, token.workspace_id.as_str(), &token.actor(&caller.actor), entry).map(|_| ())
 }
 
 /// Judges a call and, if it may be, opens the values. Either way it is written down here, so that nothing leaves
@@ -196,7 +190,7 @@ pub fn take(tx: &mut Tx<'_>, means: &Means, catalog: &Catalog, asked: &Asked) ->
     }
     let now = means.now();
     let Some((token, has_bot)) = BotToken::by_digest(tx.conn(), digest)? else { return Ok(Err(Refusal::Unknown)) };
-    let actor = actor(&token, &asked.caller);
+    let actor = token.actor(&asked.caller.actor);
     let mut seen = Seen::default();
     let judged = match judge(tx.conn(), now, &token, has_bot, asked, &mut seen)? {
         Ok((row, version)) => {

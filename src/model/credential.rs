@@ -143,6 +143,20 @@ impl Credential {
             .load(conn)?)
     }
 
+    /// Live credentials of the workspace by id, in no order; those that are not there are left out.
+    pub fn of_ids(conn: &mut Conn, workspace: &Id<Workspace>, ids: &[Id<Self>]) -> Result<Vec<Self>> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        Ok(live_in(workspace).filter(credentials::id.eq_any(ids)).select(Self::as_select()).load(conn)?)
+    }
+
+    /// A live credential of the workspace by handle or id; [`Error::NotFound`] for none.
+    pub fn called(conn: &mut Conn, workspace: &Id<Workspace>, name: &str) -> Result<Self> {
+        match Id::parse(name) {
+            Some(id) => Self::get(conn, workspace, &id),
+            None => Self::by_handle(conn, workspace, name)?.ok_or(Error::NotFound),
+        }
+    }
+
     /// The row, whether deleted or not.
     pub(super) fn find_any(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Self> {
         credentials::table

@@ -262,13 +262,23 @@ fn ordered(found: InWorkspace<'_>, sort: Sort) -> InWorkspace<'_> {
 }
 
 /// Deleted credentials of a workspace, the last deleted on top; at most `limit`.
-pub fn deleted(conn: &mut Conn, workspace: &Id<Workspace>, limit: i64) -> Result<Vec<Credential>> {
-    Ok(credentials::table
+pub fn deleted(
+    conn: &mut Conn,
+    workspace: &Id<Workspace>,
+    after: Option<&Credential>,
+    limit: i64,
+) -> Result<Vec<Credential>> {
+    let mut query = credentials::table
         .filter(credentials::workspace_id.eq(workspace).and(credentials::deleted_at.is_not_null()))
         .order((credentials::deleted_at.desc(), credentials::id.desc()))
         .limit(limit)
         .select(Credential::as_select())
-        .load(conn)?)
+        .into_boxed();
+    if let Some(last) = after {
+        let same = credentials::deleted_at.eq(last.deleted_at).and(credentials::id.lt(&last.id));
+        query = query.filter(credentials::deleted_at.lt(last.deleted_at).or(same));
+    }
+    Ok(query.load(conn)?)
 }
 
 /// Whether a workspace has deleted credentials that can still be restored.

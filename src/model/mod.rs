@@ -33,6 +33,7 @@ pub mod key_status;
 pub mod leaver;
 pub mod listed;
 pub mod lost_key;
+pub mod management;
 pub mod member;
 pub mod membership;
 pub mod oauth_app;

@@ -113,12 +113,25 @@ permissions! {
     ManageMail = "mail.manage": Admin;
 }
 
+/// What a token with the scope `manage` may do in its workspace. It can be given nothing else: not to read or use a
+/// secret, not to make tokens, not to let people in, not to read the audit.
+pub trait ByToken: Permission {}
+
+macro_rules! by_token {
+    ($($name:ident)+) => { $(impl ByToken for $name {})+ };
+}
+
+by_token! {
+    ReadCredentials ReadIntegrations CreateCredential EditCredential RenameCredential RotateCredential
+    VerifyCredential SuspendCredential ReplaceCredential DeleteCredential RestoreCredential ReadBots ManageBots
+}
+
 /// Who acts, as the audit log names them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor {
-    /// `person`, `bot`, `operator`, `job` or `anonymous`.
+    /// `person`, `bot`, `token` (one that manages a workspace), `operator`, `job` or `anonymous`.
     pub kind: &'static str,
-    /// The person's or bot's id, the job's name, or empty.
+    /// The id of the person, bot or token, the job's name, or empty.
     pub id: String,
     /// The first characters of the hashed session key or of the token, or empty.
     pub session: String,
@@ -193,6 +206,14 @@ impl<P: Permission> Allowed<P> {
 
     /// For a bot whose token was just judged.
     pub(super) fn bot(workspace: Id<Workspace>, actor: Actor, token: Id<BotToken>) -> Self {
+        Self { workspace, actor, by: By::Token(token), permission: PhantomData }
+    }
+
+    /// For a token that manages its workspace and was just judged.
+    pub(super) fn token(workspace: Id<Workspace>, actor: Actor, token: Id<BotToken>) -> Self
+    where
+        P: ByToken,
+    {
         Self { workspace, actor, by: By::Token(token), permission: PhantomData }
     }
 

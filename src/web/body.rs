@@ -1,4 +1,4 @@
-//! The body of a posted form, read strictly and only after the sender was allowed to send it.
+//! The body of a request in memory, and that of a posted form, read strictly and only after the sender was allowed to send it.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -77,18 +77,34 @@ impl Posted {
     }
 
     async fn fields_within(mut self, limit: usize) -> Result<Fields> {
-        if self.declared.is_some_and(|length| length > limit) {
-            return Err(Error::TooLarge);
-        }
-        let mut room = Vec::new();
-        let read = whole(&mut self.payload, limit, &mut room);
-        let bytes = tokio::time::timeout(READ_WITHIN, read).await.map_err(|_| Error::TooSlow)??;
+        let Whole { bytes, room } = read(&mut self.payload, self.declared, limit).await?;
         if bytes.is_empty() {
             return Ok(Fields::default());
         }
         self.kind?;
         Ok(Fields { room, ..parse(&bytes)? })
     }
+}
+
+/// A body in memory, wiped when dropped; the room that it takes is given back with it.
+pub struct Whole {
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    room: Vec<SemaphorePermit<'static>>,
+}
+
+/// Reads a body that was declared to have so many bytes, if it was.
+///
+/// # Errors
+/// 413 beyond `limit`, 408 for what has not come in ten seconds, 503 while others take all the room that there is.
+pub async fn read(payload: &mut Payload, declared: Option<usize>, limit: usize) -> Result<Whole> {
+    if declared.is_some_and(|length| length > limit) {
+        return Err(Error::TooLarge);
+    }
+    let mut room = Vec::new();
+    let read = whole(payload, limit, &mut room);
+    let bytes = tokio::time::timeout(READ_WITHIN, read).await.map_err(|_| Error::TooSlow)??;
+    Ok(Whole { bytes, room })
 }
 
 async fn whole(

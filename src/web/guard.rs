@@ -114,6 +114,11 @@ impl<P: Permission> Can<P> {
         self.id.as_deref().and_then(Id::parse).ok_or(Error::NotFound)
     }
 
+    /// Whether the address is about something of the workspace, and not about the workspace itself.
+    pub(in crate::web) fn names_something(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// The workspace.
     pub fn workspace(&self) -> &Id<Workspace> {
         &self.standing.workspace.id

@@ -1,4 +1,4 @@
-//! A bot's tokens: made, shown once, rotated, revoked.
+//! Tokens, of a bot or those that manage the workspace: made, shown once, rotated, revoked.
 
 use crate::app::App;
 use crate::catalog::form::Remark;
@@ -18,9 +18,9 @@ use crate::web::body::{Fields, Posted};
 use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::form::{Proof, TextBox};
-use crate::web::pages::shell::Nav;
+use crate::web::pages::shell::{Link, Nav};
 use crate::web::pages::time::When;
-use crate::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
+use crate::web::pages::tokens::{Change, OwnerView, Shown, TokenForm, TokenRow, TokenState, Tokens};
 use crate::web::shell;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -36,7 +36,7 @@ const TICKET: &str = "ticket";
 /// Overlaps that can be chosen, in minutes.
 const OVERLAPS: [i64; 4] = [0, 60, 1440, 10_080];
 
-/// `GET …/bots/{id}/tokens`.
+/// `GET …/bots/{id}/tokens` and `GET …/tokens`.
 pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let ask_password = fresh::asked(&app, &req).await?;
     let days = TextBox::of(bot_token::DAYS.to_string());
@@ -44,10 +44,11 @@ pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answe
     page(&list(&can, &app, form).await?)
 }
 
-/// `POST …/bots/{id}/tokens` (`name scope credentials networks days current_password`).
+/// `POST …/bots/{id}/tokens` (`name scope credentials networks days current_password`) and `POST …/tokens`
+/// (`name networks days current_password`).
 pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
-    let bot = can.bot()?;
+    let owner = Owner::of(&can, &app).await?;
     let refuse = async |form| page_with(StatusCode::UNPROCESSABLE_ENTITY, &list(&can, &app, form).await?);
     let wanted = match read(&can, &app, &fields).await? {
         Ok(wanted) => wanted,
@@ -61,10 +62,9 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let minted = mint(app.means.keyring.random())?;
     let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
     let id = Id::new();
-    let bot = Some(bot);
     let new = NewToken {
         id: id.clone(),
-        bot,
+        bot: owner.bot().cloned(),
         name,
         scopes,
         credentials,
@@ -76,7 +76,7 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     match app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await {
-        Ok(()) => to_shown(&can, &app, &id, ticket.expose()),
+        Ok(()) => to_shown(&can, &app, &owner, &id, ticket.expose()),
         Err(Error::Conflict(text) | Error::Unprocessable(text)) => {
             refuse(TokenForm { refused: Some(text), ..typed(&fields) }).await
         }
@@ -84,9 +84,9 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     }
 }
 
-/// `GET …/bots/{id}/tokens/{token}`: shows it, if it was made here a moment ago; never again.
+/// `GET …/tokens/{token}`, of a bot or of the workspace: shows it, if it was made here a moment ago; never again.
 pub async fn show(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let (bot, token) = load(&can, &req, &app).await?;
+    let (owner, token) = load(&can, &req, &app).await?;
     let mut text = None;
     if let Some(cookie) = req.cookie(TICKET) {
         let (means, workspace, id) = (app.means.clone(), can.workspace().clone(), token.id.clone());
@@ -94,31 +94,30 @@ pub async fn show(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer
         let kept = app.db.write(move |tx| bot_token::take_shown(tx, &means, &workspace, &id, &maker)).await?;
         text = kept.and_then(|kept| ticket::open(cookie.value(), &kept)).map(|text| text.expose().to_owned());
     }
-    let href = of_bot(&can, &bot);
     let mut response = page(&Shown {
-        shell: shell::inside(&app, &can, &token.name, Nav::Bots),
-        bot: href,
-        bot_name: bot.name,
+        shell: shell::inside(&app, &can, &token.name, owner.nav()),
+        owner: owner.view(&can),
+        variable: if owner.bot().is_some() { "BOT_TOKEN" } else { "MANAGE_TOKEN" },
         name: token.name,
         prefix: token.prefix,
         text,
         console: app.config.public_url.to_string(),
     })?;
     if req.cookie(TICKET).is_some() {
-        let mut spent = carrier(&app, &can, &token.id, String::new());
+        let mut spent = carrier(&app, &owner.tokens(&can), &token.id, String::new());
         spent.make_removal();
         response.add_cookie(&spent).map_err(Error::internal)?;
     }
     Ok(response)
 }
 
-/// `GET …/bots/{id}/tokens/{token}/rotation`.
+/// `GET …/tokens/{token}/rotation`.
 pub async fn rotation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let asked = fresh::asked(&app, &req).await?;
     page(&change(&can, &req, &app, true, asked).await?)
 }
 
-/// `POST …/bots/{id}/tokens/{token}/rotation` (`overlap` in minutes, `current_password`).
+/// `POST …/tokens/{token}/rotation` (`overlap` in minutes, `current_password`).
 pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let overlap = fields.number("overlap")?.unwrap_or(1440);
@@ -129,7 +128,7 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     if asked.is_some() {
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &change(&can, &req, &app, true, asked).await?);
     }
-    let (bot, old) = load(&can, &req, &app).await?;
+    let (owner, old) = load(&can, &req, &app).await?;
     let (workspace, wanted) = (can.workspace().clone(), old.id.clone());
     let named = app.db.read(move |conn| bot_token::named_ids(conn, &workspace, &wanted)).await?;
     let minted = mint(app.means.keyring.random())?;
@@ -137,10 +136,10 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let id = Id::new();
     let new = NewToken {
         id: id.clone(),
-        bot: Some(bot.id),
+        bot: owner.bot().cloned(),
         name: old.name,
         scopes: old.scopes.0.iter().filter_map(|word| Scope::parse(word)).collect(),
-        credentials: (!old.every_block).then_some(named),
+        credentials: (old.bot_id.is_some() && !old.every_block).then_some(named),
         networks: checked_networks(&old.networks.0.join(" ")).map_err(Error::internal)?,
         days: old.expires_at.since(old.created_at).num_days().clamp(1, bot_token::MOST_DAYS),
         minted,
@@ -149,20 +148,73 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await?;
-    to_shown(&can, &app, &id, ticket.expose())
+    to_shown(&can, &app, &owner, &id, ticket.expose())
 }
 
-/// `GET …/bots/{id}/tokens/{token}/revocation`.
+/// `GET …/tokens/{token}/revocation`.
 pub async fn revocation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     page(&change(&can, &req, &app, false, None).await?)
 }
 
-/// `POST …/bots/{id}/tokens/{token}/revocation`.
+/// `POST …/tokens/{token}/revocation`.
 pub async fn revoke(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
-    let (bot, token) = load(&can, &req, &app).await?;
+    let (owner, token) = load(&can, &req, &app).await?;
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     app.db.write(move |tx| bot_token::revoke(tx, &means, &allowed, &token.id)).await?;
-    see_other_saying(format!("{}/tokens", of_bot(&can, &bot)), "token-revoked")
+    see_other_saying(owner.tokens(&can), "token-revoked")
+}
+
+/// Whose tokens an address is about.
+enum Owner {
+    /// Those of a bot.
+    Bot(Box<Bot>),
+    /// Those that manage the workspace.
+    Workspace,
+}
+
+impl Owner {
+    async fn of(can: &Allowed, app: &App) -> Result<Self> {
+        if !can.names_something() {
+            return Ok(Self::Workspace);
+        }
+        let (workspace, bot) = (can.workspace().clone(), can.bot()?);
+        Ok(Self::Bot(Box::new(app.db.read(move |conn| Bot::get(conn, &workspace, &bot)).await?)))
+    }
+
+    fn bot(&self) -> Option<&Id<Bot>> {
+        match self {
+            Self::Bot(bot) => Some(&bot.id),
+            Self::Workspace => None,
+        }
+    }
+
+    /// The page of the list.
+    fn tokens(&self, can: &Allowed) -> String {
+        match self {
+            Self::Bot(bot) => format!("{}/bots/{}/tokens", can.root(), bot.id),
+            Self::Workspace => format!("{}/tokens", can.root()),
+        }
+    }
+
+    fn nav(&self) -> Nav {
+        match self {
+            Self::Bot(_) => Nav::Bots,
+            Self::Workspace => Nav::Settings,
+        }
+    }
+
+    fn view(&self, can: &Allowed) -> OwnerView {
+        let link = |label: &str, href: String| Link { label: label.to_owned(), href };
+        let (above, bot) = match self {
+            Self::Bot(bot) => {
+                let bots = format!("{}/bots", can.root());
+                let own = link(&bot.name, format!("{bots}/{}", bot.id));
+                (vec![link("Bots", bots), own], Some(bot.name.clone()))
+            }
+            Self::Workspace => (vec![link("Settings", format!("{}/settings", can.root()))], None),
+        };
+        OwnerView { above, tokens: self.tokens(can), bot }
+    }
 }
 
 /// What a form asks for.
@@ -198,8 +250,9 @@ async fn read(can: &Allowed, app: &App, fields: &Fields) -> Result<std::result::
     let mut form = typed(fields);
     let wrong = |text: String| Some(Remark { code: "invalid", text });
     let name = checked_name(&fields.text("name")).map_err(|text| form.name.error = wrong(text.into()));
-    let scopes =
-        checked_scopes(&words(&fields.text("scope")), false).map_err(|text| form.scope.error = wrong(text.into()));
+    let manages = !can.names_something();
+    let scopes = if manages { vec![Scope::Manage.to_string()] } else { words(&fields.text("scope")) };
+    let scopes = checked_scopes(&scopes, manages).map_err(|text| form.scope.error = wrong(text.into()));
     let networks = checked_networks(&fields.text("networks")).map_err(|text| form.networks.error = wrong(text));
     let days = fields.text("days");
     let days = match days.trim() {
@@ -207,7 +260,7 @@ async fn read(can: &Allowed, app: &App, fields: &Fields) -> Result<std::result::
         text => text.parse().map(Some).map_err(|_| "Days are a whole number.".to_owned()),
     };
     let days = days.and_then(checked_days).map_err(|text| form.days.error = wrong(text));
-    let handles = words(&fields.text("credentials"));
+    let handles = if manages { Vec::new() } else { words(&fields.text("credentials")) };
     let credentials = find(can, app, handles).await?.map_err(|text| form.credentials.error = wrong(text));
     Ok(match (name, scopes, networks, days, credentials) {
         (Ok(name), Ok(scopes), Ok(networks), Ok(days), Ok(credentials)) => {
@@ -244,28 +297,18 @@ async fn find(
         .await
 }
 
-fn of_bot(can: &Allowed, bot: &Bot) -> String {
-    format!("{}/bots/{}", can.root(), bot.id)
-}
-
-async fn load(can: &Allowed, req: &HttpRequest, app: &App) -> Result<(Bot, BotToken)> {
-    let (workspace, bot) = (can.workspace().clone(), can.bot()?);
+async fn load(can: &Allowed, req: &HttpRequest, app: &App) -> Result<(Owner, BotToken)> {
+    let owner = Owner::of(can, app).await?;
+    let (workspace, bot) = (can.workspace().clone(), owner.bot().cloned());
     let token = req.match_info().get("token").and_then(Id::<BotToken>::parse).ok_or(Error::NotFound)?;
-    app.db
-        .read(move |conn| {
-            let bot = Bot::get(conn, &workspace, &bot)?;
-            let token =
-                BotToken::find(conn, &workspace, &token)?.filter(|token| token.bot_id.as_ref() == Some(&bot.id));
-            Ok((bot, token.ok_or(Error::NotFound)?))
-        })
-        .await
+    let found = app.db.read(move |conn| BotToken::find(conn, &workspace, &token)).await?;
+    Ok((owner, found.filter(|token| token.bot_id == bot).ok_or(Error::NotFound)?))
 }
 
 /// The cookie that carries a ticket to the page of its token, and nowhere else.
-fn carrier(app: &App, can: &Allowed, token: &Id<BotToken>, ticket: String) -> Cookie<'static> {
-    let bot = can.bot().map(|bot| bot.to_string()).unwrap_or_default();
+fn carrier(app: &App, tokens: &str, token: &Id<BotToken>, ticket: String) -> Cookie<'static> {
     Cookie::build(TICKET, ticket)
-        .path(format!("{}/bots/{bot}/tokens/{token}", can.root()))
+        .path(format!("{tokens}/{token}"))
         .same_site(SameSite::Strict)
         .secure(app.config.is_https())
         .http_only(true)
@@ -273,9 +316,10 @@ fn carrier(app: &App, can: &Allowed, token: &Id<BotToken>, ticket: String) -> Co
         .finish()
 }
 
-fn to_shown(can: &Allowed, app: &App, token: &Id<BotToken>, ticket: &str) -> Answer {
-    let mut response = see_other(format!("{}/bots/{}/tokens/{token}", can.root(), can.bot()?))?;
-    response.add_cookie(&carrier(app, can, token, ticket.to_owned())).map_err(Error::internal)?;
+fn to_shown(can: &Allowed, app: &App, owner: &Owner, token: &Id<BotToken>, ticket: &str) -> Answer {
+    let tokens = owner.tokens(can);
+    let mut response = see_other(format!("{tokens}/{token}"))?;
+    response.add_cookie(&carrier(app, &tokens, token, ticket.to_owned())).map_err(Error::internal)?;
     Ok(response)
 }
 
@@ -286,13 +330,12 @@ async fn change(
     rotates: bool,
     ask_password: Option<Proof>,
 ) -> Result<Change> {
-    let (bot, token) = load(can, req, app).await?;
+    let (owner, token) = load(can, req, app).await?;
     let title = format!("{} {}", if rotates { "Rotate" } else { "Revoke" }, token.name);
     Ok(Change {
-        shell: shell::inside(app, can, &title, Nav::Bots),
-        bot: of_bot(can, &bot),
-        bot_name: bot.name.clone(),
-        href: format!("{}/tokens/{}", of_bot(can, &bot), token.id),
+        shell: shell::inside(app, can, &title, owner.nav()),
+        owner: owner.view(can),
+        href: format!("{}/{}", owner.tokens(can), token.id),
         name: token.name,
         prefix: token.prefix,
         last: token.last_used_at.map(|at| When::new(at, app.means.now())),
@@ -302,34 +345,31 @@ async fn change(
 }
 
 async fn list(can: &Allowed, app: &App, form: TokenForm) -> Result<Tokens> {
-    let (workspace, id) = (can.workspace().clone(), can.bot()?);
-    let (bot, tokens, named, makers) = app
+    let owner = Owner::of(can, app).await?;
+    let (workspace, bot) = (can.workspace().clone(), owner.bot().cloned());
+    let (tokens, named, makers) = app
         .db
         .read(move |conn| {
-            let bot = Bot::get(conn, &workspace, &id)?;
-            let tokens = BotToken::of(conn, &workspace, Some(&id))?;
+            let tokens = BotToken::of(conn, &workspace, bot.as_ref())?;
             let ids: Vec<Id<BotToken>> = tokens.iter().map(|token| token.id.clone()).collect();
             let named = bot_token::named(conn, &workspace, &ids)?;
             let makers: Vec<String> = tokens.iter().map(|token| token.created_by.clone()).collect();
             let makers: BTreeMap<String, String> = User::names(conn, &makers)?.into_iter().collect();
-            Ok((bot, tokens, named, makers))
+            Ok((tokens, named, makers))
         })
         .await?;
-    let href = of_bot(can, &bot);
+    let href = owner.tokens(can);
     let rows = tokens.into_iter().map(|token| row(app, &href, token, &named, &makers)).collect();
-    Ok(Tokens {
-        shell: shell::inside(app, can, &format!("Tokens of {}", bot.name), Nav::Bots),
-        bots: format!("{}/bots", can.root()),
-        bot: href,
-        bot_name: bot.name,
-        rows,
-        form,
-    })
+    let title = match &owner {
+        Owner::Bot(bot) => format!("Tokens of {}", bot.name),
+        Owner::Workspace => "Tokens that manage".to_owned(),
+    };
+    Ok(Tokens { shell: shell::inside(app, can, &title, owner.nav()), owner: owner.view(can), rows, form })
 }
 
 fn row(
     app: &App,
-    bot: &str,
+    tokens: &str,
     token: BotToken,
     named: &[(String, String, String)],
     makers: &BTreeMap<String, String>,
@@ -349,6 +389,7 @@ fn row(
     let mine: Vec<&str> =
         named.iter().filter(|(id, ..)| id == token.id.as_str()).map(|(_, name, _)| name.as_str()).collect();
     let reach = match (token.every_block, mine.as_slice()) {
+        _ if token.bot_id.is_none() => "never reads a secret".to_owned(),
         (true, _) => "the credentials of its blocks".to_owned(),
         (false, []) => "no credential that is left".to_owned(),
         (false, names) => format!("only {}", names.join(", ")),
@@ -358,12 +399,11 @@ fn row(
     } else {
         format!("from {}", token.networks.0.join(", "))
     };
-    let scopes: Vec<&str> = [(Scope::Use, "have calls made"), (Scope::Fetch, "fetch values")]
-        .into_iter()
-        .filter_map(|(scope, words)| token.may(scope).then_some(words))
-        .collect();
+    let known =
+        [(Scope::Use, "have calls made"), (Scope::Fetch, "fetch values"), (Scope::Manage, "manage this workspace")];
+    let scopes: Vec<&str> = known.into_iter().filter_map(|(scope, words)| token.may(scope).then_some(words)).collect();
     TokenRow {
-        href: format!("{bot}/tokens/{}", token.id),
+        href: format!("{tokens}/{}", token.id),
         scopes: scopes.join(", "),
         reach,
         networks,

@@ -26,7 +26,7 @@ check() {
     if "$@"; then passed=$((passed + 1)) && say "$name: passed"; else failed=$((failed + 1)) && say "$name: FAILED"; fi
 }
 
-# A console of its own with two credentials, a bot and a token that fetches.
+# A console of its own with two credentials, a bot, a token that fetches and one that manages.
 set_up() {
     export CREDENZA_DATA_DIR="$scratch/data"
     rm -rf "$CREDENZA_DATA_DIR"
@@ -54,7 +54,8 @@ set_up() {
     bot=$("$program" bot add --workspace acme --name Reader | tail -n 1) || return 1
     BOT_TOKEN=$("$program" token add --workspace acme --bot "$bot" --scope fetch --scope use \
         --credential shop-events --credential order-events | tail -n 1) || return 1
-    export BOT_TOKEN
+    MANAGE_TOKEN=$("$program" token add --workspace acme --scope manage --name Pipeline | tail -n 1) || return 1
+    export BOT_TOKEN MANAGE_TOKEN
 }
 
 python_env() {
@@ -69,12 +70,17 @@ node_vault() {
 }
 vaultrs() { cargo run --quiet --locked --manifest-path "$here/vaultrs/Cargo.toml" --target-dir "${CARGO_TARGET_DIR:-$root/target}/vaultrs"; }
 examples() { python3 "$here/examples.py" "$root/docs/API.md"; }
+# Each token where it is let in: one that is refused over and over is told to wait. The bot's first: what manages deletes.
 schemathesis() {
-    python_env schemathesis &&
-        (cd "$scratch" && "$scratch/venv/bin/schemathesis" run "$CONSOLE_URL/api/v1/openapi.json" --no-color \
-            --header "Authorization: Bearer $BOT_TOKEN" --max-examples "${EXAMPLES:-15}" --seed 7 \
-            --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-            >"$scratch/schemathesis.log" 2>&1 || { tail -n 80 "$scratch/schemathesis.log"; return 1; })
+    python_env schemathesis && schemathesis_with "$BOT_TOKEN" --exclude-tag management &&
+        schemathesis_with "$MANAGE_TOKEN" --include-tag management --phases examples,coverage,fuzzing &&
+        schemathesis_with "$MANAGE_TOKEN" --phases stateful
+}
+schemathesis_with() {
+    (cd "$scratch" && "$scratch/venv/bin/schemathesis" run "$CONSOLE_URL/api/v1/openapi.json" --no-color \
+        --header "Authorization: Bearer $1" "${@:2}" --max-examples "${EXAMPLES:-15}" --seed 7 \
+        --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
+        >"$scratch/schemathesis.log" 2>&1 || { tail -n 80 "$scratch/schemathesis.log"; return 1; })
 }
 airflow() { python_env apache-airflow-providers-hashicorp && "$scratch/venv/bin/python" "$here/read_airflow.py"; }
 

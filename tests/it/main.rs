@@ -19,6 +19,7 @@ mod keys;
 mod layers;
 mod limits;
 mod lint;
+mod manage;
 mod matrix;
 mod oauth;
 mod operation;

@@ -77,6 +77,10 @@ async fn named_by(app: &TestApp, admin: &Person, pattern: &str, n: usize) -> Opt
         let row = page.attributes("tr[id^=row-]", "id").remove(0);
         return row.strip_prefix("row-").map(str::to_owned);
     }
+    if pattern.starts_with("/w/{slug}/tokens/") {
+        let made = admin.post("/w/acme/tokens", &[("name", &address)]).await.expect(303);
+        return made.location().rsplit('/').next().map(str::to_owned);
+    }
     if pattern.contains("{mail}") {
         admin.post("/w/acme/mail", &[]).await.expect(303);
         let page = admin.get("/w/acme/mail").await.expect(200);
@@ -320,8 +324,12 @@ async fn t026_an_admin_may_everything_in_the_table() {
         if route.path.ends_with("/restoration") || route.path.ends_with("/purge") {
             admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
         }
-        let named = named_by(&app, &admin, route.path, n).await;
-        let path = Ids { other: named.unwrap_or_default(), ..ids }.address(route.path, "acme");
+        let named = named_by(&app, &admin, route.path, n).await.unwrap_or_default();
+        let ids = match route.path.starts_with("/w/{slug}/tokens/") {
+            true => Ids { token: named, ..ids },
+            false => Ids { other: named, ..ids },
+        };
+        let path = ids.address(route.path, "acme");
         let reply = ask(&admin, route.method.as_str(), &path, false).await;
         if route.path.contains("{flow}") {
             assert_eq!(reply.status, 404, "{path}");

@@ -20,7 +20,7 @@ pub use learnt::learnt;
 pub use replacement::{Replacing, replace};
 pub use rotation::{Rotated, Serve, rotate};
 pub use staging::{Staged, erase_ended, promote, promote_due, roll_back};
-pub use suspension::{resume, resume_due, suspend};
+pub use suspension::{LONGEST_SUSPENSION_H, resume, resume_due, suspend};
 
 use super::credential::{Badge, Credential, Environment};
 use super::status::Status;

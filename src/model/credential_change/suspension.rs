@@ -12,6 +12,9 @@ use crate::model::status::Status;
 use crate::model::{Means, audit, count};
 use diesel::prelude::*;
 
+/// The longest suspension, in hours: a year.
+pub const LONGEST_SUSPENSION_H: i64 = 366 * 24;
+
 /// Switches a credential off until `until`, or until somebody switches it on: its values stay, and checks no longer
 /// move its status. One that is off already gets the new end.
 pub fn suspend(

@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::model::audit::Event;
 use crate::model::audit_names::{self, Thing};
-use crate::model::user::User;
 use crate::model::workspace::Workspace;
 use crate::web::audit::words;
 use crate::web::pages::audit::Named;
@@ -30,12 +29,12 @@ impl Names {
         things.sort();
         things.dedup();
         Ok(Self {
-            people: User::names(conn, &people)?.into_iter().collect(),
+            people: audit_names::who(conn, workspace, &people)?.into_iter().collect(),
             things: audit_names::things(conn, workspace, &things)?,
         })
     }
 
-    /// The name of a person, if there is one of that id.
+    /// The name of a person or token, if there is one of that id.
     pub fn person(&self, id: &str) -> Option<&str> {
         self.people.get(id).map(String::as_str)
     }
@@ -44,6 +43,7 @@ impl Names {
     pub fn actor(&self, event: &Event, base: &str) -> Named {
         let text = match event.actor_kind.as_str() {
             "person" => self.person(&event.actor_id).unwrap_or("Somebody who is no longer here").to_owned(),
+            "token" => self.person(&event.actor_id).map_or_else(|| "A token".to_owned(), words::beginning),
             "operator" => "The operator".to_owned(),
             "job" => "Credenza".to_owned(),
             "anonymous" => "Somebody who had not signed in".to_owned(),
@@ -53,7 +53,7 @@ impl Names {
             },
         };
         let href = match event.actor_kind.as_str() {
-            "person" => Some(format!("{base}?person={}", event.actor_id)),
+            "person" | "token" => Some(format!("{base}?person={}", event.actor_id)),
             "operator" => Some(format!("{base}?person=operator")),
             _ => None,
         };

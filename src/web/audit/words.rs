@@ -216,6 +216,12 @@ fn filled(text: &str, event: &Event) -> String {
     out + rest
 }
 
+/// A text as a sentence begins with it.
+pub fn beginning(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// What is added to a sentence from the rest of its line.
 fn more(event: &Event) -> String {
     let flag = |name: &str| event.detail(name).and_then(|value| value.as_bool()).unwrap_or(false);
@@ -285,6 +291,7 @@ pub fn page(pattern: &str) -> &str {
         "/bots" => "the bots",
         "/bots/{id}" => "a bot",
         other if other.starts_with("/credentials/{id}/") => "a credential",
+        other if other.starts_with("/tokens") => "the tokens that manage",
         _ => "a page",
     }
 }

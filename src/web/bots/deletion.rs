@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::catalog::form::Remark;
 use crate::error::Result;
 use crate::model::block;
-use crate::model::bot::{self, Bot, Changed};
+use crate::model::bot::{self, Bot, Deleting};
 use crate::model::permission::ManageBots;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
@@ -31,27 +31,23 @@ pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer 
 pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let bot = load(&app, &can).await?;
-    if bot.is_published() && fields.text("confirm_name").trim() != bot.name {
-        let text = format!("“{}” is published. Type its name to delete it all the same.", bot.name);
-        let error = Remark { code: "confirm_name", text };
-        let ask_password = fresh::asked(&app, &req).await?;
-        let form = BotDeletion { ask_password, ..form(&can, &app, &bot, Some(error)).await? };
-        return page_with(StatusCode::CONFLICT, &form);
-    }
     let ask_password = fresh::judge(&app, &req, &mut fields).await?;
     if ask_password.is_some() {
         let form = BotDeletion { ask_password, ..form(&can, &app, &bot, None).await? };
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
-    // What was judged is what is deleted: a bot that was published meanwhile has another revision.
-    let revision = Some(fields.number("revision")?.unwrap_or(bot.revision));
+    let (revision, confirmed) = (fields.number("revision")?, fields.text("confirm_name"));
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), bot.id.clone());
-    match app.db.write(move |tx| bot::delete(tx, &means, &allowed, &id, revision)).await? {
-        Changed::Stale(now) => {
-            let error = Remark { code: "stale", text: STALE.to_owned() };
-            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, Some(error)).await?)
+    let refuse = async |bot: &Bot, code, text: String| {
+        page_with(StatusCode::CONFLICT, &form(&can, &app, bot, Some(Remark { code, text })).await?)
+    };
+    match app.db.write(move |tx| bot::delete(tx, &means, &allowed, &id, revision, &confirmed)).await? {
+        Deleting::Done => see_other_saying(list(&can), "bot-deleted"),
+        Deleting::Stale(now) => refuse(&now, "stale", STALE.to_owned()).await,
+        Deleting::Unconfirmed(now) => {
+            let text = format!("“{}” is published. Type its name to delete it all the same.", now.name);
+            refuse(&now, "confirm_name", text).await
         }
-        Changed::Done | Changed::NameTaken(_) => see_other_saying(list(&can), "bot-deleted"),
     }
 }
 

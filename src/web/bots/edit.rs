@@ -2,8 +2,7 @@
 
 use super::drawn::{STALE, list, load};
 use crate::app::App;
-use crate::catalog::form::Remark;
-use crate::model::bot::{self, Bot, Changed, Details};
+use crate::model::bot::{self, Bot, Changed, Details, Wrong};
 use crate::model::permission::ManageBots;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
@@ -54,31 +53,19 @@ pub async fn update(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
 /// Name and description as they were typed, or the boxes with what is wrong.
 pub(super) fn checked(app: &App, fields: &Fields) -> Result<Details, Box<Boxes>> {
     let (name, description) = (fields.text("name"), fields.text("description"));
-    let leaked = |text: &str| {
-        let found = app.catalog.recognise(text.trim())?;
-        let text = format!("This looks like a {}. Everybody can read this: choose another text.", found.shape.label);
-        Some(Remark { code: "secret_in_plain", text })
-    };
-    let invalid = |text: &&'static str| Remark { code: "invalid", text: (*text).to_owned() };
-    let (good_name, good_description) = (bot::checked_name(&name), bot::checked_description(&description));
-    let wrong_name = good_name.as_ref().err().map(invalid).or_else(|| leaked(&name));
-    let wrong_description = good_description.as_ref().err().map(invalid).or_else(|| leaked(&description));
-    match (good_name, good_description) {
-        (Ok(name), Ok(description)) if wrong_name.is_none() && wrong_description.is_none() => {
-            Ok(Details { name, description })
-        }
-        _ => Err(Box::new((
-            TextBox { error: wrong_name, ..TextBox::of(name) },
-            TextBox { error: wrong_description, ..TextBox::of(description) },
-        ))),
-    }
+    Details::read(&app.catalog, &name, &description).map_err(|wrong| Box::new(boxes(&name, &description, *wrong)))
 }
 
 /// The boxes of a bot whose name another one has.
 pub(super) fn taken(details: &Details, holder: &str) -> Boxes {
-    let text = format!("The bot “{holder}” exists already. Choose a name that tells the two apart.");
-    let error = Some(Remark { code: "taken", text });
-    (TextBox { error, ..TextBox::of(details.name.clone()) }, TextBox::of(details.description.clone()))
+    boxes(&details.name, &details.description, Wrong::name_taken(holder))
+}
+
+fn boxes(name: &str, description: &str, wrong: Wrong) -> Boxes {
+    (
+        TextBox { error: wrong.name, ..TextBox::of(name) },
+        TextBox { error: wrong.description, ..TextBox::of(description) },
+    )
 }
 
 pub(super) fn form(can: &Allowed, app: &App, bot: Option<&Bot>, (name, description): Boxes) -> BotForm {

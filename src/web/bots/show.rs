@@ -3,11 +3,11 @@
 use super::drawn::{health, list, status};
 use crate::app::App;
 use crate::clock::At;
+use crate::model::audit_names;
 use crate::model::block::{self, Seen};
 use crate::model::bot::Bot;
 use crate::model::permission::ReadBots;
 use crate::model::usage;
-use crate::model::user::User;
 use crate::web::answer::{Answer, page};
 use crate::web::credentials::drawn::tile;
 use crate::web::guard::Can;
@@ -30,7 +30,7 @@ pub async fn show(can: Can<ReadBots>, app: web::Data<App>) -> Answer {
             let bot = Bot::get(conn, &workspace, &id)?;
             let blocks = block::of_bots(conn, &workspace, std::slice::from_ref(&id))?;
             let uses = usage::last_uses(conn, &workspace, &id)?;
-            let people = User::names(conn, std::slice::from_ref(&bot.created_by))?;
+            let people = audit_names::who(conn, &workspace, std::slice::from_ref(&bot.created_by))?;
             Ok((bot, blocks, uses, people))
         })
         .await?;

@@ -1,21 +1,18 @@
 //! A new credential: the gallery, the form, and what is sent from it.
 
 use super::drawn::{banner, head, help, methods, patterns, steps_now, tile_of};
-use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
-use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
+use super::typed::{Boxes, Draw, Filled, Typed, typed_secrets};
+use super::verdict::saved_as;
 use crate::app::App;
-use crate::catalog::destination;
-use crate::catalog::form::{Mode, Remark, Remarks, Shown, parse};
+use crate::catalog::form::{Mode, Shown};
 use crate::catalog::load::category_label;
-use crate::catalog::schema::{Env, Integration, Method};
-use crate::check::Trigger;
-use crate::check::report::Report;
-use crate::db::Tx;
+use crate::catalog::schema::{Integration, Method};
+use crate::change::create::{self as change, Chooses, Ready};
+use crate::change::verify::may_skip;
+use crate::change::{Refused, chosen};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::block;
-use crate::model::credential::Badge;
-use crate::model::credential_change::{self, Content, Kind, NewCredential, Saved};
 use crate::model::credential_list;
 use crate::model::oauth_app::OAuthApp;
 use crate::model::oauth_flow::FlowKind;
@@ -72,89 +69,43 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
 /// `POST …/credentials`: verified, then stored.
 pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
-    let (integration, method) = chosen(&app, &form.text("integration"), &form.text("method"))?;
+    let kind = chosen(&app, &form.text("integration"), &form.text("method"))?;
+    let (integration, method) = kind;
     let block = for_block(&can, &app, &form.text("block"), &integration.id).await?;
     let mut typed = Typed::read(&mut form)?;
-    let shown = typed.input.shown(method);
+    let (shown, secrets) = (typed.input.shown(method), typed_secrets(method, &typed.input));
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(method, &input);
-    let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Create, input));
     let consent = consent_view(&app, &can, integration, method).await?;
-    let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
-        let filled = Filled {
-            typed: Some(&typed),
-            wrong,
-            shown: shown.clone(),
-            secrets: secrets.clone(),
-            warnings: enter_again(warnings, &errors, &secrets),
-            errors,
-            report,
-        };
-        let drawn = form_page(&can, &app, (integration, method), filled, consent.clone(), block.as_ref());
+    let refuse = |refused: Refused| {
+        let filled = Filled::refused(&typed, &shown, &secrets, &refused);
+        let drawn = form_page(&can, &app, kind, filled, consent.clone(), block.as_ref());
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn)
     };
-    let (details, parsed) = match (details, parsed) {
-        (Ok(details), Ok(parsed)) => (details, parsed),
-        (details, parsed) => {
-            let wrong = details.err().map(|wrong| *wrong).unwrap_or_default();
-            return match parsed {
-                Ok(parsed) => refuse(wrong, no_remarks(), parsed.warnings, None),
-                Err(errors) => refuse(wrong, errors, no_remarks(), None),
-            };
-        }
+    let ready = match change::read(&app, &can.allowed, kind, &typed.written(), input).await? {
+        Ok(ready) => ready,
+        Err(refused) => return refuse(refused),
     };
-    let (workspace, wanted) = (can.workspace().clone(), details.name.clone());
-    let taken = app.db.read(move |conn| crate::model::credential::name_holder(conn, &workspace, &wanted, None)).await?;
-    if let Some(holder) = taken {
-        return refuse(DetailRemarks::name_taken(&holder), no_remarks(), parsed.warnings, None);
-    }
-    let id = Id::new();
-    let (env, warnings) = (parsed.env, parsed.warnings.clone());
-    let values = parsed.complete(BTreeMap::new());
     if method.needs_consent() {
         let broker = app.broker();
-        let Some(all) = broker.with_app(can.workspace(), &integration.id, method, values.duplicate()).await? else {
-            return refuse(DetailRemarks::default(), no_remarks(), warnings, None);
+        let values = ready.values.duplicate();
+        let Some(all) = broker.with_app(can.workspace(), &integration.id, method, values).await? else {
+            return refuse(Refused { warnings: ready.warnings, ..Refused::default() });
         };
+        let Ready { details, values, .. } = ready;
         let (kind, more_scopes, live_version) = (FlowKind::Create, Vec::new(), 0);
-        let wanted = Begin { kind, credential: id, details, values, live_version, more_scopes };
+        let wanted = Begin { kind, credential: Id::new(), details, values, live_version, more_scopes };
         return see_other(begin(&app, &can, integration, method, &all, wanted).await?);
     }
-    let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;
-    if !may_save(&report, typed.save_unverified) {
-        write_down(&app, &can.allowed, &id, integration, method, &report).await?;
-        return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
-    }
-    let content = Content {
-        destination: destination::destination(method, &values.plain),
-        place: destination::shown(method, &values.plain).unwrap_or_default(),
-        badge: badge(env),
-        changed: Vec::new(),
-        values,
-    };
-    let kind =
-        Kind { integration: integration.id.clone(), service: integration.name.clone(), method: method.id.clone() };
-    let did = saved_as(&report, "created");
-    let new = NewCredential { id: id.clone(), kind, details, content, report, consent: None };
-    let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let chooses = block.as_ref().and_then(|found| {
         let allowed = can.standing.allowed::<ManageBots>(can.allowed.actor().clone())?;
-        Some((allowed, found.block.clone(), found.bot.clone()))
+        Some(Chooses { allowed, bot: found.bot.clone(), block: found.block.clone() })
     });
-    let unit = move |tx: &mut Tx<'_>| {
-        let saved = credential_change::create(tx, &means, &allowed, &new)?;
-        if let (Saved::Done, Some((allowed, id, bot))) = (&saved, &chooses) {
-            block::choose(tx, &means, allowed, bot, id, &new.id)?;
+    match (change::store(&app, &can.allowed, kind, ready, typed.save_unverified, chooses).await?, &block) {
+        (Err(refused), _) => refuse(refused),
+        (Ok(_), Some(block)) => see_other_saying(block.bot_href.clone(), "chosen"),
+        (Ok(created), None) => {
+            see_other_saying(format!("{}/{}", can.list(), created.id), saved_as(&created.report, "created"))
         }
-        Ok(saved)
-    };
-    match app.db.write(unit).await? {
-        Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
-        Saved::Done | Saved::Stale(_) if block.is_some() => {
-            let bot = block.map(|found| found.bot_href).unwrap_or_default();
-            see_other_saying(bot, "chosen")
-        }
-        Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), did),
     }
 }
 
@@ -227,32 +178,6 @@ fn draw<'a>(can: &Allowed, integration: &'a Integration, method: &'a Method) -> 
         action: can.list(),
         redraw: format!("{}/form", can.list()),
         revision: None,
-    }
-}
-
-fn chosen<'a>(app: &'a App, integration: &str, method: &str) -> Result<(&'a Integration, &'a Method)> {
-    app.catalog.method(integration, method).ok_or_else(|| {
-        Error::Unprocessable(
-            "This service or way to sign in is not in the catalogue. Choose one from the gallery.".into(),
-        )
-    })
-}
-
-/// Says beside each secret box that what was in it is gone.
-pub(super) fn enter_again(mut warnings: Remarks, errors: &Remarks, secrets: &[String]) -> Remarks {
-    for name in secrets.iter().filter(|name| !errors.0.contains_key(*name)) {
-        let text = "Enter it again: a secret that was not saved is not kept either.".to_owned();
-        warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
-    }
-    warnings
-}
-
-/// What the key says of itself.
-pub(super) fn badge(env: Option<Env>) -> Badge {
-    match env {
-        None => Badge::None,
-        Some(Env::Live) => Badge::Live,
-        Some(Env::Test) => Badge::Test,
     }
 }
 

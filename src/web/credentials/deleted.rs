@@ -1,15 +1,15 @@
 //! “Recently deleted”: what can still be brought back.
 
 use super::drawn::{names, tile};
-use super::typed::DetailRemarks;
 use crate::app::App;
+use crate::change::details::DetailRemarks;
 use crate::error::Error;
 use crate::id::Id;
+use crate::model::audit_names;
 use crate::model::credential::{Credential, checked_name};
 use crate::model::credential_change::{self, Saved};
 use crate::model::credential_list;
 use crate::model::permission::{DeleteCredential, Permission, RestoreCredential};
-use crate::model::user::User;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::fresh;
@@ -80,9 +80,9 @@ async fn list<P: Permission>(
     let (found, people) = app
         .db
         .read(move |conn| {
-            let found = credential_list::deleted(conn, &workspace, LISTED)?;
+            let found = credential_list::deleted(conn, &workspace, None, LISTED)?;
             let ids: Vec<String> = found.iter().map(|row| row.deleted_by.clone()).collect();
-            Ok((found, User::names(conn, &ids)?))
+            Ok((found, audit_names::who(conn, &workspace, &ids)?))
         })
         .await?;
     let (base, now, settings) = (can.list(), app.means.now(), &can.standing.workspace.settings);

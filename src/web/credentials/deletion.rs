@@ -4,13 +4,11 @@ use super::drawn::names;
 use super::row::is_asked_by_htmx;
 use super::used;
 use crate::app::App;
-use crate::broker::Opened;
 use crate::catalog::form::Remark;
-use crate::check::oauth;
-use crate::db::Tx;
+use crate::change::delete::{SignIn, delete};
 use crate::error::Error;
 use crate::model::credential::Credential;
-use crate::model::credential_change::{self, Deleting};
+use crate::model::credential_change::Deleting;
 use crate::model::permission::DeleteCredential;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
@@ -41,14 +39,13 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         let form = Deletion { ask_password: asked, ..form(&can, &app, &row, None).await? };
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
-    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
     let (revision, typed) = (fields.number("revision")?, fields.text("confirm_name"));
-    let sign_in = SignIn::of(&app, &can, &row).await?;
-    let delete = move |tx: &mut Tx<'_>| credential_change::delete(tx, &means, &allowed, &id, revision, &typed);
-    let deleted = app.db.write(delete).await?;
-    let did = match (&deleted, sign_in) {
-        (Deleting::Done, Some(sign_in)) => sign_in.end(&app, &can, &row).await?,
-        _ => "deleted",
+    let (deleted, sign_in) = delete(&app, &can.allowed, &row, revision, typed).await?;
+    let did = match sign_in {
+        SignIn::None => "deleted",
+        SignIn::Stays => "deleted-sign-in",
+        SignIn::Ended => "deleted-revoked",
+        SignIn::Refused => "deleted-not-revoked",
     };
     match deleted {
         Deleting::Unconfirmed(bots) => {
@@ -67,32 +64,6 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
             Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").finish())
         }
         Deleting::Done => see_other_saying(can.list(), did),
-    }
-}
-
-/// The tokens of a credential that is about to go, to be ended at the service.
-struct SignIn<'a>(Opened<'a>);
-
-impl<'a> SignIn<'a> {
-    /// `None` where nobody consented, or where the tokens cannot be read.
-    async fn of(app: &'a App, can: &Allowed, row: &Credential) -> Result<Option<Self>, Error> {
-        let consents = app.catalog.method(&row.integration, &row.method).is_some_and(|(_, m)| m.needs_consent());
-        if !consents {
-            return Ok(None);
-        }
-        let opened = app.broker().open(can.workspace(), &row.id).await?;
-        Ok(opened.ok().filter(|opened| opened.grant.is_some()).map(Self))
-    }
-
-    /// Ends them, best effort, and says what came of it.
-    async fn end(self, app: &App, can: &Allowed, row: &Credential) -> Result<&'static str, Error> {
-        let Opened { method, values, grant: Some((_, tokens)), .. } = self.0 else { return Ok("deleted") };
-        let context = app.broker().context();
-        let asked = oauth::revoke(&context, method, &values, &tokens.values, tokens.refresh.as_ref()).await;
-        let Some(ended) = asked else { return Ok("deleted-sign-in") };
-        let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
-        app.db.write(move |tx| credential_change::revoked(tx, &means, &allowed, &id, ended)).await?;
-        Ok(if ended { "deleted-revoked" } else { "deleted-not-revoked" })
     }
 }
 

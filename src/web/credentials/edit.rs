@@ -1,20 +1,19 @@
 //! Editing: verified again when a value changes; the old version stays in use until the new one is stored.
 
-use super::create::{badge, enter_again};
 use super::drawn::{banner, head, help, patterns, readable, steps_now};
-use super::stored::Kept;
-use super::typed::{Boxes, DetailRemarks, Draw, Filled, Typed, no_remarks, typed_secrets};
+use super::stored::load;
+use super::typed::{Boxes, Draw, Filled, Typed, typed_secrets};
 use super::used;
-use super::verdict::{may_save, may_skip, saved_as, verify, write_down};
+use super::verdict::saved_as;
 use crate::app::App;
-use crate::catalog::destination;
-use crate::catalog::form::{Mode, Parsed, Remarks, Shown, Stored, parse};
+use crate::catalog::form::{Mode, Shown, Stored};
 use crate::catalog::schema::{Integration, Method};
-use crate::check::Trigger;
-use crate::check::report::Report;
+use crate::change::edit as change;
+use crate::change::kept::Kept;
+use crate::change::verify::may_skip;
+use crate::change::{Came, Refused};
 use crate::error::Error;
-use crate::model::credential::{Badge, Credential};
-use crate::model::credential_change::{self, Content, Edited, Saved};
+use crate::model::credential::Credential;
 use crate::model::permission::{EditCredential, Permission};
 use crate::model::version::Version;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
@@ -33,7 +32,7 @@ type Allowed = Can<EditCredential>;
 
 /// `GET …/{id}/edit`.
 pub async fn edit(can: Allowed, app: web::Data<App>) -> Answer {
-    let kept = Kept::load(&app, &can).await?;
+    let kept = load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     page(&form_page(&can, &app, &kept, integration, method, Filled::default()))
 }
@@ -41,7 +40,7 @@ pub async fn edit(can: Allowed, app: web::Data<App>) -> Answer {
 /// `POST …/{id}/form`: draws the conditional fields anew; saves nothing, calls nobody.
 pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
-    let kept = Kept::load(&app, &can).await?;
+    let kept = load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     let typed = Typed::read(&mut form)?;
     let stored = kept.stored();
@@ -59,12 +58,12 @@ pub async fn redraw(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
 pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
     let mut typed = Typed::read(&mut form)?;
-    let kept = Kept::load(&app, &can).await?;
-    let (integration, method) = kept.kind(&app)?;
+    let kept = load(&app, &can).await?;
+    let kind = kept.kind(&app)?;
+    let (integration, method) = kind;
     let revision = typed
         .revision
         .ok_or_else(|| Error::BadRequest("The form lacks its revision. Open the edit page again.".into()))?;
-    let stored = kept.stored();
     let shown = typed.input.shown(method);
     if revision != kept.row.revision {
         return page_with(
@@ -72,34 +71,17 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
             &conflict(&can, &app, &kept.row, &kept.version, &typed, &shown, method),
         );
     }
+    let secrets = typed_secrets(method, &typed.input);
     let input = std::mem::take(&mut typed.input);
-    let secrets = typed_secrets(method, &input);
-    let (details, parsed) = (typed.details(&app.catalog), parse(integration, method, Mode::Edit(&stored), input));
-    let refuse = |wrong: DetailRemarks, errors: Remarks, warnings: Remarks, report: Option<&Report>| {
-        let filled = Filled {
-            typed: Some(&typed),
-            wrong,
-            shown: shown.clone(),
-            secrets: secrets.clone(),
-            warnings: enter_again(warnings, &errors, &secrets),
-            errors,
-            report,
-        };
+    let refuse = |refused: Refused| {
+        let filled = Filled::refused(&typed, &shown, &secrets, &refused);
         page_with(StatusCode::UNPROCESSABLE_ENTITY, &form_page(&can, &app, &kept, integration, method, filled))
     };
-    let (details, parsed) = match (details, parsed) {
-        (Ok(details), Ok(parsed)) => (details, parsed),
-        (details, parsed) => {
-            let wrong = details.err().map(|wrong| *wrong).unwrap_or_default();
-            return match parsed {
-                Ok(parsed) => refuse(wrong, no_remarks(), parsed.warnings, None),
-                Err(errors) => refuse(wrong, errors, no_remarks(), None),
-            };
-        }
+    let ready = match change::read(&app, &kept, kind, &typed.written(), input) {
+        Ok(ready) => ready,
+        Err(refused) => return refuse(*refused),
     };
-    let warnings = parsed.warnings.clone();
-    let leads = |values: &BTreeMap<String, String>| destination::destination(method, values);
-    if leads(&parsed.values.plain) != leads(&stored.plain) {
+    if ready.leads_elsewhere {
         let asked = fresh::judge(&app, &req, &mut form).await?;
         if asked.is_some() {
             let filled = Filled { typed: Some(&typed), shown: shown.clone(), ..Filled::default() };
@@ -108,96 +90,17 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
         }
     }
-    let changed = changed_fields(&stored, &parsed);
-    let mut verified = None;
-    let unreadable = kept.row.status == crate::model::status::Status::Unreadable;
-    if (!changed.is_empty() || unreadable) && !method.needs_consent() {
-        let (workspace, wanted, id) = (can.workspace().clone(), details.name.clone(), kept.row.id.clone());
-        let holder = app
-            .db
-            .read(move |conn| crate::model::credential::name_holder(conn, &workspace, &wanted, Some(&id)))
-            .await?;
-        if let Some(holder) = holder {
-            return refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None);
+    match change::store(&app, &can.allowed, &kept, kind, ready, (revision, typed.save_unverified)).await? {
+        Came::Saved(report) => {
+            let did = report.as_ref().map_or("edited", |report| saved_as(report, "edited"));
+            see_other_saying(format!("{}/{}", can.list(), kept.row.id), did)
         }
-        let content = match content(&app, &kept, method, parsed, changed).await? {
-            Ok(content) => content,
-            Err(errors) => return refuse(DetailRemarks::default(), errors, warnings, None),
-        };
-        let report =
-            verify(&app, can.workspace(), &kept.row.id, integration, method, &content.values, Trigger::Save).await?;
-        if !may_save(&report, typed.save_unverified) {
-            write_down(&app, &can.allowed, &kept.row.id, integration, method, &report).await?;
-            return refuse(DetailRemarks::default(), no_remarks(), warnings, Some(&report));
-        }
-        verified = Some((content, report));
-    }
-    let did = verified.as_ref().map_or("edited", |(_, report)| saved_as(report, "edited"));
-    let edited = Edited { revision, service: integration.name.clone(), details, content: verified };
-    let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), kept.row.id.clone());
-    let saved = app.db.write(move |tx| credential_change::edit(tx, &means, &allowed, &id, &edited)).await?;
-    match saved {
-        Saved::Done => see_other_saying(format!("{}/{}", can.list(), kept.row.id), did),
-        Saved::NameTaken(holder) => refuse(DetailRemarks::name_taken(&holder), no_remarks(), warnings, None),
-        Saved::Stale(_) => {
-            let now = Kept::load(&app, &can).await?;
+        Came::Refused(refused) => refuse(*refused),
+        Came::Stale => {
+            let now = load(&app, &can).await?;
             page_with(StatusCode::CONFLICT, &conflict(&can, &app, &now.row, &now.version, &typed, &shown, method))
         }
     }
-}
-
-/// The values to store: what was typed, and what was kept of the stored secrets.
-pub(super) async fn content(
-    app: &App,
-    kept: &Kept,
-    method: &Method,
-    parsed: Parsed,
-    changed: Vec<String>,
-) -> Result<Result<Content, Remarks>, Error> {
-    let env = parsed.env;
-    let old = if parsed.kept.is_empty() {
-        BTreeMap::new()
-    } else {
-        match kept.open(app, method).await? {
-            Ok(old) => old,
-            // What cannot be decrypted cannot be kept: each such box must be filled again.
-            Err(_) => return Ok(Err(unreadable(&parsed))),
-        }
-    };
-    let values = parsed.complete(old);
-    let badge = match (badge(env), changed.iter().any(|name| values.secret.contains_key(name))) {
-        (Badge::None, false) => kept.row.badge,
-        (fresh, _) => fresh,
-    };
-    Ok(Ok(Content {
-        destination: destination::destination(method, &values.plain),
-        place: destination::shown(method, &values.plain).unwrap_or_default(),
-        badge,
-        changed,
-        values,
-    }))
-}
-
-fn unreadable(parsed: &Parsed) -> Remarks {
-    let remark = |name: &String| {
-        let text = "What is stored cannot be decrypted. Enter it again.".to_owned();
-        (name.clone(), crate::catalog::form::Remark { code: "secret_required", text })
-    };
-    Remarks(parsed.kept.iter().map(remark).collect())
-}
-
-/// The names of the fields that differ from what is stored.
-pub(in crate::web) fn changed_fields(stored: &Stored, parsed: &Parsed) -> Vec<String> {
-    let plain = stored
-        .plain
-        .keys()
-        .chain(parsed.values.plain.keys())
-        .filter(|name| stored.plain.get(*name) != parsed.values.plain.get(*name));
-    let mut changed: Vec<String> =
-        plain.chain(parsed.values.secret.keys()).chain(parsed.removed.iter()).cloned().collect();
-    changed.sort_unstable();
-    changed.dedup();
-    changed
 }
 
 fn form_page(

@@ -23,6 +23,10 @@ fn actor(event: &Event, people: &[(String, String)]) -> String {
             .iter()
             .find(|(id, _)| *id == event.actor_id)
             .map_or_else(|| "Somebody who is no longer here".to_owned(), |(_, name)| name.clone()),
+        "token" => people
+            .iter()
+            .find(|(id, _)| *id == event.actor_id)
+            .map_or_else(|| "A token".to_owned(), |(_, name)| words::beginning(name)),
         "operator" => "The operator".to_owned(),
         "job" => "Credenza".to_owned(),
         _ => "Somebody".to_owned(),

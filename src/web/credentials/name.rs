@@ -2,11 +2,11 @@
 
 use super::drawn::names;
 use super::row;
-use super::typed::DetailRemarks;
 use crate::app::App;
 use crate::catalog::form::Remark;
+use crate::change::details::{DetailRemarks, checked_name};
 use crate::error::Error;
-use crate::model::credential::{Credential, checked_name};
+use crate::model::credential::Credential;
 use crate::model::credential_change::{self, Saved};
 use crate::model::permission::RenameCredential;
 use crate::web::answer::{Answer, page, page_with};
@@ -36,17 +36,10 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let refuse = |status, error: Option<Remark>| {
         page_with(status, &form(&can, &app, &row, TextBox { error, ..TextBox::of(typed.clone()) }))
     };
-    let name = match checked_name(&typed) {
+    let name = match checked_name(&app.catalog, &typed) {
         Ok(name) => name,
-        Err(text) => {
-            let remark = Remark { code: "invalid", text: text.to_owned() };
-            return refuse(StatusCode::UNPROCESSABLE_ENTITY, Some(remark));
-        }
+        Err(remark) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, Some(remark)),
     };
-    if let Some(found) = app.catalog.recognise(&name) {
-        let text = format!("This looks like a {}. Everybody can read a name: choose another.", found.shape.label);
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, Some(Remark { code: "secret_in_plain", text }));
-    }
     let (service, _) = names(&app.catalog, &row.integration, &row.method);
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
     let saved =

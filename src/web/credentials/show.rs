@@ -8,6 +8,7 @@ use crate::catalog::schema::{Edit, Integration, Method};
 use crate::clock::At;
 use crate::error::Result;
 use crate::model::audit::{self, Event};
+use crate::model::audit_names;
 use crate::model::check_record::{self, CheckRecord};
 use crate::model::credential::{Credential, Environment};
 use crate::model::fingerprint;
@@ -15,7 +16,6 @@ use crate::model::oauth_grant::Grant;
 use crate::model::permission::{Permission, ReadCredentials};
 use crate::model::status::Status;
 use crate::model::usage::Usage;
-use crate::model::user::User;
 use crate::model::version::{Version, VersionState};
 use crate::web::answer::{Answer, page};
 use crate::web::guard::Can;
@@ -84,7 +84,7 @@ async fn load<P: Permission>(app: &App, can: &Can<P>) -> Result<Found> {
             ids.extend(found.versions.iter().map(|version| version.created_by.clone()));
             ids.push(found.live.created_by.clone());
             ids.extend(found.grant.iter().map(|grant| grant.connected_by.clone()));
-            found.people = User::names(conn, &ids)?;
+            found.people = audit_names::who(conn, &workspace, &ids)?;
             Ok(found)
         })
         .await

@@ -4,7 +4,7 @@ use super::used;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::credential::Credential;
-use crate::model::credential_change;
+use crate::model::credential_change::{self, LONGEST_SUSPENSION_H};
 use crate::model::permission::SuspendCredential;
 use crate::model::usage::Usage;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
@@ -19,9 +19,6 @@ use actix_web::web;
 use chrono::TimeDelta;
 
 type Allowed = Can<SuspendCredential>;
-
-/// The longest suspension, in hours: a year.
-const LONGEST: i64 = 366 * 24;
 
 /// `GET …/{id}/suspension`.
 pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
@@ -39,7 +36,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             app.db.write(move |tx| credential_change::resume(tx, &means, &allowed, &id)).await?;
             see_other_saying(format!("{}/{}", can.list(), row.id), "resumed")
         }
-        Some(hours @ 1..=LONGEST) => {
+        Some(hours @ 1..=LONGEST_SUSPENSION_H) => {
             let until = Some(app.means.now().plus(TimeDelta::hours(hours)));
             app.db.write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, until)).await?;
             see_other_saying(format!("{}/{}/suspension", can.list(), row.id), "suspended")

@@ -2,22 +2,14 @@
 
 use crate::catalog::form::Mode;
 use crate::catalog::form::{FieldView, Input, Remark, Remarks, Shown, fields};
-use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
+use crate::change::Refused;
+use crate::change::details::{DetailRemarks, Written};
 use crate::check::report::Report;
 use crate::error::Result;
-use crate::model::credential::{Environment, checked_name};
-use crate::model::credential_change::Details;
 use crate::web::body::Fields;
 use crate::web::pages::form::{FormView, TextBox};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The most tags of a credential.
-const MOST_TAGS: usize = 20;
-/// The most characters of a description.
-const LONGEST_DESCRIPTION: usize = 1000;
-/// The most characters of a tag.
-const LONGEST_TAG: usize = 40;
 
 /// A posted form of a credential.
 pub struct Typed {
@@ -35,32 +27,6 @@ pub struct Typed {
     pub save_unverified: bool,
     /// `f.<field>` and `clear.<field>`.
     pub input: Input,
-}
-
-/// What is wrong with the boxes that every credential has.
-#[derive(Default, Clone)]
-pub struct DetailRemarks {
-    /// Of the name.
-    pub name: Option<Remark>,
-    /// Of the description.
-    pub description: Option<Remark>,
-    /// Of the environment.
-    pub environment: Option<Remark>,
-    /// Of the tags.
-    pub tags: Option<Remark>,
-}
-
-impl DetailRemarks {
-    /// Whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.description.is_none() && self.environment.is_none() && self.tags.is_none()
-    }
-
-    /// The remark that another credential has the name.
-    pub fn name_taken(holder: &str) -> Self {
-        let text = format!("“{holder}” exists already. Choose a name that tells the two apart.");
-        Self { name: Some(Remark { code: "taken", text }), ..Self::default() }
-    }
 }
 
 impl Typed {
@@ -81,41 +47,14 @@ impl Typed {
         })
     }
 
-    /// The details, or what is wrong with them.
-    pub fn details(&self, catalog: &Catalog) -> std::result::Result<Details, Box<DetailRemarks>> {
-        let mut wrong = DetailRemarks::default();
-        let invalid = |text: &str| Some(Remark { code: "invalid", text: text.to_owned() });
-        let name = checked_name(&self.name).unwrap_or_else(|text| {
-            wrong.name = invalid(text);
-            String::new()
-        });
-        let leaked = |text: &str| {
-            catalog.recognise(text.trim()).map(|found| Remark {
-                code: "secret_in_plain",
-                text: format!(
-                    "This looks like a {}. A secret belongs into its own box: everybody can read this one.",
-                    found.shape.label
-                ),
-            })
-        };
-        wrong.name = wrong.name.or_else(|| leaked(&self.name));
-        let description = self.description.trim().to_owned();
-        if description.chars().count() > LONGEST_DESCRIPTION || description.chars().any(char::is_control) {
-            wrong.description = invalid("A description is one line of at most 1000 characters.");
+    /// What was written about the credential.
+    pub fn written(&self) -> Written {
+        Written {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            environment: self.environment.clone(),
+            tags: self.tags.split(',').map(str::to_owned).collect(),
         }
-        wrong.description = wrong.description.or_else(|| leaked(&description));
-        let environment = Environment::parse(&self.environment).unwrap_or_else(|| {
-            wrong.environment = invalid("Choose Production, Test or None.");
-            Environment::None
-        });
-        let tags: Vec<String> =
-            self.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
-        let long = |tag: &String| tag.chars().count() > LONGEST_TAG || tag.chars().any(char::is_control);
-        if tags.len() > MOST_TAGS || tags.iter().any(long) {
-            wrong.tags = invalid("At most 20 tags of at most 40 characters each, separated by commas.");
-        }
-        wrong.tags = wrong.tags.or_else(|| tags.iter().find_map(|tag| leaked(tag)));
-        if wrong.is_empty() { Ok(Details { name, environment, description, tags }) } else { Err(Box::new(wrong)) }
     }
 }
 
@@ -185,7 +124,25 @@ pub struct Filled<'a> {
     pub report: Option<&'a Report>,
 }
 
-impl Filled<'_> {
+impl<'a> Filled<'a> {
+    /// A form that was sent and not saved, as it was typed.
+    pub fn refused(
+        typed: &'a Typed,
+        shown: &BTreeMap<String, String>,
+        secrets: &[String],
+        refused: &'a Refused,
+    ) -> Self {
+        Self {
+            typed: Some(typed),
+            wrong: refused.wrong.clone(),
+            shown: shown.clone(),
+            secrets: secrets.to_vec(),
+            warnings: enter_again(refused.warnings.clone(), &refused.errors, secrets),
+            errors: refused.errors.clone(),
+            report: refused.report.as_ref(),
+        }
+    }
+
     /// The boxes as they were typed, or those of `untyped`.
     pub fn boxes(&self, untyped: impl FnOnce() -> Boxes) -> Boxes {
         self.typed.map_or_else(untyped, |typed| Boxes::typed(typed, self.wrong.clone()))
@@ -207,6 +164,15 @@ pub fn typed_secrets(method: &Method, input: &Input) -> Vec<String> {
     let filled: BTreeSet<&String> =
         input.fields.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name).collect();
     filled.into_iter().filter(|name| method.field(name).is_some_and(|field| field.kind.is_secret())).cloned().collect()
+}
+
+/// Says beside each secret box that what was in it is gone.
+pub fn enter_again(mut warnings: Remarks, errors: &Remarks, secrets: &[String]) -> Remarks {
+    for name in secrets.iter().filter(|name| !errors.0.contains_key(*name)) {
+        let text = "Enter it again: a secret that was not saved is not kept either.".to_owned();
+        warnings.0.insert(name.clone(), Remark { code: "enter_again", text });
+    }
+    warnings
 }
 
 /// The boxes that every credential has.

@@ -9,7 +9,7 @@ use crate::model::oauth_flow::FlowKind;
 use crate::model::permission::ConnectCredential;
 use crate::web::answer::{Answer, see_other, see_other_saying};
 use crate::web::body::Posted;
-use crate::web::credentials::stored::Kept;
+use crate::web::credentials::stored::load;
 use crate::web::credentials::typed::{Typed, typed_secrets};
 use crate::web::guard::Can;
 use actix_web::web;
@@ -17,7 +17,7 @@ use actix_web::web;
 /// `POST …/{id}/connect`: `scope.<n>=1` asks for an optional scope, `f.<field>` for a new secret of the client.
 pub async fn create(can: Can<ConnectCredential>, posted: Posted, app: web::Data<App>) -> Answer {
     let mut form = posted.fields().await?;
-    let kept = Kept::load(&app, &can).await?;
+    let kept = load(&app, &can).await?;
     let (integration, method) = kept.kind(&app)?;
     let Some(spec) = method.oauth.as_ref().filter(|_| method.needs_consent()) else {
         let text = "This way to sign in needs no consent. Edit the credential, or enter a new secret.";

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::catalog::destination;
 use crate::catalog::form::Values;
 use crate::catalog::schema::{Integration, Method, OAuth};
+use crate::change::verify::{may_save, may_skip};
 use crate::check::held::Session;
 use crate::check::oauth::{self, Code};
 use crate::check::report::{Outcome, Report};
@@ -19,7 +20,6 @@ use crate::model::oauth_grant::{NewGrant, missing};
 use crate::model::permission::{Allowed, ConnectCredential, CreateCredential};
 use crate::model::version::Version;
 use crate::web::answer::{Answer, see_other, see_other_saying};
-use crate::web::credentials::verdict::{may_save, may_skip};
 use crate::web::guard::Can;
 use actix_web::HttpResponse;
 

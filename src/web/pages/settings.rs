@@ -13,6 +13,8 @@ pub struct SettingsPage {
     pub shell: Shell,
     /// The page's address.
     pub base: String,
+    /// Address of the tokens that manage the workspace.
+    pub tokens: String,
     /// The workspace's part of addresses, which never changes.
     pub slug: String,
     /// `name`.

@@ -1,23 +1,40 @@
-//! The pages of a bot's tokens.
+//! The pages of tokens, of a bot or of the workspace.
 
 use super::form::{Proof, TextBox};
-use super::shell::Shell;
+use super::shell::{Link, Shell};
 use super::time::When;
 use askama::Template;
 
-/// `GET …/bots/{id}/tokens`, and the 422 of its POST.
+/// Whose tokens a page is about.
+#[derive(Debug, Clone)]
+pub struct OwnerView {
+    /// The pages above it, the nearest last.
+    pub above: Vec<Link>,
+    /// Address of the list of tokens.
+    pub tokens: String,
+    /// The bot's name; none for tokens that manage the workspace.
+    pub bot: Option<String>,
+}
+
+impl OwnerView {
+    /// What to call a new one.
+    pub fn name_help(&self) -> &'static str {
+        match self.bot {
+            Some(_) => "Where it will live, such as “Worker on the mail server”.",
+            None => "What it is for, such as “Deploy pipeline”. The audit tells it for all that is done with it.",
+        }
+    }
+}
+
+/// `GET …/bots/{id}/tokens` and `GET …/tokens`, and the 422 of their POST.
 #[derive(Debug, Clone, Template)]
 #[template(path = "tokens/list.html")]
 pub struct Tokens {
     /// The frame.
     pub shell: Shell,
-    /// Address of the list of bots.
-    pub bots: String,
-    /// Address of the bot.
-    pub bot: String,
-    /// Its name.
-    pub bot_name: String,
-    /// Its tokens.
+    /// Whose tokens they are.
+    pub owner: OwnerView,
+    /// The tokens.
     pub rows: Vec<TokenRow>,
     /// The form for another.
     pub form: TokenForm,
@@ -95,36 +112,34 @@ impl TokenState {
     }
 }
 
-/// `GET …/bots/{id}/tokens/{token}`: the token itself, once; afterwards that it was shown.
+/// `GET …/tokens/{token}`: the token itself, once; afterwards that it was shown.
 #[derive(Debug, Clone, Template)]
 #[template(path = "tokens/shown.html")]
 pub struct Shown {
     /// The frame.
     pub shell: Shell,
-    /// Address of the bot.
-    pub bot: String,
+    /// Whose token it is.
+    pub owner: OwnerView,
     /// Its name.
-    pub bot_name: String,
-    /// The token's name.
     pub name: String,
     /// How it begins.
     pub prefix: String,
+    /// The variable that examples have it in.
+    pub variable: &'static str,
     /// The token; `None` when it was shown before.
     pub text: Option<String>,
     /// The address of this console, for the example.
     pub console: String,
 }
 
-/// `GET …/bots/{id}/tokens/{token}/rotation` and `…/revocation`.
+/// `GET …/tokens/{token}/rotation` and `…/revocation`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "tokens/change.html")]
 pub struct Change {
     /// The frame.
     pub shell: Shell,
-    /// Address of the bot.
-    pub bot: String,
-    /// Its name.
-    pub bot_name: String,
+    /// Whose token it is.
+    pub owner: OwnerView,
     /// Address of the token.
     pub href: String,
     /// The token's name.

@@ -136,6 +136,7 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
     Ok(SettingsPage {
         shell: shell::inside(app, can, "Settings", Nav::Settings),
         base: format!("{}/settings", can.root()),
+        tokens: format!("{}/tokens", can.root()),
         slug: can.standing.workspace.slug.clone(),
         name: typed.name,
         second_factor: typed.second_factor,

@@ -142,6 +142,7 @@ describe('every page', () => {
     await post(`${bot}/blocks`, { integration: 'smtp', label: 'Send', credential: working.match(ID)[0] });
     const shown = await post(`${bot}/tokens`, { name: 'Worker', scope: 'use' });
     await lookAt(shown);
+    await lookAt(await post(at('/tokens'), { name: 'Pipeline' }));
     await post(at('/invitations'), { email: 'b@example.test', role: 'member' });
     await lookAt(bot);
   });

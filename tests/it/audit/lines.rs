@@ -95,6 +95,9 @@ fn acts() -> Vec<Act> {
         act("/w/{slug}/bots/{id}/tokens", &[("name", "Worker"), ("scope", "use fetch")], 303, Some("token.created")),
         act("/w/{slug}/bots/{id}/tokens/{token}/rotation", &[("overlap", "60")], 303, Some("token.created")),
         act("/w/{slug}/bots/{id}/tokens/{token}/revocation", &[], 303, Some("token.revoked")),
+        act("/w/{slug}/tokens", &[("name", "Pipeline")], 303, Some("token.created")),
+        act("/w/{slug}/tokens/{token}/rotation", &[("overlap", "60")], 303, Some("token.created")),
+        act("/w/{slug}/tokens/{token}/revocation", &[], 303, Some("token.revoked")),
         act("/w/{slug}/bots/{id}/blocks/{block}/removal", &[], 303, Some("block.removed")),
         act("/w/{slug}/bots/{id}/deletion", &[], 303, Some("bot.deleted")),
         // A consent is told of where consents are tested; these do nothing.
@@ -382,6 +385,9 @@ async fn prepare(scene: &Scene, act: &Act) {
     let publication = format!("/w/acme/bots/{}/publication", scene.ids().bot);
     if act.action == Some("credential.replaced") {
         scene.app.website(&scene.admin, "Another", "yet another signing secret").await;
+    }
+    if act.route.starts_with("/w/{slug}/tokens/") {
+        scene.admin.post("/w/acme/tokens", &[("name", "Pipeline")]).await.expect(303);
     }
     let (path, form): (_, &[(&str, &str)]) = match act.action {
         Some("credential.promoted") => (of_shop("rotation"), staged),

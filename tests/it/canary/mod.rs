@@ -172,6 +172,58 @@ async fn t068_t069_t071_t073_t080_stripe() {
     watched.inspect().await;
 }
 
+#[tokio::test]
+async fn t068_t069_t071_t073_t080_what_a_token_that_manages_sends() {
+    let mut watched = plain_app().await;
+    let token = watched.app.token_in("acme", None, &[credenza::model::bot_token::Scope::Manage], None, "").await;
+    let machine = watched.app.machine(&token.text);
+    let list = "/api/v1/credentials";
+    let new = |secret: &str| {
+        let values = json!({ "base_url": SERVICE, "check_path": "/me", "token": secret });
+        json!({ "integration": "http", "method": "bearer", "name": "Order service", "values": values })
+    };
+    let refused = watched.canaries.plant("refused by the API");
+    for status in [401, 302, 500] {
+        watched.app.service.prepare(liar(status, &refused));
+        watched.keep(list, &machine.send("POST", list, &new(&refused)).await.expect(422));
+    }
+    let misplaced = watched.canaries.plant("in a wrong place");
+    for body in [
+        json!({ "integration": "http", "method": "bearer", "name": "Order service", "values": { "token": [misplaced] } }),
+        json!({ "integration": "http", "method": "bearer", "name": 7, "description": misplaced }),
+        json!({ "integration": "http", "method": "bearer", "name": "Order service", "save_unverified": misplaced }),
+        json!({ "integration": "http", "method": "bearer", "name": "Order service", "values": misplaced }),
+    ] {
+        watched.keep(list, &machine.send("POST", list, &body).await.expect(400));
+    }
+    let stored = watched.canaries.plant("stored by the API");
+    watched.app.service.prepare(liar(200, &stored));
+    let made = machine.send("POST", list, &new(&stored)).await.expect(201);
+    watched.keep(list, &made);
+    let path = made.location().to_owned();
+    watched.app.service.prepare(liar(401, &stored));
+    watched.keep("checks", &sent(machine.request("POST", &format!("{path}/checks"))).await.expect(200));
+    watched.app.means.clock.advance(chrono::TimeDelta::minutes(2));
+    let changed = watched.canaries.plant("changed by the API");
+    let change = json!({ "revision": 1, "values": { "token": changed } });
+    for (answer, status) in [(liar(401, &changed), 422), (liar(200, &changed), 200)] {
+        watched.app.service.prepare(answer);
+        watched.keep("change", &machine.send("PATCH", &path, &change).await.expect(status));
+    }
+    let stale = json!({ "revision": 1, "values": { "token": watched.canaries.plant("sent for an old revision") } });
+    watched.keep("stale", &machine.send("PATCH", &path, &stale).await.expect(409));
+    let rotated = watched.canaries.plant("rotated by the API");
+    watched.app.service.prepare(liar(200, &rotated));
+    let body = json!({ "values": { "token": rotated }, "keep_hours": 24 });
+    watched.keep("rotation", &machine.send("POST", &format!("{path}/rotation"), &body).await.expect(200));
+    for path in [path.as_str(), list, "/api/v1/openapi.json"] {
+        watched.keep(path, &machine.get(path).await.expect(200));
+    }
+    // Something must be there for the positive control.
+    watched.create(&website("a signing secret of no interest")).await;
+    watched.inspect().await;
+}
+
 /// The form of a website's signing secret.
 fn website(secret: &str) -> Form {
     let form = [("integration", "website"), ("method", "webhook"), ("f.url", "https://www.example.com/")];

@@ -24,6 +24,7 @@ pub fn page() -> SettingsPage {
     SettingsPage {
         shell: Shell { support: vec![note("Sam")], ..shell("Settings", Nav::Settings) },
         base: "/w/acme/settings".to_owned(),
+        tokens: "/w/acme/tokens".to_owned(),
         slug: "acme".to_owned(),
         name: TextBox::of("Acme Store"),
         second_factor: true,

@@ -3,10 +3,24 @@
 use super::sample_forms::remark;
 use super::samples::{HOSTILE, ago, shell};
 use credenza::web::pages::form::{Proof, TextBox};
-use credenza::web::pages::shell::Nav;
-use credenza::web::pages::tokens::{Change, Shown, TokenForm, TokenRow, TokenState, Tokens};
+use credenza::web::pages::shell::{Link, Nav};
+use credenza::web::pages::tokens::{Change, OwnerView, Shown, TokenForm, TokenRow, TokenState, Tokens};
 
 const BOT: &str = "/w/acme/bots/01901";
+
+fn of_bot() -> OwnerView {
+    let link = |label: &str, href: &str| Link { label: label.to_owned(), href: href.to_owned() };
+    OwnerView {
+        above: vec![link("Bots", "/w/acme/bots"), link("Lead intake", BOT)],
+        tokens: format!("{BOT}/tokens"),
+        bot: Some("Lead intake".to_owned()),
+    }
+}
+
+fn of_workspace() -> OwnerView {
+    let above = vec![Link { label: "Settings".to_owned(), href: "/w/acme/settings".to_owned() }];
+    OwnerView { above, tokens: "/w/acme/tokens".to_owned(), bot: None }
+}
 
 fn row(n: usize, name: &str, state: TokenState) -> TokenRow {
     TokenRow {
@@ -32,9 +46,7 @@ pub fn list() -> Tokens {
     rows.push(row(7, HOSTILE, TokenState::Open));
     Tokens {
         shell: shell("Tokens", Nav::Bots),
-        bots: "/w/acme/bots".to_owned(),
-        bot: BOT.to_owned(),
-        bot_name: "Lead intake".to_owned(),
+        owner: of_bot(),
         rows,
         form: TokenForm { uses: true, days: TextBox::of("90"), ..TokenForm::default() },
     }
@@ -59,11 +71,39 @@ pub fn list_refused() -> Tokens {
     Tokens { rows: Vec::new(), form, ..list() }
 }
 
+pub fn manage() -> Tokens {
+    let row = |n, state| TokenRow {
+        href: format!("/w/acme/tokens/0190{n}"),
+        scopes: "manage this workspace".to_owned(),
+        reach: "never reads a secret".to_owned(),
+        ..row(n, "Deploy pipeline", state)
+    };
+    let rows = vec![row(2, TokenState::Open), row(1, TokenState::EndsSoon), row(3, TokenState::Revoked)];
+    let form = TokenForm { days: TextBox::of("90"), ..TokenForm::default() };
+    Tokens { shell: shell("Tokens that manage", Nav::Settings), owner: of_workspace(), rows, form }
+}
+
+pub fn manage_refused() -> Tokens {
+    Tokens { owner: of_workspace(), ..list_refused() }
+}
+
+pub fn manage_shown() -> Shown {
+    Shown { owner: of_workspace(), variable: "MANAGE_TOKEN", name: "Deploy pipeline".to_owned(), ..shown() }
+}
+
+pub fn manage_rotation() -> Change {
+    Change { owner: of_workspace(), href: "/w/acme/tokens/01902".to_owned(), ..rotation() }
+}
+
+pub fn manage_revocation() -> Change {
+    Change { rotates: false, ..manage_rotation() }
+}
+
 pub fn shown() -> Shown {
     Shown {
         shell: shell("Mail worker", Nav::Bots),
-        bot: BOT.to_owned(),
-        bot_name: "Lead intake".to_owned(),
+        owner: of_bot(),
+        variable: "BOT_TOKEN",
         name: "Mail worker".to_owned(),
         prefix: "crdz_Ab3dEf9h1x".to_owned(),
         text: Some("crdz_Ab3dEf9h1x_0123456789012345678901234567890123456789012_abcdef".to_owned()),
@@ -78,8 +118,7 @@ pub fn gone() -> Shown {
 pub fn rotation() -> Change {
     Change {
         shell: shell("Rotate Mail worker", Nav::Bots),
-        bot: BOT.to_owned(),
-        bot_name: "Lead intake".to_owned(),
+        owner: of_bot(),
         href: format!("{BOT}/tokens/01902"),
         name: "Mail worker".to_owned(),
         prefix: "crdz_Ab3dEf9h1x".to_owned(),

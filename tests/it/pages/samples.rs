@@ -67,6 +67,11 @@ pub fn all() -> Vec<Sample> {
     add("token-gone", tokens::gone().render());
     add("token-rotation", tokens::rotation().render());
     add("token-revocation", tokens::revocation().render());
+    add("manage-tokens", tokens::manage().render());
+    add("manage-tokens-refused", tokens::manage_refused().render());
+    add("manage-token-shown", tokens::manage_shown().render());
+    add("manage-token-rotation", tokens::manage_rotation().render());
+    add("manage-token-revocation", tokens::manage_revocation().render());
     add("bot-new", bots::form_new().render());
     add("bot-edit", bots::form_stale().render());
     add("bot-deletion", bots::deletion().render());

@@ -110,6 +110,13 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Sends JSON.
+    pub async fn send(&self, method: &str, path: &str, body: &serde_json::Value) -> Reply {
+        sent(self.request(method, path).json(body)).await
+    }
+}
+
 impl Reply {
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
