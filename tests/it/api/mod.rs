@@ -7,6 +7,7 @@ mod document;
 mod killed;
 mod pages;
 mod secrets;
+mod swapped;
 mod tokens;
 mod vault;
 
