@@ -7,7 +7,7 @@ use crate::id::Id;
 use crate::model::check_record::Cause;
 use crate::model::credential::Credential;
 use crate::model::credential_change;
-use crate::model::permission::VerifyCredential;
+use crate::model::permission::{Permission, VerifyCredential};
 use crate::model::version::Unreadable;
 use crate::web::answer::Answer;
 use crate::web::guard::Can;
@@ -19,7 +19,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     let broker = app.broker();
     let opened = match broker.open(&workspace, &id).await? {
         Ok(opened) => opened,
-        Err(fault) => return unreadable(&can, &req, &app, &id, fault).await,
+        Err(fault) => return unreadable(&can, &req, &app, &id, &fault).await,
     };
     let permit = app
         .check_limits
@@ -27,7 +27,7 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
         .map_err(|full| Error::TooMany { retry_after_s: full.retry_after_s })?;
     let report = match broker.check(&can.allowed, &opened, Cause::Manual).await? {
         Ok(report) => report,
-        Err(fault) => return unreadable(&can, &req, &app, &id, fault).await,
+        Err(fault) => return unreadable(&can, &req, &app, &id, &fault).await,
     };
     permit.done(&report);
     let (integration, kept) = (opened.integration, &opened);
@@ -42,15 +42,16 @@ pub async fn create(can: Can<VerifyCredential>, req: HttpRequest, app: web::Data
     row::answer(&can, &req, &app, &id, if after.is_some() { "checked" } else { "too-late" }).await
 }
 
-async fn unreadable(
-    can: &Can<VerifyCredential>,
+/// Notes that the stored values cannot be decrypted; the page says the rest.
+pub(super) async fn unreadable<P: Permission>(
+    can: &Can<P>,
     req: &HttpRequest,
     app: &App,
     id: &Id<Credential>,
-    fault: Unreadable,
+    fault: &Unreadable,
 ) -> Answer {
     tracing::warn!(credential = %id, cause = fault.cause, "a stored value cannot be decrypted");
-    let (means, allowed, marked) = (app.means.clone(), can.allowed.clone(), id.clone());
+    let (means, allowed, marked, fault) = (app.means.clone(), can.allowed.clone(), id.clone(), fault.clone());
     app.db.write(move |tx| credential_change::unreadable(tx, &means, &allowed, &marked, &fault)).await?;
     row::answer(can, req, app, id, "").await
 }

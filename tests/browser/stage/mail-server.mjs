@@ -41,6 +41,14 @@ export class MailServer {
         this.envelopes.push(address.address);
         done();
       },
+      onData: (stream, session, done) => {
+        const parts = [];
+        stream.on('data', (part) => parts.push(part));
+        stream.on('end', () => {
+          this.mails.push({ to: session.envelope.rcptTo.map((one) => one.address), text: Buffer.concat(parts).toString() });
+          done();
+        });
+      },
     });
     // A client that hangs up in the middle is the client's affair.
     this.#server.on('error', () => {});

@@ -4,11 +4,14 @@ use super::stage::{look, start, told};
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use crate::support::person::Person;
-use crate::support::smtp_server::Mailbox;
+use crate::support::smtp_server::{Mailbox, Verdict};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use credenza::demo::mail_server::welcome;
 use credenza::model::status::Status;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 async fn client(admin: &Person, service: &str, method: &str, id: &str) {
     let form = [("method", method), ("f.client_id", id), ("f.client_secret", "the-client-secret")];
@@ -221,7 +224,7 @@ async fn an_api_of_ones_own_is_asked_at_the_addresses_that_were_typed() {
 
 #[tokio::test]
 async fn a_mail_server_takes_the_token_by_xoauth2() {
-    let app = TestApp::builder().mail(Mailbox::implicit).start().await;
+    let app = TestApp::builder().mail(|tls| Mailbox::implicit(tls).taking_mail()).start().await;
     let admin = app.admin().await;
     client(&admin, "gmail", "smtp", "1-a.apps.googleusercontent.com").await;
     let form = [("integration", "gmail"), ("method", "smtp"), ("name", "Newsletter"), ("f.user", "news@example.com")];
@@ -241,4 +244,48 @@ async fn a_mail_server_takes_the_token_by_xoauth2() {
     let said = STANDARD.decode(auth).expect("base64");
     assert_eq!(said, b"user=news@example.com\x01auth=Bearer mail-token\x01\x01");
     assert!(lines.iter().all(|line| line.encrypted));
+    let heard = |beginning: &str| {
+        let lines = app.mail.as_ref().expect("a mail server").lines();
+        lines.iter().filter(|line| line.text.starts_with(beginning)).count()
+    };
+    assert_eq!(heard("MAIL"), 0, "the check sends nothing");
+    let test = format!("/w/acme/credentials/{}/test-mail", row.id);
+    admin.post(&test, &[]).await.expect(303);
+    assert_eq!((heard("MAIL FROM:<news@example.com>"), heard("RCPT TO:<admin@acme.example>")), (1, 1));
+    assert_eq!(app.service.requests().len(), 1, "with the token that is there");
+}
+
+#[tokio::test]
+async fn a_test_mail_renews_a_token_that_the_mail_server_refuses_once() {
+    let refused = Arc::new(AtomicBool::new(false));
+    let (old_is_over, judged) = (refused.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = judged.clone();
+    let judge = move |said: &str| {
+        count.fetch_add(1, Ordering::SeqCst);
+        match said.contains("mail-token-1") && old_is_over.load(Ordering::SeqCst) {
+            true => Verdict::Say("535 5.7.8 Username and Password not accepted".to_owned()),
+            false => welcome(),
+        }
+    };
+    let mailbox = move |tls| Mailbox { judge: Arc::new(judge), ..Mailbox::implicit(tls).taking_mail() };
+    let app = TestApp::builder().mail(mailbox).start().await;
+    let admin = app.admin().await;
+    client(&admin, "gmail", "smtp", "1-a.apps.googleusercontent.com").await;
+    let form = [("integration", "gmail"), ("method", "smtp"), ("name", "Newsletter"), ("f.user", "news@example.com")];
+    let tokens = |access: &str| {
+        let scope = "https://mail.google.com/";
+        Answer::json(
+            200,
+            &json!({ "access_token": access, "refresh_token": "ref", "expires_in": 3600, "scope": scope }),
+        )
+    };
+    let page = agree(&app, &admin, &form, "", vec![tokens("mail-token-1")]).await;
+    refused.store(true, Ordering::SeqCst);
+    app.service.prepare(tokens("mail-token-2"));
+    let before = judged.load(Ordering::SeqCst);
+    admin.post(&format!("{page}/test-mail"), &[]).await.expect(303);
+    assert_eq!(judged.load(Ordering::SeqCst) - before, 2);
+    let lines = app.mail.as_ref().expect("a mail server").lines();
+    assert_eq!(lines.iter().filter(|line| line.text.starts_with("RCPT TO:<admin@acme.example>")).count(), 1);
+    app.prove_audit().await;
 }
