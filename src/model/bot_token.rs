@@ -5,7 +5,7 @@ use super::credential::Credential;
 use super::permission::{Actor, Allowed, ManageTokens};
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, token_warning};
 use crate::clock::At;
 use crate::crypto::bot_token::Minted;
 use crate::db::schema::{blocks, bot_token_credentials as narrowed, bot_tokens as tokens, bots, credentials};
@@ -306,6 +306,7 @@ pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, n
             tokens::revoked_by.eq(""),
             tokens::shown.eq(new.shown.clone()),
             tokens::shown_until.eq(new.shown.as_ref().map(|_| now.plus(SHOWN_FOR))),
+            tokens::warn_at.eq(token_warning::next(now, expires_at)),
         ))
         .execute(tx.conn())?;
     name_credentials(tx, workspace, new)?;

@@ -54,6 +54,7 @@ pub mod session;
 pub mod standing;
 pub mod status;
 pub mod support;
+pub mod token_warning;
 pub mod usage;
 pub mod user;
 pub mod version;

@@ -52,6 +52,7 @@ pub const DONE: &[Word] = &[
     word("credential.fetched", "Values fetched", "fetched the values of {it}"),
     word("credential.used", "Call made", "had a call made with {it}"),
     word("token.created", "Token made", "made the token {token}"),
+    word("token.end_told", "Token ends soon", "told the admins that the token {token} ends soon"),
     word("token.revoked", "Token revoked", "revoked the token {token}"),
     word("credential.deleted", "Credential deleted", "deleted {it}"),
     word("credential.restored", "Credential restored", "restored {it}"),
