@@ -4,6 +4,7 @@
 
 mod calls;
 mod document;
+mod grouped;
 mod killed;
 mod pages;
 mod secrets;
