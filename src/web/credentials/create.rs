@@ -117,7 +117,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             return refuse(DetailRemarks::default(), no_remarks(), warnings, None);
         };
         let (kind, more_scopes, live_version) = (FlowKind::Create, Vec::new(), 0);
-        let wanted = Begin { kind, credential: id, details, values, live_version, more_scopes };
+        let block = block.map(|found| found.block);
+        let wanted = Begin { kind, credential: id, details, values, live_version, more_scopes, block };
         return see_other(begin(&app, &can, integration, method, &all, wanted).await?);
     }
     let report = verify(&app, can.workspace(), &id, integration, method, &values, Trigger::Save).await?;

@@ -1,4 +1,4 @@
-// A real SMTP server that asks for a password, with TLS from the first byte or by STARTTLS.
+// A real SMTP server that asks for a password or a bearer token, with TLS from the first byte or by STARTTLS.
 import { once } from 'node:events';
 import { SMTPServer } from 'smtp-server';
 
@@ -7,6 +7,10 @@ export class MailServer {
   signIns = [];
   /** Envelopes that were begun. A check may never begin one. */
   envelopes = [];
+  /** What was taken: recipients and text. */
+  mails = [];
+  /** Whether a bearer token is this person's; without it none is. */
+  isToken = async () => false;
   connections = 0;
   port = 0;
   #server;
@@ -23,7 +27,7 @@ export class MailServer {
       cert,
       secure: this.mode === 'implicit',
       name: 'mail.test',
-      authMethods: ['PLAIN', 'LOGIN'],
+      authMethods: ['PLAIN', 'LOGIN', 'XOAUTH2'],
       allowInsecureAuth: false,
       disableReverseLookup: true,
       logger: false,
@@ -32,10 +36,15 @@ export class MailServer {
         done();
       },
       onAuth: (auth, _session, done) => {
-        const good = auth.username === this.user && auth.password === this.password;
-        this.signIns.push({ user: auth.username, good });
-        if (good) done(null, { user: auth.username });
-        else done(Object.assign(new Error('5.7.8 Authentication credentials invalid'), { responseCode: 535 }));
+        const judge = auth.method === 'XOAUTH2'
+          ? this.isToken(auth.username, auth.accessToken)
+          : Promise.resolve(auth.username === this.user && auth.password === this.password);
+        judge.catch(() => false).then((good) => {
+          this.signIns.push({ user: auth.username, method: auth.method, good });
+          if (good) done(null, { user: auth.username });
+          else if (auth.method === 'XOAUTH2') done(null, { data: { status: '401', schemes: 'bearer' } });
+          else done(Object.assign(new Error('5.7.8 Authentication credentials invalid'), { responseCode: 535 }));
+        });
       },
       onMailFrom: (address, _session, done) => {
         this.envelopes.push(address.address);

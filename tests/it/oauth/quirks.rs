@@ -58,6 +58,36 @@ async fn salesforce_names_its_instance_and_no_life_and_only_its_own_hosts_count(
 }
 
 #[tokio::test]
+async fn a_life_that_the_token_answer_does_not_name_is_asked_for() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    client(&admin, "salesforce", "oauth", "3MVG9abc").await;
+    let form =
+        [("integration", "salesforce"), ("method", "oauth"), ("name", "CRM"), ("f.login_host", "login.salesforce.com")];
+    let tokens = json!({
+        "access_token": "tok", "refresh_token": "ref", "instance_url": "https://acme.my.salesforce.com", "scope": "api refresh_token",
+    });
+    let end = app.means.now().micros() / 1_000_000 + 7200;
+    let answers = [
+        tokens,
+        json!({ "active": true, "exp": end, "token_type": "access_token" }),
+        json!({ "preferred_username": "bots@acme.example", "organization_id": "00D" }),
+    ];
+    let answers = answers.iter().map(|body| Answer::json(200, body)).collect();
+    let page = agree(&app, &admin, &form, "", answers).await;
+    let asked = &app.service.requests()[1];
+    assert_eq!(asked.path(), "/services/oauth2/introspect");
+    assert_eq!(asked.server_name.as_deref(), Some("login.salesforce.com"));
+    let sent: std::collections::BTreeMap<_, _> = asked.form().into_iter().collect();
+    assert_eq!(sent["token"], "tok");
+    let basic = asked.header("authorization").and_then(|value| value.strip_prefix("Basic ")).expect("a sign-in");
+    assert_eq!(STANDARD.decode(basic).expect("base64"), b"3MVG9abc:the-client-secret");
+    let grant = app.grant(page.rsplit('/').next().expect("an id")).await.expect("a grant");
+    let life = grant.expires_at.expect("an end").since(app.means.now()).num_seconds();
+    assert!((7100..=7200).contains(&life), "{life}");
+}
+
+#[tokio::test]
 async fn shopify_signs_its_redirect_and_rotates() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
