@@ -211,6 +211,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr, hashing: Settings, datab
         sessions: Sessions::default(),
         assets,
         demo: false,
+        consent_page: None,
     })
 }
 
