@@ -183,8 +183,9 @@ describe('oauth', () => {
     await see(page.getByText('The mail server took the test mail'));
     assert.deepEqual(stage.mail.mails.map((mail) => mail.to), [['ana@example.test']]);
     assert.deepEqual(stage.mail.envelopes, ['bots@example.test']);
+    // The provider knows who is there, and that they agreed.
     await begin('Of somebody else', 'boss@example.test');
-    await agree();
+    await page.waitForURL(new RegExp(`^${stage.console.url}/w/`));
     await see(page.locator('[data-code="smtp_535"]'));
     assert.equal(stage.mail.signIns.at(-1).good, false);
   });
