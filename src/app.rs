@@ -52,6 +52,8 @@ pub struct App {
     pub assets: Assets,
     /// Whether this is the demo: its data vanish, and pages say so.
     pub demo: bool,
+    /// The one page where people agree, in place of those of all services; the demo alone has it.
+    pub consent_page: Option<String>,
 }
 
 impl App {

@@ -228,6 +228,7 @@ async fn app(
         sessions: Sessions::default(),
         assets,
         demo: false,
+        consent_page: None,
     })
 }
 

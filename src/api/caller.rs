@@ -76,7 +76,7 @@ pub async fn refuse_in_address(app: &web::Data<App>, req: &HttpRequest) -> Resul
     for token in found {
         let (digest, actor, means) = (token.digest, nobody(app, req), app.means.clone());
         let wanted = digest.clone();
-        if app.db.read(move |conn| BotToken::is_known(conn, &wanted)).await? {
+        if app.db.read(move |conn| BotToken::workspace_of(conn, &wanted)).await?.is_some() {
             app.db.write(move |tx| leaked(tx, &means, &digest, &actor)).await?;
         }
     }

@@ -3,10 +3,13 @@
 use super::problem::Problem;
 use crate::app::App;
 use crate::broker::door::Place;
+use crate::db::Tx;
+use crate::id::Id;
 use crate::measure;
 use crate::model::bot_token::{BotToken, Scope};
 use crate::model::bot_use::{self, Asked, Caller, Granted, Purpose, Refusal};
 use crate::model::management::{self, Manager};
+use crate::model::workspace::Workspace;
 use actix_web::web;
 use std::sync::atomic::Ordering;
 
@@ -16,9 +19,10 @@ use std::sync::atomic::Ordering;
 /// The problem of each refusal; 429 above the limits, and 503 when the line cannot be kept.
 pub async fn granted(app: &web::Data<App>, asked: Asked) -> Result<Granted, Problem> {
     let purpose = asked.purpose;
-    let _place = enter(app, &asked.caller).await?;
+    let (_place, home) = enter(app, &asked.caller).await?;
     let (means, catalog, key) = (app.means.clone(), app.catalog.clone(), asked.caller.token.digest.clone());
-    let taken = app.db.write(move |tx| bot_use::take(tx, &means, &catalog, &asked)).await;
+    let unit = move |tx: &mut Tx<'_>| bot_use::take(tx, &means, &catalog, &asked);
+    let taken = app.db.write_in_group(home.as_str(), unit).await;
     match taken? {
         Ok(granted) => {
             match purpose {
@@ -77,22 +81,25 @@ async fn refused(app: &web::Data<App>, caller: &Caller, refusal: Refusal) -> Res
 }
 
 /// A place at the door for a token that the database knows. Who comes with others never gets to a write.
-async fn enter(app: &web::Data<App>, caller: &Caller) -> Result<Place, Problem> {
+async fn enter(app: &web::Data<App>, caller: &Caller) -> Result<(Place, Id<Workspace>), Problem> {
     let full = |full: crate::broker::door::Full| {
         measure::USES_LIMITED.add(1);
         Problem::wait(full.retry_after_s)
     };
     let digest = caller.token.digest.clone();
-    if !app.door.knows(&digest) {
-        let place = app.door.judge(&caller.actor.address).map_err(full)?;
-        let wanted = digest.clone();
-        if !app.db.read(move |conn| BotToken::is_known(conn, &wanted)).await? {
-            app.door.refused(&caller.actor.address);
-            app.denials.fetch_add(1, Ordering::Relaxed);
-            return Err(Refusal::Unknown.into());
+    let home = match app.door.home(&digest) {
+        Some(home) => home,
+        None => {
+            let _place = app.door.judge(&caller.actor.address).map_err(full)?;
+            let wanted = digest.clone();
+            let Some(home) = app.db.read(move |conn| BotToken::workspace_of(conn, &wanted)).await? else {
+                app.door.refused(&caller.actor.address);
+                app.denials.fetch_add(1, Ordering::Relaxed);
+                return Err(Refusal::Unknown.into());
+            };
+            app.door.learn(&digest, &home);
+            home
         }
-        app.door.learn(&digest);
-        drop(place);
-    }
-    app.door.judge(&digest).map_err(full)
+    };
+    Ok((app.door.judge(&digest).map_err(full)?, home))
 }

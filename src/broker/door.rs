@@ -1,6 +1,8 @@
 //! Who is let in at once, and how often somebody may be refused: counters of this process.
 
 use crate::clock::{At, Clock};
+use crate::id::Id;
+use crate::model::workspace::Workspace;
 use chrono::TimeDelta;
 use lru::LruCache;
 use std::num::NonZeroUsize;
@@ -33,8 +35,8 @@ struct Entry {
     flowing: Arc<Semaphore>,
     since: At,
     refusals: u32,
-    /// Whether the database knew it once; what it says now is asked there each time.
-    known: bool,
+    /// The workspace in which the database knew it once; what it says now is asked there each time.
+    home: Option<Id<Workspace>>,
 }
 
 /// Too much at once, or too many refusals.
@@ -85,14 +87,14 @@ impl Door {
         self.entry(key, |entry| entry.refusals = entry.refusals.saturating_add(1));
     }
 
-    /// Whether a token's digest was in the database once.
-    pub fn knows(&self, key: &str) -> bool {
-        self.entry(key, |entry| entry.known)
+    /// The workspace of a token's digest that was in the database once.
+    pub fn home(&self, key: &str) -> Option<Id<Workspace>> {
+        self.entry(key, |entry| entry.home.clone())
     }
 
-    /// Remembers that a token's digest is in the database.
-    pub fn learn(&self, key: &str) {
-        self.entry(key, |entry| entry.known = true);
+    /// Remembers that a token's digest is in the database, and of which workspace it is.
+    pub fn learn(&self, key: &str, home: &Id<Workspace>) {
+        self.entry(key, |entry| entry.home = Some(home.clone()));
     }
 
     fn entry<T>(&self, key: &str, use_it: impl FnOnce(&mut Entry) -> T) -> T {
@@ -101,7 +103,7 @@ impl Door {
             flowing: Arc::new(Semaphore::new(FLOWS_EACH)),
             since: self.clock.now(),
             refusals: 0,
-            known: false,
+            home: None,
         };
         let mut book = self.book();
         if let Some(entry) = book.get_mut(key) {
@@ -128,6 +130,7 @@ fn place(mine: &Arc<Semaphore>, all: &Arc<Semaphore>) -> Result<Place, Full> {
 mod tests {
     use super::{AT_ONCE, AT_ONCE_EACH, Door, FLOWS_EACH, Full, REFUSALS};
     use crate::clock::Clock;
+    use crate::id::Id;
     use chrono::TimeDelta;
 
     #[test]
@@ -162,8 +165,9 @@ mod tests {
     #[test]
     fn what_was_learnt_is_known() {
         let door = Door::new(Clock::movable());
-        assert!(!door.knows("a"));
-        door.learn("a");
-        assert!(door.knows("a") && !door.knows("b"));
+        let home = Id::new();
+        assert!(door.home("a").is_none());
+        door.learn("a", &home);
+        assert!(door.home("a") == Some(home) && door.home("b").is_none());
     }
 }

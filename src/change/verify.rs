@@ -117,9 +117,13 @@ pub async fn stored(app: &App, allowed: &Allowed<VerifyCredential>, id: &Id<Cred
     Ok(if after.is_some() { Checked::Done } else { Checked::TooLate })
 }
 
-async fn unreadable(
+/// Writes down that the stored values cannot be decrypted.
+///
+/// # Errors
+/// When storage fails.
+pub async fn unreadable<P: Permission>(
     app: &App,
-    allowed: &Allowed<VerifyCredential>,
+    allowed: &Allowed<P>,
     id: &Id<Credential>,
     fault: Unreadable,
 ) -> Result<Checked> {

@@ -2,15 +2,15 @@
 
 use super::held::Held;
 use super::inject::{self, Unfit};
-use super::plan::{Plan, Purpose, answer_note, fault_note};
+use super::plan::{Plan, Purpose, answer_note, fault_note, rejected_note};
 use super::report::{Step, StepResult};
 use super::seen::{Missing, Place, Stop, Unexpected, missing};
 use crate::catalog::schema::{Expect, Method, Request};
 use crate::egress::Egress;
-use crate::egress::fault::{Fault, TlsFault};
+use crate::egress::fault::{Fault, SmtpCode, TlsFault};
 use crate::egress::http::{self, Answer};
 use crate::egress::policy::Policy;
-use crate::egress::smtp::Login;
+use crate::egress::smtp::{Letter, Login, Part, Undelivered};
 use crate::egress::sql::{Served, SqlLogin};
 use crate::egress::trace::{Timed, Trace};
 use std::time::Duration;
@@ -152,6 +152,27 @@ impl<'a> Course<'a> {
                 Err(self.stop(fault, plan.place))
             }
         }
+    }
+
+    /// Signs in to a mail server and hands one mail over; gives what the server would not take of it.
+    ///
+    /// # Errors
+    /// As [`Course::call`].
+    pub async fn deliver(
+        &mut self,
+        login: &Login,
+        signs_in: bool,
+        letter: &Letter,
+    ) -> Result<Option<(Part, SmtpCode)>, Stop> {
+        let plan = Plan::letter(login.target(), signs_in);
+        let mut trace = self.root.another();
+        let (note, done) = match self.egress.deliver(login, letter, self.policy, &mut trace).await {
+            Ok(()) => (None, Ok(None)),
+            Err(Undelivered::Rejected(part, code)) => (Some(rejected_note(part, code)), Ok(Some((part, code)))),
+            Err(Undelivered::Before(fault)) => (Some(fault_note(&fault)), Err(fault)),
+        };
+        self.write(&plan, &trace, note.as_deref());
+        done.map_err(|fault| self.stop(fault, plan.place))
     }
 
     /// Signs in to a database server and asks the one statement.

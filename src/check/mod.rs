@@ -17,6 +17,7 @@ pub mod rules;
 pub mod run;
 pub mod seen;
 pub mod session;
+pub mod test_mail;
 #[cfg(test)]
 mod tests;
 pub mod token;

@@ -3,7 +3,8 @@
 use super::seen::{Missing, Place};
 use crate::catalog::address::Origin;
 use crate::catalog::schema::Request;
-use crate::egress::fault::{Fault, Network, SqlFault};
+use crate::egress::fault::{Fault, Network, SmtpCode, SqlFault};
+use crate::egress::smtp::Part;
 use crate::egress::sql::STATEMENT;
 use crate::egress::target::{Host, Mode, Target};
 use crate::egress::trace::Phase;
@@ -18,6 +19,8 @@ pub enum Purpose {
     Sample(String),
     /// It ends a session.
     SignOut,
+    /// It hands a mail over.
+    Mail,
 }
 
 /// The parts of one call, in order, and their words.
@@ -50,6 +53,12 @@ impl Plan {
         });
         phases.extend(signs_in.then_some(Phase::SignIn));
         Self { place: target.into(), phases, mode: target.mode(), purpose: Purpose::SignIn, status: None }
+    }
+
+    pub fn letter(target: &Target, signs_in: bool) -> Self {
+        let mut plan = Self::smtp(target, signs_in);
+        plan.phases.push(Phase::Request);
+        Self { purpose: Purpose::Mail, ..plan }
     }
 
     pub fn sql(target: &Target) -> Self {
@@ -89,6 +98,7 @@ impl Plan {
             (Phase::Hello, _) => format!("The {} answered", self.server()),
             (Phase::SignIn, _) | (Phase::Request, Purpose::SignIn) => "Signed in".to_owned(),
             (Phase::Request, Purpose::SignOut) => "Signed out".to_owned(),
+            (Phase::Request, Purpose::Mail) => "The mail server took the mail".to_owned(),
             (Phase::Request, Purpose::Sample(call)) => match self.status {
                 Some(status) => format!("Sample call {call} answered {status}"),
                 None if self.mode.is_sql() => format!("Sample call {call} was answered"),
@@ -122,6 +132,7 @@ impl Purpose {
             Self::SignIn => "Sign in".to_owned(),
             Self::Sample(call) => format!("Sample call {call}"),
             Self::SignOut => "Sign out".to_owned(),
+            Self::Mail => "Hand over the mail".to_owned(),
         }
     }
 
@@ -168,6 +179,16 @@ pub(super) fn fault_note(fault: &Fault) -> String {
             SqlFault::ClearPassword => "it wants the password itself, without encryption".to_owned(),
         },
     }
+}
+
+/// What a mail server would not take, and with which code.
+pub(super) fn rejected_note(part: Part, code: SmtpCode) -> String {
+    let what = match part {
+        Part::Sender => "the sender",
+        Part::Recipient => "the recipient",
+        Part::Content => "the mail",
+    };
+    format!("{what} was refused with {code}")
 }
 
 pub(super) fn answer_note(status: u16, missing: &Missing) -> String {

@@ -230,7 +230,7 @@ async fn prove(course: &mut Course<'_>, method: &Method, held: &Held<'_>) -> Res
     course.call(method, request, check.inject, &check.expect, purpose, held).await.map(Proof::Answer)
 }
 
-fn facts<'a>(
+pub(super) fn facts<'a>(
     context: &Context<'_>,
     integration: &'a Integration,
     values: &'a Values,
@@ -262,14 +262,14 @@ fn names_host(method: &Method, values: &Values) -> bool {
 
 /// A name that does not exist is a mistake only where a person has just typed it; one that stands in the
 /// catalogue, or was found before, is an outage.
-fn bad(stop: &Stop, mut verdict: Verdict, typed: bool, ended: Ended) -> Report {
+pub(super) fn bad(stop: &Stop, mut verdict: Verdict, typed: bool, ended: Ended) -> Report {
     if !typed && matches!(stop, Stop::Fault(Fault::Network(Network::Dns), _)) {
         verdict.outcome = Outcome::Unavailable;
     }
     report(verdict, None, ended)
 }
 
-fn report(verdict: Verdict, identity: Option<String>, ended: Ended) -> Report {
+pub(super) fn report(verdict: Verdict, identity: Option<String>, ended: Ended) -> Report {
     let Verdict { outcome, code, hint } = verdict;
     let fingerprint = ended.fingerprint.as_ref().map(policy::write_fingerprint);
     Report { outcome, code, hint, steps: ended.steps, identity, ms: ended.ms, connected: ended.connected, fingerprint }

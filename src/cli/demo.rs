@@ -5,6 +5,7 @@ use super::open;
 use crate::config::Config;
 use crate::crypto::random::Random;
 use crate::crypto::root_key::create_key_file;
+use crate::demo::consent_page::ConsentPage;
 use crate::demo::scene::Scene;
 use crate::demo::seed::seed;
 use crate::demo::stand_in::StandIn;
@@ -88,7 +89,7 @@ fn settings(home: &Path) -> std::result::Result<(Config, Vec<String>), Failure> 
 struct Ready {
     app: web::Data<crate::app::App>,
     listener: TcpListener,
-    services: StandIn,
+    services: (StandIn, ConsentPage),
     scene: Arc<Scene>,
     password: Secret,
 }
@@ -107,7 +108,9 @@ async fn prepare(mut config: Config) -> std::result::Result<Ready, Failure> {
     let assets = static_files::write_out(&config.data_dir, &catalog).map_err(Failure::refused)?;
     let (mut app, _) = open::app(config, vault, catalog, egress, assets).await?;
     app.demo = true;
-    Ok(Ready { app: web::Data::new(app), listener, services, scene, password })
+    let consents = ConsentPage::start().await?;
+    app.consent_page = Some(consents.address());
+    Ok(Ready { app: web::Data::new(app), listener, services: (services, consents), scene, password })
 }
 
 /// Sixteen characters that are easy to tell apart and to type: 80 random bits.

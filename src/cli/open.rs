@@ -289,6 +289,7 @@ pub async fn app(
         sessions: Sessions::default(),
         assets,
         demo: false,
+        consent_page: None,
     };
     Ok((app, token))
 }

@@ -8,6 +8,7 @@ mod committed;
 mod connect;
 pub mod dialect;
 pub mod file;
+mod group;
 pub mod inspect;
 mod migrate;
 mod pool;
@@ -26,6 +27,7 @@ use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};
 use crate::measure;
 use crate::work;
+use group::Groups;
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Instant;
@@ -106,6 +108,7 @@ struct Inner {
     pool: Pool,
     /// SQLite has one writer; PostgreSQL writes through the pool.
     writer: Option<Writer>,
+    groups: Groups,
     committed: Arc<Committed>,
 }
 
@@ -132,7 +135,8 @@ impl Db {
             DatabaseUrl::Sqlite(_) => Some(Writer::start(url.clone(), committed.clone(), storage.clone())?),
             DatabaseUrl::Postgres(_) => None,
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), storage, pool, writer, committed }) })
+        let groups = Groups::default();
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), storage, pool, writer, groups, committed }) })
     }
 
     /// The heads of the audit chains that this process has moved on.
@@ -173,16 +177,41 @@ impl Db {
         let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
         match &self.inner.writer {
             Some(writer) => writer.write(unit).await,
-            None => {
-                let done = self.inner.pool.write(unit).await;
-                match &done {
-                    Ok(_) => self.inner.storage.note(Storage::Sound),
-                    Err(Error::Unavailable(_)) => self.inner.storage.note(Storage::Refusing),
-                    Err(_) => {}
-                }
-                done
-            }
+            None => self.write_through_pool(1, unit).await,
         }
+    }
+
+    /// As [`Db::write`], for units that come often and lock the same rows: those of one `key` that wait at the same
+    /// time are committed together, each in a savepoint, in the order in which they came. SQLite commits all its
+    /// units so.
+    ///
+    /// When storage fails, the whole group is given up.
+    pub async fn write_in_group<T, F>(&self, key: &str, mut unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let work = work::current();
+        let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
+        match &self.inner.writer {
+            Some(writer) => writer.write(unit).await,
+            None => Groups::write(self, key, unit).await,
+        }
+    }
+
+    /// One transaction of so many units on a pooled connection.
+    async fn write_through_pool<T, F>(&self, units: usize, unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let done = self.inner.pool.write(units, unit).await;
+        match &done {
+            Ok(_) => self.inner.storage.note(Storage::Sound),
+            Err(Error::Unavailable(_)) => self.inner.storage.note(Storage::Refusing),
+            Err(_) => {}
+        }
+        done
     }
 
     /// Folds SQLite's write-ahead log into the file; nothing to do on PostgreSQL.

@@ -107,7 +107,7 @@ impl Pool {
         .map_err(Error::internal)?
     }
 
-    pub(super) async fn write<T, F>(&self, mut unit: F) -> Result<T>
+    pub(super) async fn write<T, F>(&self, units: usize, mut unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
@@ -126,6 +126,7 @@ impl Pool {
                     }
                     done => {
                         let (done, written) = done.map_err(judged)?;
+                        measure::COMMIT_UNITS.record(units as f64);
                         committed.tell(written.heads);
                         return Ok(done);
                     }
@@ -182,7 +183,6 @@ fn write_once<T>(
         match &done {
             Ok((_, written)) => {
                 timer.stop();
-                measure::COMMIT_UNITS.record(1.0);
                 measure_audit(written.lines, asked);
             }
             Err(error) => {

@@ -343,6 +343,7 @@ diesel::table! {
         replaced_by -> Nullable<Text>,
         shown -> Nullable<Binary>,
         shown_until -> Nullable<Timestamp>,
+        warn_at -> Nullable<Timestamp>,
     }
 }
 

@@ -6,8 +6,8 @@ use super::deeds::{Deed, deeds, speaks_of, values};
 use super::web_server::Answer;
 use super::words::Mood;
 use crate::catalog::schema::{
-    Expect, Field, FieldKind, FieldSource, Integration, JsonMatch, Lifetime, Method, OAuth, Outcome, Rule, SaveFrom,
-    StatusMatch, StatusRange, Step, TimeUnit,
+    Expect, Field, FieldKind, FieldSource, Grant, Integration, JsonMatch, Lifetime, Method, OAuth, Outcome, Rule,
+    SaveFrom, StatusMatch, StatusRange, Step, TimeUnit,
 };
 use serde_json::Value;
 
@@ -55,7 +55,13 @@ fn good<'c>(call: &Call<'c>, account: Account<'c>) -> Answer {
 impl Good<'_> {
     fn token(&mut self, oauth: &OAuth) -> u16 {
         oauth.ok.iter().for_each(|wanted| self.say(wanted));
-        self.put(oauth.token_path.as_deref().unwrap_or("access_token"), self.secret());
+        let path = oauth.token_path.as_deref().unwrap_or("access_token");
+        self.put(path, self.secret());
+        if oauth.grant == Grant::Code && oauth.renews() {
+            let beside = path.rsplit_once('.').map_or_else(String::new, |(above, _)| format!("{above}."));
+            let renews = self.opaque(&format!("renews-{}", token_of(self.integration, self.method)));
+            self.put(&format!("{beside}refresh_token"), renews.into());
+        }
         self.put("token_type", "Bearer".into());
         self.life(oauth.lifetime.as_ref());
         self.put("expires_in", 3600.into());

@@ -6,12 +6,14 @@ use super::words::Mood;
 use crate::catalog::form::{self, Input, Parsed};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Integration, Method};
+use crate::check::held::Session;
 use crate::check::{self, Context, Options, Trigger};
 use crate::clock::{At, Clock};
 use crate::egress::Egress;
 use crate::egress::allow::Allow;
 use crate::error::{Error, Result};
 use crate::report::Report;
+use crate::secret::Secret;
 use futures_util::StreamExt;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -106,7 +108,10 @@ impl Cast {
             };
             let (integration, method, parsed) = self.parsed(plan, which)?;
             let context = Context { egress, defaults: self.catalog.defaults(), clock: &Clock::system() };
-            let options = Options::new(Trigger::Later);
+            let tokens = self.plan(plan)?.tokens.iter().map(|(name, text)| (name.clone(), Secret::new(text.clone())));
+            let given = || Session { values: tokens.collect(), expires_at: None };
+            let session = method.needs_consent().then(given);
+            let options = Options { session, ..Options::new(Trigger::Later) };
             let report = check::run(&context, integration, method, &parsed.values, options).await;
             Ok(((plan, which, then), report))
         });

@@ -32,6 +32,9 @@ pub struct Scene {
     /// Credentials, in any order.
     #[serde(rename = "credential")]
     pub credentials: Vec<CredentialPlan>,
+    /// Bots.
+    #[serde(rename = "bot")]
+    pub bots: Vec<BotPlan>,
 }
 
 /// One workspace.
@@ -84,6 +87,12 @@ pub struct CredentialPlan {
     pub by: String,
     /// What is typed; a text that begins with `@` is made, see [`CredentialPlan::typed`].
     pub fields: BTreeMap<String, String>,
+    /// The client of its workspace, for a sign-in that somebody agrees to.
+    #[serde(default)]
+    pub app: BTreeMap<String, String>,
+    /// What the consent gave: `token`, and `refresh_token`.
+    #[serde(default)]
+    pub tokens: BTreeMap<String, String>,
     /// What differs before the first rotation.
     #[serde(default)]
     pub first: BTreeMap<String, String>,
@@ -95,6 +104,55 @@ pub struct CredentialPlan {
     pub elsewhere: bool,
     /// Its steps: `40d made`, `38d-2d/2d checked`, `6d checked down`, `3h renamed by Rui`.
     pub story: Vec<String>,
+}
+
+/// One bot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BotPlan {
+    /// The workspace's name.
+    pub workspace: String,
+    /// Its name.
+    pub name: String,
+    /// A sentence about it.
+    #[serde(default)]
+    pub description: String,
+    /// Who registers and publishes it.
+    #[serde(default = "first_person")]
+    pub by: String,
+    /// How long ago it was registered.
+    #[serde(deserialize_with = "age")]
+    pub made: TimeDelta,
+    /// How long ago it was published; a draft leaves it out.
+    #[serde(default, deserialize_with = "some_age")]
+    pub published: Option<TimeDelta>,
+    /// When it asked for the credentials of its blocks: `14d-1h/7h`.
+    uses: Option<String>,
+    /// Its blocks, in their order.
+    pub blocks: Vec<BlockPlan>,
+}
+
+/// One block of a bot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockPlan {
+    /// What people call it.
+    pub label: String,
+    /// The name of the credential that it chose.
+    pub credential: Option<String>,
+    /// Its service, where it chose none.
+    pub of: Option<String>,
+}
+
+impl BotPlan {
+    /// How long ago it asked for its credentials, the earliest first.
+    ///
+    /// # Errors
+    /// For ages that cannot be read.
+    pub fn uses(&self) -> Result<Vec<TimeDelta>> {
+        let Some(text) = &self.uses else { return Ok(Vec::new()) };
+        ages(text).ok_or_else(|| Error::internal(format!("{}: {text}", self.name)))
+    }
 }
 
 fn first_person() -> String {
@@ -242,11 +300,15 @@ fn read(text: &str) -> Option<(Vec<TimeDelta>, Act, Option<&str>)> {
         "deleted" => Act::Deleted,
         _ => return None,
     };
-    let Some((from, rest)) = when.split_once('-') else { return Some((vec![delta(when)?], act, by)) };
+    Some((ages(when)?, act, by))
+}
+
+/// Reads `40d`, or `38d-2d/12h` for many.
+fn ages(when: &str) -> Option<Vec<TimeDelta>> {
+    let Some((from, rest)) = when.split_once('-') else { return Some(vec![delta(when)?]) };
     let (to, step) = rest.split_once('/')?;
     let (to, step) = (delta(to)?, delta(step).filter(|step| *step > TimeDelta::zero())?);
-    let ages = std::iter::successors(delta(from), |ago| Some(*ago - step)).take_while(|ago| *ago >= to);
-    Some((ages.collect(), act, by))
+    Some(std::iter::successors(delta(from), |ago| Some(*ago - step)).take_while(|ago| *ago >= to).collect())
 }
 
 /// Reads `40d`, `5h` or `20m`.
@@ -263,6 +325,10 @@ fn delta(text: &str) -> Option<TimeDelta> {
 fn age<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<TimeDelta, D::Error> {
     let text = String::deserialize(deserializer)?;
     delta(&text).ok_or_else(|| de::Error::custom("expected an age such as 40d, 5h or 20m"))
+}
+
+fn some_age<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<TimeDelta>, D::Error> {
+    age(deserializer).map(Some)
 }
 
 fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, Role>, D::Error> {
@@ -323,6 +389,18 @@ mod tests {
             assert!(matches!(steps[0].act, Act::Made(_)), "{}", plan.name);
             assert_eq!(steps.iter().filter(|step| matches!(step.act, Act::Made(_))).count(), 1, "{}", plan.name);
             plan.environment().unwrap();
+        }
+        for plan in &scene.bots {
+            assert!(is_workspace(&plan.workspace) && is_person(&plan.by), "{}", plan.name);
+            assert!(plan.uses().unwrap().iter().all(|ago| *ago <= plan.made), "{}", plan.name);
+            for block in &plan.blocks {
+                let made = |name: &String| {
+                    let found = scene.credentials.iter().find(|found| found.name == *name).expect("a credential");
+                    found.steps().unwrap()[0].ago
+                };
+                assert!(block.credential.is_some() != block.of.is_some(), "{}", block.label);
+                assert!(block.credential.as_ref().is_none_or(|name| made(name) > plan.made), "{}", block.label);
+            }
         }
     }
 }

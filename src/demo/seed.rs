@@ -1,6 +1,8 @@
 //! Plays the scene: the model writes down what its checks came to, with a clock that stands where the story is.
 
 use super::cast::{Cast, Moment, Reports};
+use super::consents::Giving;
+use super::robots::{self, Deed, Robot, Stage, Turn};
 use super::scene::{Act, CredentialPlan, Scene};
 use super::stand_in::StandIn;
 use crate::catalog::destination;
@@ -15,7 +17,7 @@ use crate::model::Means;
 use crate::model::check_record::Cause;
 use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{
-    self as change, Content, Deleting, Details, Kind, NewCredential, Rotated, Saved, Serve,
+    self as change, Consent, Content, Deleting, Details, Kind, NewCredential, Rotated, Saved, Serve,
 };
 use crate::model::membership::{self, Standing};
 use crate::model::permission::{Actor, Allowed, EditCredential, Permission, VerifyCredential};
@@ -44,20 +46,30 @@ pub async fn seed(
     let scene = Arc::new(Scene::read()?);
     let now = means.now();
     let cast = Cast { catalog: catalog.clone(), scene: scene.clone(), now };
-    let moments = cast.moments()?;
+    let (moments, turns) = (cast.moments()?, robots::turns(&scene)?);
     let hashes = try_join_all(scene.people.iter().map(|_| hasher.hash(password.duplicate())));
     let (hashes, reports) = futures_util::try_join!(hashes, cast.reports(&moments, today))?;
     let clock = Clock::movable();
     let means = Means { keyring: means.keyring.clone(), clock };
-    let play = Play { cast, moments, hashes, reports, means };
+    let play = Play { cast, moments, turns, hashes, reports, means };
     db.write(move |tx| play.run(tx)).await?;
     Ok(scene)
+}
+
+/// People by name.
+type People = HashMap<String, Id<User>>;
+
+/// Something that happens.
+enum Event<'p> {
+    Credential(&'p Moment),
+    Bot(&'p Turn),
 }
 
 /// Everything that one write unit needs.
 struct Play {
     cast: Cast,
     moments: Vec<Moment>,
+    turns: Vec<Turn>,
     hashes: Vec<String>,
     reports: Reports,
     means: Means,
@@ -66,18 +78,58 @@ struct Play {
 impl Play {
     fn run(&self, tx: &mut Tx<'_>) -> Result<()> {
         let people = self.settle(tx)?;
-        let mut made = HashMap::new();
-        for moment in &self.moments {
-            self.go_to(moment.step.ago);
-            let plan = self.cast.plan(moment.plan)?;
-            let by = people.get(&moment.step.by).ok_or_else(|| Error::internal("scene: nobody of that name"))?;
-            let slug = crate::fold::handle(&plan.workspace);
-            let standing = Standing::find(tx.conn(), &slug, by, self.means.now())?;
-            let id = made.entry(moment.plan).or_insert_with(Id::new).clone();
-            let told = Told { play: self, moment, plan, id, standing: standing.ok_or(Error::NotFound)? };
-            told.happens(tx)?;
+        let (mut made, mut bots) = (HashMap::new(), HashMap::new());
+        let moments = self.moments.iter().map(|moment| (moment.step.ago, Event::Credential(moment)));
+        let turns = self.turns.iter().map(|turn| (turn.ago, Event::Bot(turn)));
+        let mut events: Vec<(TimeDelta, Event<'_>)> = moments.chain(turns).collect();
+        events.sort_by_key(|(ago, _)| std::cmp::Reverse(*ago));
+        for (ago, event) in events {
+            self.go_to(ago);
+            match event {
+                Event::Credential(moment) => {
+                    let plan = self.cast.plan(moment.plan)?;
+                    let standing = self.standing(tx, &people, &moment.step.by, &plan.workspace)?;
+                    let id = made.entry(moment.plan).or_insert_with(Id::new).clone();
+                    Told { play: self, moment, plan, id, standing }.happens(tx)?;
+                }
+                Event::Bot(turn) => self.turn(tx, &people, &made, &mut bots, turn)?,
+            }
         }
         Ok(())
+    }
+
+    fn standing(&self, tx: &mut Tx<'_>, people: &People, by: &str, workspace: &str) -> Result<Standing> {
+        let by = people.get(by).ok_or_else(|| Error::internal("scene: nobody of that name"))?;
+        Standing::find(tx.conn(), &crate::fold::handle(workspace), by, self.means.now())?.ok_or(Error::NotFound)
+    }
+
+    fn turn(
+        &self,
+        tx: &mut Tx<'_>,
+        people: &People,
+        made: &HashMap<usize, Id<Credential>>,
+        bots: &mut HashMap<usize, Robot>,
+        turn: &Turn,
+    ) -> Result<()> {
+        let scene = &self.cast.scene;
+        let plan = scene.bots.get(turn.bot).ok_or_else(|| Error::internal("scene: no such bot"))?;
+        let standing = self.standing(tx, people, &plan.by, &plan.workspace)?;
+        let stage = Stage { means: &self.means, catalog: &self.cast.catalog, plan, standing: &standing };
+        match (turn.deed, bots.get(&turn.bot)) {
+            (Deed::Made, _) => {
+                let robot = stage.make(tx, |name| {
+                    let named = |found: &CredentialPlan| found.name == name && found.workspace == plan.workspace;
+                    let at = scene.credentials.iter().position(named)?;
+                    let (integration, _) = scene.credentials.get(at)?.kind();
+                    Some((made.get(&at)?.clone(), integration.to_owned()))
+                })?;
+                bots.insert(turn.bot, robot);
+                Ok(())
+            }
+            (Deed::Published, Some(robot)) => stage.publish(tx, robot),
+            (Deed::Asks, Some(robot)) => stage.ask(tx, robot),
+            (_, None) => Err(Error::internal("scene: a bot that is not there")),
+        }
     }
 
     /// Sets the clock to so long before now.
@@ -87,7 +139,7 @@ impl Play {
     }
 
     /// Makes the workspaces and the people; gives these by name.
-    fn settle(&self, tx: &mut Tx<'_>) -> Result<HashMap<String, Id<User>>> {
+    fn settle(&self, tx: &mut Tx<'_>) -> Result<People> {
         let scene = &self.cast.scene;
         let mut people = HashMap::new();
         for plan in &scene.workspaces {
@@ -133,7 +185,7 @@ impl Told<'_> {
                     content: self.content(Vec::new())?,
                     report: self.report()?.clone(),
                     kind,
-                    consent: None,
+                    consent: self.consent(tx)?,
                 };
                 if saving(new.report.outcome) == Saving::Refuse {
                     return Err(self.fault("its service refused it"));
@@ -179,6 +231,23 @@ impl Told<'_> {
                 left => Err(self.fault(&format!("{left:?}"))),
             },
         }
+    }
+
+    /// What somebody agreed to, for a method that asks for it.
+    fn consent(&self, tx: &mut Tx<'_>) -> Result<Option<Consent>> {
+        let (integration, method, parsed) = self.play.cast.parsed(self.moment.plan, self.moment.which)?;
+        if !method.needs_consent() {
+            return Ok(None);
+        }
+        let giving = Giving {
+            means: &self.play.means,
+            plan: self.plan,
+            kind: (integration, method),
+            standing: &self.standing,
+            credential: &self.id,
+            start: self.play.cast.now,
+        };
+        giving.give(tx, self.details()?, parsed.values).map(Some)
     }
 
     fn fault(&self, text: &str) -> Error {

@@ -76,11 +76,22 @@ impl Letter {
     }
 }
 
+/// The part of a mail that a server would not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The address it comes from.
+    Sender,
+    /// The address it goes to.
+    Recipient,
+    /// What it says.
+    Content,
+}
+
 /// Why a mail was not handed over.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Undelivered {
     /// The server let us in and would not take this very mail.
-    Rejected(SmtpCode),
+    Rejected(Part, SmtpCode),
     /// It did not come to that.
     Before(Fault),
 }
@@ -159,7 +170,7 @@ impl Egress {
         trace: &mut Trace,
     ) -> Result<(), Undelivered> {
         match self.talk(login, Some(letter), policy, trace).await? {
-            (_, Some(code)) => Err(Undelivered::Rejected(code)),
+            (_, Some((part, code))) => Err(Undelivered::Rejected(part, code)),
             (_, None) => Ok(()),
         }
     }
@@ -170,7 +181,7 @@ impl Egress {
         letter: Option<&Letter>,
         policy: &Policy,
         trace: &mut Trace,
-    ) -> Result<(Welcome, Option<SmtpCode>), Fault> {
+    ) -> Result<(Welcome, Rejected), Fault> {
         bounded(trace, async |trace| {
             let (stream, ip) = self.open(&login.target, policy, trace).await?;
             let local = stream.local_addr().map_err(|error| Fault::Network(Network::from(&error)))?.ip();
@@ -247,7 +258,7 @@ async fn finish<S: super::line::Stream>(
     offer: &Offer,
     encrypted: bool,
     trace: &mut Trace,
-) -> Result<(Welcome, Option<SmtpCode>), Fault> {
+) -> Result<(Welcome, Rejected), Fault> {
     if let Some(account) = &login.account {
         trace.begin(Phase::SignIn);
         let result = sign_in(&mut talk, account, offer).await;
@@ -269,22 +280,25 @@ async fn finish<S: super::line::Stream>(
     Ok((Welcome { signed_in: login.account.is_some(), encrypted }, rejected))
 }
 
-/// The transaction of one mail; the code of a refusal, which ends it.
-async fn hand_over<S: super::line::Stream>(talk: &mut Talk<S>, letter: &Letter) -> Result<Option<SmtpCode>, Fault> {
+/// What a server would not take of a mail.
+type Rejected = Option<(Part, SmtpCode)>;
+
+/// The transaction of one mail; a refusal ends it.
+async fn hand_over<S: super::line::Stream>(talk: &mut Talk<S>, letter: &Letter) -> Result<Rejected, Fault> {
     let commands = [
-        (format!("MAIL FROM:<{}>", letter.from), 250),
-        (format!("RCPT TO:<{}>", letter.to), 250),
-        ("DATA".to_owned(), 354),
+        (Part::Sender, format!("MAIL FROM:<{}>", letter.from), 250),
+        (Part::Recipient, format!("RCPT TO:<{}>", letter.to), 250),
+        (Part::Content, "DATA".to_owned(), 354),
     ];
-    for (command, wanted) in commands {
+    for (part, command, wanted) in commands {
         let reply = talk.command(command).await?;
         // 251: taken, and sent on to another address.
         if reply.code.basic != wanted && !(wanted == 250 && reply.code.basic == 251) {
-            return Ok(Some(reply.code));
+            return Ok(Some((part, reply.code)));
         }
     }
     let reply = talk.content(&letter.content).await?;
-    Ok((reply.code.basic != 250).then_some(reply.code))
+    Ok((reply.code.basic != 250).then_some((Part::Content, reply.code)))
 }
 
 async fn sign_in<S: super::line::Stream>(talk: &mut Talk<S>, account: &Account, offer: &Offer) -> Result<(), Fault> {

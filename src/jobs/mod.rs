@@ -10,6 +10,7 @@ pub mod keys;
 pub mod outbox;
 pub mod proof;
 pub mod rotation;
+pub mod token_ends;
 pub mod versions;
 
 use crate::app::App;
@@ -64,6 +65,7 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("sweep", sweep(app)).await?;
     unit("denials", count_denials(app)).await?;
     unit("support end", end_support(app)).await?;
+    unit("token ends", token_ends::warn(app)).await?;
     unit("audit proof", proof::prove(app)).await
 }
 

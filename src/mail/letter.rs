@@ -33,6 +33,59 @@ pub fn test(workspace: &str, by: &str) -> Result<Letter> {
     letter("Mail from Credenza works", &Test { workspace, by })
 }
 
+/// Asks whether a credential can send.
+#[derive(Template)]
+#[template(path = "mail/credential_test.txt", whitespace = "preserve")]
+struct CredentialTest<'a> {
+    workspace: &'a str,
+    by: &'a str,
+    credential: &'a str,
+}
+
+/// The mail that somebody sends to themselves with a credential.
+///
+/// # Errors
+/// A fault of ours.
+pub fn credential_test(workspace: &str, by: &str, credential: &str) -> Result<Letter> {
+    letter(format!("“{credential}” can send mail"), &CredentialTest { workspace, by, credential })
+}
+
+/// A token that ends soon.
+#[derive(Debug, Clone)]
+pub struct TokenEnd {
+    /// What people call it.
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    /// Its bot; none for one that manages the workspace.
+    pub of: Option<String>,
+    /// When it ends, in words.
+    pub ends: String,
+    /// Where it can be rotated.
+    pub link: String,
+}
+
+/// Tells an admin of tokens that end soon.
+#[derive(Template)]
+#[template(path = "mail/token_ends.txt", whitespace = "preserve")]
+struct TokenEnds<'a> {
+    workspace: &'a str,
+    name: &'a str,
+    tokens: &'a [TokenEnd],
+}
+
+/// The mail to an admin about tokens that end soon.
+///
+/// # Errors
+/// A fault of ours.
+pub fn token_ends(workspace: &str, name: &str, tokens: &[TokenEnd]) -> Result<Letter> {
+    let subject = match tokens {
+        [token] => format!("The token “{}” ends soon", token.name),
+        tokens => format!("{} tokens end soon", tokens.len()),
+    };
+    letter(subject, &TokenEnds { workspace, name, tokens })
+}
+
 /// Asks somebody into a workspace.
 #[derive(Template)]
 #[template(path = "mail/invitation.txt", whitespace = "preserve")]

@@ -150,7 +150,7 @@ impl Mailer {
     /// # Errors
     /// Why it did not go.
     pub async fn send(&self, egress: &Egress, mail: Mail<'_>) -> Result<Sent, Problem> {
-        let content = self.content(mail)?;
+        let content = content(&self.sender, mail, self.keeps())?;
         let Some(server) = &self.server else {
             let (folder, file) = (self.folder.clone(), format!("{}.eml", mail.id));
             let kept = tokio::task::spawn_blocking(move || keep(&folder, &file, &content)).await;
@@ -167,35 +167,45 @@ impl Mailer {
         let mut trace = Trace::within(WITHIN);
         match egress.deliver(&server.login, &letter, &server.policy, &mut trace).await {
             Ok(()) => Ok(Sent::Handed),
-            Err(Undelivered::Rejected(code)) if code.basic >= 500 => {
+            Err(Undelivered::Rejected(_, code)) if code.basic >= 500 => {
                 Err(Problem::lasting(format!("The mail server refused it with {code}.")))
             }
-            Err(Undelivered::Rejected(code)) => {
+            Err(Undelivered::Rejected(_, code)) => {
                 Err(Problem::passing(format!("The mail server does not take it at present: {code}.")))
             }
             Err(Undelivered::Before(fault)) => Err(Problem::passing(words(&fault))),
         }
     }
+}
 
-    /// Headers and body, in CRLF lines.
-    fn content(&self, mail: Mail<'_>) -> Result<Vec<u8>, Problem> {
-        let unfit = || Problem::lasting("The address cannot be written into a mail.");
-        let address = |text: &str| text.parse::<Address>().map_err(|_| unfit());
-        let name = Some(self.sender.name.clone()).filter(|name| !name.is_empty());
-        let micros = u64::try_from(mail.at.micros()).unwrap_or_default();
-        let domain = self.sender.address.split('@').next_back().unwrap_or("localhost");
-        let auto = HeaderName::new_from_ascii_str("Auto-Submitted");
-        let builder = Message::builder()
-            .from(Mailbox::new(name, address(&self.sender.address)?))
-            .to(Mailbox::new(None, address(mail.to)?))
-            .subject(one_line(mail.subject))
-            .date(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))
-            .message_id(Some(format!("<{}@{domain}>", mail.id)))
-            .raw_header(HeaderValue::new(auto, "auto-generated".to_owned()))
-            .header(ContentType::TEXT_PLAIN);
-        let message = builder.body(body(mail.text, self.keeps()));
-        message.map(|message| message.formatted()).map_err(|_| unfit())
-    }
+/// A mail from another sender than the console's own, to be handed over with a credential.
+///
+/// # Errors
+/// An address that cannot be written into a mail.
+pub fn written(from: &str, mail: Mail<'_>) -> Result<Letter, Problem> {
+    let sender = Sender { name: String::new(), address: from.to_owned() };
+    let content = content(&sender, mail, false)?;
+    Letter::new(from, mail.to, content).map_err(|_| Problem::lasting("A mail server does not take this address."))
+}
+
+/// Headers and body, in CRLF lines.
+fn content(sender: &Sender, mail: Mail<'_>, is_file: bool) -> Result<Vec<u8>, Problem> {
+    let unfit = || Problem::lasting("The address cannot be written into a mail.");
+    let address = |text: &str| text.parse::<Address>().map_err(|_| unfit());
+    let name = Some(sender.name.clone()).filter(|name| !name.is_empty());
+    let micros = u64::try_from(mail.at.micros()).unwrap_or_default();
+    let domain = sender.address.split('@').next_back().unwrap_or("localhost");
+    let auto = HeaderName::new_from_ascii_str("Auto-Submitted");
+    let builder = Message::builder()
+        .from(Mailbox::new(name, address(&sender.address)?))
+        .to(Mailbox::new(None, address(mail.to)?))
+        .subject(one_line(mail.subject))
+        .date(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))
+        .message_id(Some(format!("<{}@{domain}>", mail.id)))
+        .raw_header(HeaderValue::new(auto, "auto-generated".to_owned()))
+        .header(ContentType::TEXT_PLAIN);
+    let message = builder.body(body(mail.text, is_file));
+    message.map(|message| message.formatted()).map_err(|_| unfit())
 }
 
 /// Lines as they are, so that no link is broken in two; letters that are not ASCII are encoded, but in a file, which a
@@ -256,8 +266,13 @@ mod tests {
         Mail { id: "0193", to, subject, text: "Olá,\n\n.a line with a dot\nhttps://vault.example/x\n", at }
     }
 
+    fn made(vars: &[(&str, &str)], mail: Mail<'_>) -> Result<Vec<u8>, super::Problem> {
+        let mailer = mailer(vars);
+        super::content(&mailer.sender, mail, mailer.keeps())
+    }
+
     fn content(mail: Mail<'_>) -> String {
-        String::from_utf8(mailer(&[]).content(mail).unwrap()).unwrap()
+        String::from_utf8(made(&[], mail).unwrap()).unwrap()
     }
 
     #[test]
@@ -267,7 +282,8 @@ mod tests {
         assert!(!head.lines().any(|line| line.to_ascii_lowercase().starts_with("bcc")), "{head}");
         assert!(head.contains("Subject: Join  Bcc: all@evil.example"), "{head}");
         for to in ["a@b.example\r\nRCPT TO:<c@d.example>", "a b@c.example", "", "a@b.example, c@d.example"] {
-            assert!(mailer(&[]).content(mail(to, "x")).is_err(), "{to:?}");
+            assert!(made(&[], mail(to, "x")).is_err(), "{to:?}");
+            assert!(super::written(to, mail("ana@acme.example", "x")).is_err(), "{to:?}");
         }
     }
 
@@ -284,8 +300,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_in_letters_that_every_server_takes() {
-        let sent =
-            mailer(&[("CREDENZA_MAIL_URL", "smtps://mail.example")]).content(mail("ana@acme.example", "Olá")).unwrap();
+        let sent = made(&[("CREDENZA_MAIL_URL", "smtps://mail.example")], mail("ana@acme.example", "Olá")).unwrap();
         assert!(sent.is_ascii());
     }
 }

@@ -267,6 +267,20 @@ pub fn choose(
     edit(tx, means, allowed, (bot, None), id, (&label, Some(credential))).map(drop)
 }
 
+/// As [`choose`], for a block of which only the id is known; gives its bot. `None`: it is gone or of another service.
+pub fn choose_anywhere(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<ManageBots>,
+    id: &Id<Block>,
+    (credential, integration): (&Id<Credential>, &str),
+) -> Result<Option<Id<Bot>>> {
+    let found = with_bot(tx.conn(), allowed.workspace(), id)?;
+    let Some((_, bot)) = found.filter(|(block, _)| block.integration == integration) else { return Ok(None) };
+    choose(tx, means, allowed, &bot.id, id, credential)?;
+    Ok(Some(bot.id))
+}
+
 /// Removes a block from its bot.
 pub fn remove(
     tx: &mut Tx<'_>,

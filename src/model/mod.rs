@@ -58,6 +58,7 @@ pub mod standing;
 pub mod status;
 pub mod step;
 pub mod support;
+pub mod token_warning;
 pub mod usage;
 pub mod user;
 pub mod version;

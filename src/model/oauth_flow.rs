@@ -2,6 +2,7 @@
 //!
 //! The state that comes back belongs to one session, person, workspace and flow; it is good once, for ten minutes.
 
+use super::block::Block;
 use super::credential::{Credential, Environment};
 use super::credential_change::Details;
 use super::oauth_grant::{NewGrant, Times, Tokens};
@@ -128,6 +129,8 @@ pub struct Chosen {
     pub scopes: Vec<String>,
     /// Further scopes that a person wanted.
     pub more_scopes: Vec<String>,
+    /// The block that a new credential is for.
+    pub block: Option<Id<Block>>,
     /// What the service gave, while another account waits to be confirmed: with the account's name.
     pub waiting: Option<(NewGrant, String)>,
 }
@@ -146,6 +149,7 @@ struct Written<'a> {
     verifier: &'a str,
     scopes: &'a [String],
     more_scopes: &'a [String],
+    block: Option<&'a str>,
     tokens: Option<&'a str>,
     granted: Option<&'a Vec<String>>,
     times: Times,
@@ -166,6 +170,8 @@ struct Read {
     verifier: String,
     scopes: Vec<String>,
     more_scopes: Vec<String>,
+    #[serde(default)]
+    block: Option<String>,
     tokens: Option<String>,
     granted: Option<Vec<String>>,
     times: Times,
@@ -190,6 +196,7 @@ impl Chosen {
             verifier: self.verifier.expose(),
             scopes: &self.scopes,
             more_scopes: &self.more_scopes,
+            block: self.block.as_ref().map(Id::as_str),
             tokens: tokens.as_ref().map(Secret::expose),
             granted: waiting.and_then(|(grant, _)| grant.granted.as_ref()),
             times: waiting.map(|(grant, _)| grant.times).unwrap_or_default(),
@@ -217,6 +224,7 @@ impl Chosen {
             verifier: Secret::new(read.verifier),
             scopes: read.scopes,
             more_scopes: read.more_scopes,
+            block: read.block.as_deref().and_then(Id::parse),
             waiting,
         })
     }

@@ -69,6 +69,8 @@ permissions! {
     RotateCredential = "credentials.rotate": Admin;
     /// Run the live check of a stored credential.
     VerifyCredential = "credentials.verify": Admin;
+    /// Send a mail to oneself with a stored credential.
+    SendTestMail = "credentials.test_mail": Admin;
     /// Switch a credential off.
     SuspendCredential = "credentials.suspend": Admin;
     /// Move blocks from one credential to another.

@@ -6,7 +6,7 @@ use crate::model::permission::{
     ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageApps,
     ManageBots, ManageMail, ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit,
     ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential,
-    Role, RotateCredential, SuspendCredential, VerifyCredential,
+    Role, RotateCredential, SendTestMail, SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
@@ -150,6 +150,16 @@ pub fn table() -> Vec<Route> {
             post.clone(),
             "/w/{slug}/credentials/{id}/checks",
             credentials::checks::create,
+        ),
+        workspace::<SendTestMail, _, _>(
+            get.clone(),
+            "/w/{slug}/credentials/{id}/test-mail",
+            credentials::test_mail::new,
+        ),
+        workspace::<SendTestMail, _, _>(
+            post.clone(),
+            "/w/{slug}/credentials/{id}/test-mail",
+            credentials::test_mail::create,
         ),
         workspace::<RotateCredential, _, _>(
             get.clone(),

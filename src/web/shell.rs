@@ -213,6 +213,7 @@ pub fn toast(did: &str) -> Option<Toast> {
         "restored" => (Tone::Good, "Restored."),
         "purged" => (Tone::Good, "Removed for good."),
         "checked" => (Tone::Plain, "Verified just now: the result is below."),
+        "test-mail" => (Tone::Good, "The mail server took the test mail. Look whether it arrives at your address."),
         "too-late" => {
             (Tone::Warn, "It was changed while it was being verified, so that result says nothing. Verify it again.")
         }

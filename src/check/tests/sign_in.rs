@@ -116,6 +116,86 @@ async fn an_assertion_is_signed_with_the_key_and_goes_to_the_fixed_address() {
     public.verify(format!("{}.{}", parts[0], parts[1]).as_bytes(), &signature).unwrap();
 }
 
+/// A service whose clients sign in with a key (RFC 7523 §2.2).
+const SIGNED: &str = r#"
+schema = 1
+id = "acme"
+name = "Acme"
+category = "crm"
+checked_on = 2026-01-02
+
+[egress]
+hosts = ["api.acme.example", "login.acme.example"]
+
+[[method]]
+id = "signed"
+label = "Signed client"
+kind = "oauth2"
+
+  [[method.field]]
+  name = "client_id"
+  label = "Client"
+  kind = "text"
+
+  [[method.field]]
+  name = "key"
+  label = "Key"
+  kind = "secret"
+
+  [method.jwt]
+  alg = "RS256"
+  key = "{key}"
+  ttl_s = 120
+  claims = { iss = "{client_id}", sub = "{client_id}", aud = "https://login.acme.example/token" }
+
+  [method.oauth]
+  grant = "client_credentials"
+  token_url = "https://login.acme.example/token"
+  client_auth = "private_key_jwt"
+  refresh = "none"
+
+  [method.inject]
+  base_url = "https://api.acme.example"
+  headers = { Authorization = "Bearer {token}" }
+
+  [method.check]
+  kind = "http"
+  request = { url = "/me" }
+  cost = "free"
+  effect = "none"
+"#;
+
+#[tokio::test]
+async fn a_client_that_signs_in_with_a_key_sends_an_assertion_and_no_secret() {
+    let (egress, heard) =
+        server(&["login.acme.example", "api.acme.example"], |request| match request.starts_with("POST /token") {
+            true => json(200, r#"{"access_token":"tok-1","expires_in":600}"#),
+            false => json(200, "{}"),
+        })
+        .await;
+    let catalog = Catalog::of_files([("acme.toml", SIGNED)]).unwrap();
+    let given = values(&[("client_id", "bots")], &[("key", KEY)]);
+    let report = check_with(&egress, &catalog, ("acme", "signed"), &given, Options::new(Trigger::Save)).await;
+    assert_eq!(report.outcome, Outcome::Ok, "{report:?}");
+    let heard = heard.all();
+    let sent: std::collections::BTreeMap<String, String> =
+        url::form_urlencoded::parse(body(&heard[0]).as_bytes()).into_owned().collect();
+    assert_eq!((sent["grant_type"].as_str(), sent["client_id"].as_str()), ("client_credentials", "bots"));
+    assert_eq!(sent["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    assert!(!sent.contains_key("client_secret") && !heard[0].to_ascii_lowercase().contains("\r\nauthorization:"));
+    let parts: Vec<&str> = sent["client_assertion"].split('.').collect();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    assert_eq!((claims["iss"].as_str(), claims["sub"].as_str()), (Some("bots"), Some("bots")));
+    assert_eq!(claims["aud"], "https://login.acme.example/token");
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 120);
+    let der = PrivatePkcs8KeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+    let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+    let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
+    let signature = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
+    public.verify(format!("{}.{}", parts[0], parts[1]).as_bytes(), &signature).unwrap();
+    assert!(heard[1].contains("authorization: Bearer tok-1\r\n"));
+}
+
 #[tokio::test]
 async fn a_key_that_cannot_be_read_sends_nothing() {
     let (egress, heard) = server(&["login.salesforce.com"], |_| json(200, "{}")).await;

@@ -12,7 +12,7 @@ use crate::model::bot::Bot;
 use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, ManageTokens};
 use crate::model::workspace::Workspace;
-use crate::model::{Means, audit};
+use crate::model::{Means, audit, token_warning};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use ipnet::IpNet;
@@ -77,6 +77,7 @@ pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, n
             tokens::revoked_by.eq(""),
             tokens::shown.eq(new.shown.clone()),
             tokens::shown_until.eq(new.shown.as_ref().map(|_| now.plus(SHOWN_FOR))),
+            tokens::warn_at.eq(token_warning::next(now, expires_at)),
         ))
         .execute(tx.conn())?;
     name_credentials(tx, workspace, new)?;

@@ -113,9 +113,9 @@ impl BotToken {
         }))
     }
 
-    /// Whether there is a token of this digest at all.
-    pub fn is_known(conn: &mut Conn, digest: &str) -> Result<bool> {
-        Ok(diesel::select(diesel::dsl::exists(tokens::table.filter(tokens::digest.eq(digest)))).get_result(conn)?)
+    /// The workspace of the token of this digest, if there is one at all; it never changes.
+    pub fn workspace_of(conn: &mut Conn, digest: &str) -> Result<Option<Id<Workspace>>> {
+        Ok(tokens::table.filter(tokens::digest.eq(digest)).select(tokens::workspace_id).first(conn).optional()?)
     }
 
     /// A token of the workspace.

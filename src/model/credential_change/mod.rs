@@ -10,6 +10,7 @@ mod replacement;
 mod rotation;
 mod staging;
 mod suspension;
+mod test_mail;
 
 pub use checked::{checked, refused, unreadable};
 pub use connection::{Connected, Consent, connect};
@@ -21,6 +22,7 @@ pub use replacement::{Replacing, replace};
 pub use rotation::{Rotated, Serve, rotate};
 pub use staging::{Staged, erase_ended, promote, promote_due, roll_back};
 pub use suspension::{LONGEST_SUSPENSION_H, resume, resume_due, suspend};
+pub use test_mail::{TestMail, test_mail_asked, test_mail_ended};
 
 use super::credential::{Badge, Credential, Environment};
 use super::status::Status;

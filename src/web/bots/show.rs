@@ -7,6 +7,7 @@ use crate::model::audit_names;
 use crate::model::block::{self, Seen};
 use crate::model::bot::Bot;
 use crate::model::permission::ReadBots;
+use crate::model::token_warning;
 use crate::model::usage;
 use crate::web::answer::{Answer, page};
 use crate::web::credentials::drawn::tile;
@@ -24,17 +25,19 @@ type Uses = BTreeMap<String, At>;
 /// `GET …/bots/{id}`.
 pub async fn show(can: Can<ReadBots>, app: web::Data<App>) -> Answer {
     let (workspace, id) = (can.workspace().clone(), can.bot()?);
-    let (bot, blocks, uses, people) = app
+    let now = app.means.now();
+    let (bot, blocks, uses, people, ending) = app
         .db
         .read(move |conn| {
             let bot = Bot::get(conn, &workspace, &id)?;
             let blocks = block::of_bots(conn, &workspace, std::slice::from_ref(&id))?;
             let uses = usage::last_uses(conn, &workspace, &id)?;
             let people = audit_names::who(conn, &workspace, std::slice::from_ref(&bot.created_by))?;
-            Ok((bot, blocks, uses, people))
+            let ending = token_warning::first_of(conn, &workspace, &id, now)?;
+            Ok((bot, blocks, uses, people, ending))
         })
         .await?;
-    let (base, now) = (list(&can), app.means.now());
+    let base = list(&can);
     let href = format!("{base}/{}", bot.id);
     page(&BotPage {
         shell: shell::inside(&app, &can, &bot.name, Nav::Bots),
@@ -44,6 +47,7 @@ pub async fn show(can: Can<ReadBots>, app: web::Data<App>) -> Answer {
         can_manage: can.is_admin(),
         health: health(blocks.iter()),
         blocks: blocks.iter().map(|seen| row(&can, &app, &href, seen, &uses)).collect(),
+        ending: ending.map(|(name, at)| (name, When::new(at, now))),
         made: (
             When::new(bot.created_at, now),
             people.into_iter().next().map_or_else(|| "the operator".to_owned(), |(_, name)| name),

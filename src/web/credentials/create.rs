@@ -93,7 +93,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         };
         let Ready { details, values, .. } = ready;
         let (kind, more_scopes, live_version) = (FlowKind::Create, Vec::new(), 0);
-        let wanted = Begin { kind, credential: Id::new(), details, values, live_version, more_scopes };
+        let block = block.map(|found| found.block);
+        let wanted = Begin { kind, credential: Id::new(), details, values, live_version, more_scopes, block };
         return see_other(begin(&app, &can, integration, method, &all, wanted).await?);
     }
     let chooses = block.as_ref().and_then(|found| {

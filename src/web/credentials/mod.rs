@@ -12,6 +12,7 @@ pub mod rotation;
 pub mod show;
 pub mod staging;
 pub mod suspension;
+pub mod test_mail;
 
 mod connection;
 pub(in crate::web) mod drawn;

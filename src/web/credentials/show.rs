@@ -5,6 +5,7 @@ use super::rotation::has_new_secret;
 use super::{connection, history, staging, used};
 use crate::app::App;
 use crate::catalog::schema::{Edit, Integration, Method};
+use crate::check::test_mail::can_send;
 use crate::clock::At;
 use crate::error::Result;
 use crate::model::audit::{self, Event};
@@ -174,7 +175,17 @@ fn edit_rule(method: &Method) -> EditRule {
     }
 }
 
+/// The buttons of the status card; sending a mail is the last where that can be done.
 fn actions(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action> {
+    let mut actions = mending(row, href, method);
+    if method.is_some_and(can_send) && !matches!(row.status, Status::Suspended | Status::Unreadable) {
+        let (label, href) = ("Send a test mail".to_owned(), format!("{href}/test-mail"));
+        actions.push(Action { label, href, post: false, primary: false, busy: String::new() });
+    }
+    actions
+}
+
+fn mending(row: &Credential, href: &str, method: Option<&Method>) -> Vec<Action> {
     let verify = |primary| Action {
         label: "Verify now".into(),
         href: format!("{href}/checks"),

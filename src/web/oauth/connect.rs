@@ -56,6 +56,7 @@ pub async fn create(can: Can<ConnectCredential>, posted: Posted, app: web::Data<
         values,
         live_version: row.live_version,
         more_scopes,
+        block: None,
     };
     see_other(begin(&app, &can, integration, method, &all, wanted).await?)
 }

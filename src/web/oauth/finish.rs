@@ -12,12 +12,14 @@ use crate::check::held::Session;
 use crate::check::oauth::{self, Code};
 use crate::check::report::{Outcome, Report};
 use crate::check::{self, Options, Trigger};
+use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::model::block;
 use crate::model::credential::{Badge, Credential};
 use crate::model::credential_change::{self, Connected, Consent, Content, Kind, NewCredential, Saved};
 use crate::model::oauth_flow::{self, Chosen, Flow, FlowKind, Trouble};
 use crate::model::oauth_grant::{NewGrant, missing};
-use crate::model::permission::{Allowed, ConnectCredential, CreateCredential};
+use crate::model::permission::{Allowed, ConnectCredential, CreateCredential, ManageBots};
 use crate::model::version::Version;
 use crate::web::answer::{Answer, see_other, see_other_saying};
 use crate::web::guard::Can;
@@ -29,6 +31,8 @@ struct Scene<'a> {
     slug: String,
     connects: Allowed<ConnectCredential>,
     creates: Allowed<CreateCredential>,
+    /// For a credential that a block chooses at once; none where the person may not change bots.
+    bots: Option<Allowed<ManageBots>>,
     flow: Flow,
     integration: &'a Integration,
     method: &'a Method,
@@ -59,7 +63,8 @@ pub async fn returned(app: &App, back: Return) -> Result<std::result::Result<Htt
         return Err(Error::NotFound);
     };
     let Return { standing, connects, creates, flow, query, .. } = back;
-    let scene = Scene { app, slug: standing.workspace.slug, connects, creates, flow, integration, method };
+    let (slug, bots) = (standing.workspace.slug.clone(), standing.allowed(connects.actor().clone()));
+    let scene = Scene { app, slug, connects, creates, bots, flow, integration, method };
     let (means, flow) = (app.means.clone(), scene.flow.clone());
     let chosen = app.db.read(move |conn| flow.open_now(conn, &means)).await?.ok_or(Error::NotFound)?;
     let spec = method.oauth.as_ref().ok_or_else(|| Error::internal("a consent without OAuth"))?;
@@ -208,6 +213,7 @@ async fn store(scene: &Scene<'_>, chosen: Chosen, grant: NewGrant, report: Repor
     let Scene { app, flow, integration, method, .. } = scene;
     let consent = Consent { flow: flow.clone(), grant };
     let id = flow.credential_id.clone();
+    let mut bot = None;
     let saved = match flow.kind {
         FlowKind::Create => {
             let content = Content {
@@ -224,7 +230,20 @@ async fn store(scene: &Scene<'_>, chosen: Chosen, grant: NewGrant, report: Repor
             };
             let new = NewCredential { id, kind, details: chosen.details, content, report, consent: Some(consent) };
             let (means, allowed) = (app.means.clone(), scene.creates.clone());
-            app.db.write(move |tx| credential_change::create(tx, &means, &allowed, &new)).await?
+            let chooses = scene.bots.clone().zip(chosen.block);
+            let unit = move |tx: &mut Tx<'_>| {
+                let saved = credential_change::create(tx, &means, &allowed, &new)?;
+                let of = match (&saved, &chooses) {
+                    (Saved::Done, Some((allowed, block))) => {
+                        block::choose_anywhere(tx, &means, allowed, block, (&new.id, &new.kind.integration))?
+                    }
+                    _ => None,
+                };
+                Ok((saved, of))
+            };
+            let (saved, of) = app.db.write(unit).await?;
+            bot = of;
+            saved
         }
         FlowKind::Connect => {
             let content = renewed_content(scene, &chosen).await?;
@@ -239,13 +258,14 @@ async fn store(scene: &Scene<'_>, chosen: Chosen, grant: NewGrant, report: Repor
             app.db.write(move |tx| credential_change::connect(tx, &means, &allowed, &id, &connected)).await?
         }
     };
-    match saved {
-        Saved::Done => see_other_saying(scene.credential(), "connected"),
-        Saved::NameTaken(holder) => {
+    match (saved, bot) {
+        (Saved::Done, Some(bot)) => see_other_saying(format!("/w/{}/bots/{bot}", scene.slug), "chosen"),
+        (Saved::Done, None) => see_other_saying(scene.credential(), "connected"),
+        (Saved::NameTaken(holder), _) => {
             let text = format!("“{holder}” exists already. Choose a name that tells the two apart.");
             scene.fail(trouble("name_taken", "The name is taken by now.", text)).await
         }
-        Saved::Stale(_) => {
+        (Saved::Stale(_), _) => {
             let text = "Somebody changed the credential while you were away, so nothing was saved. Look at it, then connect again.";
             scene.fail(trouble("stale", "It was changed meanwhile.", text)).await
         }
@@ -290,7 +310,8 @@ pub async fn confirmed(
 ) -> Answer {
     let creates = can.standing.allowed(can.allowed.actor().clone()).ok_or(Error::Forbidden)?;
     let slug = can.standing.workspace.slug.clone();
-    let scene = Scene { app, slug, connects: can.allowed.clone(), creates, flow, integration, method };
+    let bots = can.standing.allowed(can.allowed.actor().clone());
+    let scene = Scene { app, slug, connects: can.allowed.clone(), creates, bots, flow, integration, method };
     let Some((mut grant, _)) = chosen.waiting.take() else { return see_other(scene.page()) };
     let prepared = match prepare(&scene, &chosen).await? {
         Ok(prepared) => prepared,

@@ -183,6 +183,14 @@ fn trouble_now(flow: &Flow, mine: bool, now: At) -> Option<Trouble> {
     }
 }
 
+/// The same question at the one page that stands for all services, where there is one.
+fn in_place(app: &App, href: String) -> String {
+    match (&app.consent_page, href.split_once('?')) {
+        (Some(page), Some((_, query))) => format!("{page}?{query}"),
+        _ => href,
+    }
+}
+
 /// The link to the consent page; none where the workspace's client is gone.
 async fn link(can: &Allowed, app: &App, loaded: &Loaded<'_>, chosen: &Chosen) -> Result<Option<Go>> {
     let Loaded { flow, integration, method, .. } = loaded;
@@ -193,7 +201,7 @@ async fn link(can: &Allowed, app: &App, loaded: &Loaded<'_>, chosen: &Chosen) ->
     let (state, verifier) = (&chosen.state, &chosen.verifier);
     let consent = Consent { redirect_uri: &redirect_uri, state, verifier, scopes: &chosen.scopes };
     let href = authorize(method, &values, &consent).map_err(|unfit| Error::Unprocessable(unfit.to_string()))?;
-    Ok(href.map(|href| Go {
+    Ok(href.map(|href| in_place(app, href)).map(|href| Go {
         host: url::Url::parse(&href).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default(),
         until: flow.expires_at.utc().format("%H:%M UTC").to_string(),
         href,

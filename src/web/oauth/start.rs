@@ -7,6 +7,7 @@ use crate::check::oauth::asked_scopes;
 use crate::crypto::token;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::block::Block;
 use crate::model::credential::Credential;
 use crate::model::credential_change::Details;
 use crate::model::oauth_flow::{self, Chosen, Flow, FlowKind, NewFlow};
@@ -28,6 +29,8 @@ pub struct Begin {
     pub live_version: i64,
     /// Further scopes that a person wants.
     pub more_scopes: Vec<String>,
+    /// The block that a new credential is for.
+    pub block: Option<Id<Block>>,
 }
 
 /// Stores the consent and gives the address of its page. `all` are the values with those of the workspace's client.
@@ -58,6 +61,7 @@ pub async fn begin<P: Permission>(
             verifier,
             scopes,
             more_scopes: begin.more_scopes,
+            block: begin.block,
             waiting: None,
         },
     };

@@ -82,6 +82,8 @@ pub struct BotPage {
     pub health: Health,
     /// Its blocks.
     pub blocks: Vec<BlockRow>,
+    /// The token that ends first, if one ends soon: its name and end.
+    pub ending: Option<(String, When)>,
     /// When it was made, and by whom.
     pub made: (When, String),
 }

@@ -1,6 +1,9 @@
-//! The pages that change what bots get: replacement, suspension, and what waits beside the version in use.
+//! The pages that change or try what bots get: replacement, suspension, a test mail, and what waits beside the version
+//! in use.
 
+use super::form::{Banner, TextBox};
 use super::shell::Shell;
+use super::status::StepsView;
 use super::time::When;
 use super::used::Used;
 use askama::Template;
@@ -64,4 +67,28 @@ pub struct Suspension {
     pub used: Used,
     /// Why nothing was done.
     pub refused: Option<String>,
+}
+
+/// `GET …/{id}/test-mail`, and the 422 of its POST.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credentials/test_mail.html")]
+pub struct TestMailPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the list.
+    pub base: String,
+    /// Address of the credential.
+    pub href: String,
+    /// Its name.
+    pub name: String,
+    /// The person's own address, where it goes.
+    pub to: String,
+    /// `from`.
+    pub from: TextBox,
+    /// Whether the credential is switched off: then nothing is sent.
+    pub off: bool,
+    /// Why it was not sent.
+    pub banner: Option<Banner>,
+    /// What was tried.
+    pub report: Option<StepsView>,
 }

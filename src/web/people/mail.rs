@@ -73,6 +73,7 @@ fn about(kind: &str) -> &'static str {
         "new_device" => "Notice of a new device",
         "password" => "Notice of a new password",
         "email" => "Change of an address",
+        "token_end" => "Notice of a token that ends soon",
         "second_factor" => "Notice about a second factor",
         _ => "Message",
     }

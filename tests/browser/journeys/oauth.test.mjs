@@ -1,5 +1,7 @@
 // Consent at a real OpenID provider: refused, given, reused, given again by another account, ended.
 import assert from 'node:assert/strict';
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import { CLIENT, OAuthProvider } from '../stage/provider.mjs';
 import { useStage } from '../stage/stage.mjs';
@@ -11,7 +13,8 @@ describe('oauth', () => {
   const provider = new OAuthProvider();
   const stage = useStage({
     name: 'oauth',
-    prepare: async ({ allowed }) => {
+    prepare: async ({ allowed, catalog }) => {
+      copyFileSync(join(import.meta.dirname, '../fixtures/mailbox.toml'), join(catalog, 'mailbox.toml'));
       await provider.reserve();
       allowed.push(`http://127.0.0.1:${provider.port}`);
     },
@@ -146,6 +149,45 @@ describe('oauth', () => {
     await see(page.getByText('the service ended the sign-in'));
     assert.ok(provider.events.includes('grant.revoked') || provider.events.includes('refresh_token.destroyed'), provider.events.join());
     assert.ok(!provider.events.includes('server_error'));
+  });
+
+  step('a mail server takes the token by XOAUTH2, of this account alone', async () => {
+    // It asks the provider whose token it is.
+    stage.mail.isToken = async (user, token) => {
+      const answer = await fetch(`${provider.url}/me`, { headers: { authorization: `Bearer ${token}` } });
+      return answer.ok && (await answer.json()).email === user;
+    };
+    const begin = async (name, user) => {
+      await visitor.go(at('/credentials/new?integration=mailbox&method=xoauth2'));
+      await fill(page, {
+        name,
+        'f.authorize_url': `${provider.url}/auth`,
+        'f.token_url': `${provider.url}/token`,
+        'f.client_id': CLIENT.id,
+        'f.client_secret': CLIENT.secret,
+        'f.host': '127.0.0.1',
+        'f.port': String(stage.mail.port),
+        'f.user': user,
+      });
+      await page.getByRole('button', { name: 'Continue to the sign-in' }).click();
+      await page.locator('#go').click();
+    };
+    await visitor.context.clearCookies({ name: /^_/ });
+    await begin('Newsletter', 'bots@example.test');
+    await signIn('bots');
+    await agree();
+    await see(status(page, 'working'));
+    assert.deepEqual(stage.mail.signIns.at(-1), { user: 'bots@example.test', method: 'XOAUTH2', good: true });
+    await page.getByRole('link', { name: 'Send a test mail' }).click();
+    await page.getByRole('button', { name: 'Send it' }).click();
+    await see(page.getByText('The mail server took the test mail'));
+    assert.deepEqual(stage.mail.mails.map((mail) => mail.to), [['ana@example.test']]);
+    assert.deepEqual(stage.mail.envelopes, ['bots@example.test']);
+    // The provider knows who is there, and that they agreed.
+    await begin('Of somebody else', 'boss@example.test');
+    await page.waitForURL(new RegExp(`^${stage.console.url}/w/`));
+    await see(page.locator('[data-code="smtp_535"]'));
+    assert.equal(stage.mail.signIns.at(-1).good, false);
   });
 
   step('no secret was logged', async () => {

@@ -39,7 +39,7 @@ const WEBSITE = (name) => ({
 });
 
 /** What every credential's pages are called. */
-const OF_A_CREDENTIAL = ['', '/edit', '/name', '/rotation', '/replacement', '/suspension', '/deletion'];
+const OF_A_CREDENTIAL = ['', '/edit', '/name', '/rotation', '/replacement', '/suspension', '/test-mail', '/deletion'];
 
 describe('every page', () => {
   const stage = useStage({ name: 'pages' });

@@ -9,6 +9,7 @@ const NAME = 'Production mail';
 const RENAMED = 'Newsletter mail';
 const OTHER = 'Website events';
 const RELAY = 'Office relay';
+const TRIED = 'Receipts mail';
 const WRONG = 'Wr0ng-password-CANARY';
 
 for (const javaScript of [true, false]) {
@@ -198,6 +199,31 @@ for (const javaScript of [true, false]) {
     step('no mail was ever begun, and nothing is kept in the browser', async () => {
       for (const server of [stage.mail, stage.otherMail, stage.startTlsMail]) assert.deepEqual(server.envelopes, []);
       if (javaScript) await visitor.keepsNothing();
+    });
+
+    step('a test mail goes to whoever asks, and to nobody else', async () => {
+      await steps.create(visitor, {
+        integration: 'smtp', method: 'password', name: TRIED, values: mailValues(stage.mail, stage.mail.password),
+      });
+      const tried = new URL(page.url()).pathname;
+      await page.getByRole('link', { name: 'Send a test mail' }).click();
+      await see(page.getByText(PERSON.email));
+      if (javaScript) await visitor.axe('the form of a test mail');
+      await visitor.picture(`test mail js ${javaScript}`);
+      await submit(page, page.getByRole('button', { name: 'Send it' }));
+      await see(page.getByText('The mail server took the test mail'));
+      assert.deepEqual(stage.mail.mails.map((mail) => mail.to), [[PERSON.email]]);
+      assert.match(stage.mail.mails[0].text, /test mail/);
+      await see(page.getByText('sent a test mail to themselves with it'));
+      stage.mail.password = 'changed-once-more-5';
+      await visitor.go(`${tried}/test-mail`);
+      await visitor.expecting(422, () => submit(page, page.getByRole('button', { name: 'Send it' })));
+      await see(page.locator('#banner[data-code]'));
+      if (javaScript) await visitor.axe('a test mail that was refused');
+      await visitor.picture(`test mail refused js ${javaScript}`);
+      await visitor.go(tried);
+      await see(status(page, 'working'));
+      assert.equal(stage.mail.mails.length, 1);
     });
 
     step('signing out ends it', async () => {

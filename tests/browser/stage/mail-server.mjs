@@ -1,4 +1,4 @@
-// A real SMTP server that asks for a password, with TLS from the first byte or by STARTTLS.
+// A real SMTP server that asks for a password or a bearer token, with TLS from the first byte or by STARTTLS.
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
@@ -8,8 +8,10 @@ export class MailServer {
   signIns = [];
   /** Envelopes that were begun. A check may never begin one. */
   envelopes = [];
-  /** Mails that arrived: `to`, and the whole `text` with its encoding undone. */
+  /// Mails that arrived: `to`, the recipients, and the whole `text` with its encoding undone.
   mails = [];
+  /// Whether a bearer token is this person's; without it none is.
+  isToken = async () => false;
   connections = 0;
   port = 0;
   #server;
@@ -26,7 +28,7 @@ export class MailServer {
       cert,
       secure: this.mode === 'implicit',
       name: 'mail.test',
-      authMethods: ['PLAIN', 'LOGIN'],
+      authMethods: ['PLAIN', 'LOGIN', 'XOAUTH2'],
       allowInsecureAuth: false,
       disableReverseLookup: true,
       logger: false,
@@ -35,10 +37,15 @@ export class MailServer {
         done();
       },
       onAuth: (auth, _session, done) => {
-        const good = auth.username === this.user && auth.password === this.password;
-        this.signIns.push({ user: auth.username, good });
-        if (good) done(null, { user: auth.username });
-        else done(Object.assign(new Error('5.7.8 Authentication credentials invalid'), { responseCode: 535 }));
+        const judge = auth.method === 'XOAUTH2'
+          ? this.isToken(auth.username, auth.accessToken)
+          : Promise.resolve(auth.username === this.user && auth.password === this.password);
+        judge.catch(() => false).then((good) => {
+          this.signIns.push({ user: auth.username, method: auth.method, good });
+          if (good) done(null, { user: auth.username });
+          else if (auth.method === 'XOAUTH2') done(null, { data: { status: '401', schemes: 'bearer' } });
+          else done(Object.assign(new Error('5.7.8 Authentication credentials invalid'), { responseCode: 535 }));
+        });
       },
       onMailFrom: (address, _session, done) => {
         this.envelopes.push(address.address);
@@ -49,7 +56,7 @@ export class MailServer {
         stream.on('data', (part) => parts.push(part));
         stream.on('end', () => {
           const text = Buffer.concat(parts).toString().replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
-          this.mails.push({ to: session.envelope.rcptTo[0].address, text });
+          this.mails.push({ to: session.envelope.rcptTo.map((one) => one.address), text });
           done();
         });
       },
@@ -65,7 +72,7 @@ export class MailServer {
   /** The text of the last mail to an address that has `words` in it; waits until there is one. */
   async mailTo(address, words) {
     for (let n = 0; n < 100; n += 1) {
-      const mail = this.mails.filter((one) => one.to === address && one.text.includes(words)).pop();
+      const mail = this.mails.filter((one) => one.to.includes(address) && one.text.includes(words)).pop();
       if (mail) return mail.text;
       await pause(200);
     }

@@ -4,9 +4,11 @@
 
 mod calls;
 mod document;
+mod grouped;
 mod killed;
 mod pages;
 mod secrets;
+mod swapped;
 mod tokens;
 mod vault;
 

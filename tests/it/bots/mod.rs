@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod changes;
+mod ends;
 mod pages;
 mod staged;

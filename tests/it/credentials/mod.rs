@@ -6,4 +6,5 @@ mod editing;
 mod isolation;
 mod seals;
 mod statuses;
+mod test_mail;
 mod texts;

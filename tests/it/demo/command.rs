@@ -125,7 +125,9 @@ async fn it_starts_shows_every_status_works_and_leaves_nothing() {
     }
     let ana = sign_in(&base, "ana@acme.example", &password).await;
     looks_lived_in(&ana).await;
+    bots_are_at_work(&ana).await;
     the_services_answer(&ana).await;
+    people_agree(&ana, &base).await;
     others_see_what_they_may(&base, &password).await;
     drop(ana);
     proves(&home);
@@ -165,6 +167,28 @@ async fn looks_lived_in(ana: &Person) {
     assert!(ana.get(STORE).await.texts("a.name").contains(&"Mail of the summer campaign".to_owned()));
 }
 
+/// A bot that works, one that a broken credential hurts, and a draft; what they did is counted.
+async fn bots_are_at_work(ana: &Person) {
+    let list = ana.get("/w/acme-store/bots").await.expect(200);
+    for (name, state, word) in [
+        ("Order confirmations", "published", "Ready"),
+        ("Payment reminders", "published", "Broken"),
+        ("Weekly report", "draft", "Incomplete"),
+    ] {
+        let page = ana.get(&address(&list, name)).await.expect(200);
+        assert_eq!(page.texts("h1 .tag"), [state], "{name}");
+        assert!(page.texts("aside .st b").contains(&word.to_owned()), "{name}: {:?}", page.texts("aside .st b"));
+        let used = page.texts("td[data-label='Last used']").concat();
+        assert_eq!(!used.contains("never"), state == "published", "{name}: {used}");
+    }
+    let credentials = ana.get(STORE).await.expect(200);
+    let broken = ana.get(&address(&credentials, "Stripe Brazil")).await.expect(200);
+    let used = broken.texts("#used").concat();
+    assert!(used.contains("Payment reminders") && used.contains("last used"), "{used}");
+    let mail = ana.get(&address(&credentials, "Invoices mail")).await.expect(200);
+    assert!(mail.texts("#used h2").concat().contains("Used by 2 blocks"));
+}
+
 /// Verifying, creating and editing reach the imitated services.
 async fn the_services_answer(ana: &Person) {
     let list = ana.get(STORE).await.expect(200);
@@ -200,6 +224,26 @@ async fn the_services_answer(ana: &Person) {
     ana.post(&format!("{path}/rotation"), &secret("down")).await.expect(422);
     ana.post(&format!("{path}/rotation"), &secret("the-next-one")).await.expect(303);
     assert_eq!(status(ana, &path).await, "working");
+}
+
+/// One sign-in works, and one that ended is connected again at the page that stands for all services.
+async fn people_agree(ana: &Person, base: &str) {
+    let list = ana.get(&format!("{STORE}?integration=google-sheets")).await.expect(200);
+    assert_eq!(verify(ana, &address(&list, "Price list")).await, "working");
+    let path = address(&list, "Orders of the old shop");
+    let ended = ana.get(&path).await.expect(200);
+    assert_eq!(ended.texts(".hint[data-code]").len(), 1);
+    assert!(ended.texts("section[aria-label=Status] button").contains(&"Connect again".to_owned()));
+    for (link, stands) in [("#refuse", "broken"), ("#agree", "working")] {
+        let flow = ana.post(&format!("{path}/connect"), &[]).await.expect(303).location().to_owned();
+        let go = ana.get(&flow).await.expect(200).attributes("#go", "href").remove(0);
+        let (origin, asked) = go.split_once("/consent").expect("the page of the demo");
+        assert!(origin.starts_with("http://127.0.0.1:"), "{go}");
+        let page = Person::bare(origin).get(&format!("/consent{asked}")).await.expect(200);
+        let back = page.attributes(link, "href").remove(0);
+        ana.get(back.strip_prefix(base).expect("the console")).await.expect(303);
+        assert_eq!(status(ana, &path).await, stands, "{link}");
+    }
 }
 
 async fn others_see_what_they_may(base: &str, password: &str) {

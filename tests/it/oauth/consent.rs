@@ -177,3 +177,30 @@ async fn deleting_ends_the_sign_in_at_the_service() {
     assert!(admin.get(&page).await.texts("button").contains(&"Connect again".to_owned()));
     app.prove_audit().await;
 }
+
+#[tokio::test]
+async fn a_sign_in_that_was_begun_from_a_block_is_chosen_for_it() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    enter_client(&admin).await;
+    let bot = app.new_bot(&admin, "Lead intake").await;
+    let page = format!("/w/acme/bots/{bot}");
+    for gone in [false, true] {
+        let block = app.new_block(&admin, &bot, "google-sheets", "").await;
+        let name = if gone { "Another sheet" } else { "Leads sheet" };
+        let mut form: Vec<(&str, &str)> = SHEETS.to_vec();
+        form.retain(|(field, _)| *field != "name");
+        form.extend([("name", name), ("block", block.as_str())]);
+        let waiting = start(&admin, &form).await;
+        if gone {
+            admin.post(&format!("{page}/blocks/{block}/removal"), &[]).await.expect(303);
+        }
+        app.service.prepare(tokens(ACCESS, Some(REFRESH)));
+        app.service.prepare(info("bots@example.com"));
+        let led = admin.get(&waiting.agreed()).await.expect(303).location().to_owned();
+        let chosen = admin.get(&page).await.expect(200).texts("td[data-label=Credential]").concat();
+        assert_eq!((led == page, chosen.contains(name)), (!gone, !gone), "{led}: {chosen}");
+        assert_eq!(admin.get(&led).await.expect(200).texts("h1").concat().contains(name), gone, "{led}");
+    }
+    app.prove_audit().await;
+}

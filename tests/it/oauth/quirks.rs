@@ -4,11 +4,14 @@ use super::stage::{look, start, told};
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use crate::support::person::Person;
-use crate::support::smtp_server::Mailbox;
+use crate::support::smtp_server::{Mailbox, Verdict};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use credenza::demo::mail_server::welcome;
 use credenza::model::status::Status;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 async fn client(admin: &Person, service: &str, method: &str, id: &str) {
     let form = [("method", method), ("f.client_id", id), ("f.client_secret", "the-client-secret")];
@@ -52,6 +55,36 @@ async fn salesforce_names_its_instance_and_no_life_and_only_its_own_hosts_count(
     let grant = app.grant(id).await.expect("a grant");
     let life = grant.expires_at.expect("a guess").since(app.means.now()).num_seconds();
     assert!((890..=900).contains(&life) && app.row(id).await.status == Status::Working, "{life}");
+}
+
+#[tokio::test]
+async fn a_life_that_the_token_answer_does_not_name_is_asked_for() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    client(&admin, "salesforce", "oauth", "3MVG9abc").await;
+    let form =
+        [("integration", "salesforce"), ("method", "oauth"), ("name", "CRM"), ("f.login_host", "login.salesforce.com")];
+    let tokens = json!({
+        "access_token": "tok", "refresh_token": "ref", "instance_url": "https://acme.my.salesforce.com", "scope": "api refresh_token",
+    });
+    let end = app.means.now().micros() / 1_000_000 + 7200;
+    let answers = [
+        tokens,
+        json!({ "active": true, "exp": end, "token_type": "access_token" }),
+        json!({ "preferred_username": "bots@acme.example", "organization_id": "00D" }),
+    ];
+    let answers = answers.iter().map(|body| Answer::json(200, body)).collect();
+    let page = agree(&app, &admin, &form, "", answers).await;
+    let asked = &app.service.requests()[1];
+    assert_eq!(asked.path(), "/services/oauth2/introspect");
+    assert_eq!(asked.server_name.as_deref(), Some("login.salesforce.com"));
+    let sent: std::collections::BTreeMap<_, _> = asked.form().into_iter().collect();
+    assert_eq!(sent["token"], "tok");
+    let basic = asked.header("authorization").and_then(|value| value.strip_prefix("Basic ")).expect("a sign-in");
+    assert_eq!(STANDARD.decode(basic).expect("base64"), b"3MVG9abc:the-client-secret");
+    let grant = app.grant(page.rsplit('/').next().expect("an id")).await.expect("a grant");
+    let life = grant.expires_at.expect("an end").since(app.means.now()).num_seconds();
+    assert!((7100..=7200).contains(&life), "{life}");
 }
 
 #[tokio::test]
@@ -221,7 +254,7 @@ async fn an_api_of_ones_own_is_asked_at_the_addresses_that_were_typed() {
 
 #[tokio::test]
 async fn a_mail_server_takes_the_token_by_xoauth2() {
-    let app = TestApp::builder().mail(Mailbox::implicit).start().await;
+    let app = TestApp::builder().mail(|tls| Mailbox::implicit(tls).taking_mail()).start().await;
     let admin = app.admin().await;
     client(&admin, "gmail", "smtp", "1-a.apps.googleusercontent.com").await;
     let form = [("integration", "gmail"), ("method", "smtp"), ("name", "Newsletter"), ("f.user", "news@example.com")];
@@ -241,4 +274,48 @@ async fn a_mail_server_takes_the_token_by_xoauth2() {
     let said = STANDARD.decode(auth).expect("base64");
     assert_eq!(said, b"user=news@example.com\x01auth=Bearer mail-token\x01\x01");
     assert!(lines.iter().all(|line| line.encrypted));
+    let heard = |beginning: &str| {
+        let lines = app.mail.as_ref().expect("a mail server").lines();
+        lines.iter().filter(|line| line.text.starts_with(beginning)).count()
+    };
+    assert_eq!(heard("MAIL"), 0, "the check sends nothing");
+    let test = format!("/w/acme/credentials/{}/test-mail", row.id);
+    admin.post(&test, &[]).await.expect(303);
+    assert_eq!((heard("MAIL FROM:<news@example.com>"), heard("RCPT TO:<admin@acme.example>")), (1, 1));
+    assert_eq!(app.service.requests().len(), 1, "with the token that is there");
+}
+
+#[tokio::test]
+async fn a_test_mail_renews_a_token_that_the_mail_server_refuses_once() {
+    let refused = Arc::new(AtomicBool::new(false));
+    let (old_is_over, judged) = (refused.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = judged.clone();
+    let judge = move |said: &str| {
+        count.fetch_add(1, Ordering::SeqCst);
+        match said.contains("mail-token-1") && old_is_over.load(Ordering::SeqCst) {
+            true => Verdict::Say("535 5.7.8 Username and Password not accepted".to_owned()),
+            false => welcome(),
+        }
+    };
+    let mailbox = move |tls| Mailbox { judge: Arc::new(judge), ..Mailbox::implicit(tls).taking_mail() };
+    let app = TestApp::builder().mail(mailbox).start().await;
+    let admin = app.admin().await;
+    client(&admin, "gmail", "smtp", "1-a.apps.googleusercontent.com").await;
+    let form = [("integration", "gmail"), ("method", "smtp"), ("name", "Newsletter"), ("f.user", "news@example.com")];
+    let tokens = |access: &str| {
+        let scope = "https://mail.google.com/";
+        Answer::json(
+            200,
+            &json!({ "access_token": access, "refresh_token": "ref", "expires_in": 3600, "scope": scope }),
+        )
+    };
+    let page = agree(&app, &admin, &form, "", vec![tokens("mail-token-1")]).await;
+    refused.store(true, Ordering::SeqCst);
+    app.service.prepare(tokens("mail-token-2"));
+    let before = judged.load(Ordering::SeqCst);
+    admin.post(&format!("{page}/test-mail"), &[]).await.expect(303);
+    assert_eq!(judged.load(Ordering::SeqCst) - before, 2);
+    let lines = app.mail.as_ref().expect("a mail server").lines();
+    assert_eq!(lines.iter().filter(|line| line.text.starts_with("RCPT TO:<admin@acme.example>")).count(), 1);
+    app.prove_audit().await;
 }

@@ -2,7 +2,8 @@
 
 use super::sample_forms::remark;
 use super::sample_lists::status;
-use super::samples::{HOSTILE, ago, shell, tile};
+use super::samples::{HOSTILE, ago, now, shell, tile};
+use chrono::TimeDelta;
 use credenza::web::pages::bots::{
     BlockForm, BlockRow, BotDeletion, BotForm, BotList, BotPage, BotRow, ChosenView, Health, Publication, Removal,
     ServicePick,
@@ -10,6 +11,7 @@ use credenza::web::pages::bots::{
 use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::shell::{Nav, Tone};
 use credenza::web::pages::status::StatusKind;
+use credenza::web::pages::time::When;
 
 const BASE: &str = "/w/acme/bots";
 
@@ -90,13 +92,14 @@ pub fn show() -> BotPage {
         can_manage: true,
         health: health(Tone::Bad, "bang", "Broken", "1 of 4 blocks: the credential fails"),
         blocks: blocks(),
+        ending: Some((HOSTILE.to_owned(), When::new(now().plus(TimeDelta::days(9)), now()))),
         made: (ago(40_000), "Ana Braga".to_owned()),
     }
 }
 
 pub fn show_empty() -> BotPage {
     let health = health(Tone::Plain, "dash", "No blocks", "nothing is chosen yet");
-    BotPage { blocks: vec![], published: None, health, ..show() }
+    BotPage { blocks: vec![], published: None, ending: None, health, ..show() }
 }
 
 pub fn show_member() -> BotPage {

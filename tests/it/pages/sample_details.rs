@@ -5,10 +5,10 @@ use super::sample_lists::{BASE, status};
 use super::samples::{HOSTILE, ago, now, shell, tile};
 use chrono::TimeDelta;
 use credenza::check::report::{Step, StepResult};
-use credenza::web::pages::change::{Replacement, Staging, Suspension};
+use credenza::web::pages::change::{Replacement, Staging, Suspension, TestMailPage};
 use credenza::web::pages::deletion::{Deleted, DeletedRow, Deletion};
 use credenza::web::pages::detail::{Action, ConnectionView, Detail, EditRule, EventView, Mark, ValueView, VersionView};
-use credenza::web::pages::form::{Notice, Proof, ServiceHead, TextBox};
+use credenza::web::pages::form::{Banner, Notice, Proof, ServiceHead, TextBox};
 use credenza::web::pages::shell::{Link, Nav, Tone};
 use credenza::web::pages::status::{Badge, Hint, StatusKind, StepsView};
 use credenza::web::pages::time::When;
@@ -226,6 +226,44 @@ pub fn suspension_off() -> Suspension {
         refused: None,
         ..suspension()
     }
+}
+
+pub fn test_mail() -> TestMailPage {
+    TestMailPage {
+        shell: shell("Test Shop mail", Nav::Credentials),
+        base: BASE.to_owned(),
+        href: format!("{BASE}/01900001"),
+        name: "Shop mail".to_owned(),
+        to: "ana@acme.example".to_owned(),
+        from: TextBox::of("bot@acme.example"),
+        off: false,
+        banner: None,
+        report: None,
+    }
+}
+
+pub fn test_mail_refused() -> TestMailPage {
+    TestMailPage {
+        name: HOSTILE.to_owned(),
+        from: TextBox {
+            error: Some(remark("invalid", "Enter the one address that it is sent from.")),
+            ..TextBox::of(HOSTILE)
+        },
+        banner: Some(Banner {
+            title: "The test mail was not sent.".to_owned(),
+            hint: Hint {
+                code: "sender_refused".to_owned(),
+                text: "The server takes no mail from this sender.".to_owned(),
+            },
+            links: vec![],
+        }),
+        report: Some(steps()),
+        ..test_mail()
+    }
+}
+
+pub fn test_mail_off() -> TestMailPage {
+    TestMailPage { off: true, ..test_mail() }
 }
 
 fn connection() -> ConnectionView {

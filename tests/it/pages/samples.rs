@@ -55,6 +55,9 @@ pub fn all() -> Vec<Sample> {
     add("replacement-unused", details::replacement_unused().render());
     add("suspension", details::suspension().render());
     add("suspension-off", details::suspension_off().render());
+    add("test-mail", details::test_mail().render());
+    add("test-mail-refused", details::test_mail_refused().render());
+    add("test-mail-off", details::test_mail_off().render());
     add("bots", bots::list().render());
     add("bots-empty", bots::list_empty().render());
     add("bots-member", bots::list_member().render());

@@ -413,6 +413,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         sessions: Sessions::default(),
         assets: assets(),
         demo: false,
+        consent_page: None,
     }
 }
 

@@ -1,0 +1,53 @@
+//! Tells admins of tokens that end soon.
+
+use super::ROUNDS;
+use crate::app::App;
+use crate::error::Result;
+use crate::mail::letter::{self, TokenEnd};
+use crate::model::permission::{Allowed, KeepHouse};
+use crate::model::token_warning::{self, Ending};
+use crate::model::user::User;
+use crate::model::workspace::Workspace;
+
+/// Workspaces of one round.
+const BATCH: i64 = 50;
+
+/// Promises the mails that are due; how many tokens were looked at.
+pub async fn warn(app: &App) -> Result<usize> {
+    let mut count = 0;
+    for _ in 0..ROUNDS {
+        let now = app.means.now();
+        let due = app.db.read(move |conn| token_warning::due(conn, now, BATCH)).await?;
+        if due.is_empty() {
+            break;
+        }
+        for workspace in due {
+            let (means, base) = (app.means.clone(), app.config.public_url.to_string());
+            let allowed = Allowed::<KeepHouse>::job(workspace, "token ends");
+            let told =
+                move |workspace: &Workspace, admin: &User, tokens: &[Ending]| write(&base, workspace, admin, tokens);
+            count += app.db.write(move |tx| token_warning::warn(tx, &means, &allowed, &told)).await?;
+        }
+        app.mailer.wake();
+    }
+    Ok(count)
+}
+
+fn write(base: &str, workspace: &Workspace, admin: &User, tokens: &[Ending]) -> Result<(String, String)> {
+    let root = format!("{}/w/{}", base.trim_end_matches('/'), workspace.slug);
+    let tokens: Vec<TokenEnd> = tokens
+        .iter()
+        .map(|token| TokenEnd {
+            name: token.name.clone(),
+            prefix: token.prefix.clone(),
+            of: token.bot.as_ref().map(|(_, name)| name.clone()),
+            ends: token.expires_at.utc().format("%-d %B %Y, %H:%M UTC").to_string(),
+            link: match &token.bot {
+                Some((bot, _)) => format!("{root}/bots/{bot}/tokens"),
+                None => root.clone(),
+            },
+        })
+        .collect();
+    let letter = letter::token_ends(&workspace.name, &admin.name, &tokens)?;
+    Ok((letter.subject, letter.text))
+}
