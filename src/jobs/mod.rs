@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod keys;
 pub mod outbox;
 pub mod proof;
+pub mod pruning;
 pub mod rotation;
 pub mod versions;
 
@@ -36,7 +37,7 @@ const TOKENS_EVERY: Duration = Duration::from_secs(15);
 
 /// Keeps house and renews tokens for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
-    futures_util::future::join(run_house(&app), run_tokens(&app)).await;
+    futures_util::future::join3(run_house(&app), run_tokens(&app), pruning::run(&app)).await;
 }
 
 async fn run_tokens(app: &App) {

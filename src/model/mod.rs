@@ -6,10 +6,13 @@
 pub mod account;
 pub mod attempt;
 pub mod audit;
+mod audit_carry;
 pub mod audit_file;
 pub mod audit_list;
 pub mod audit_names;
 pub mod audit_proof;
+pub mod audit_prune;
+pub mod audit_summary;
 pub mod audit_verify;
 pub mod backup;
 pub mod block;

@@ -21,7 +21,7 @@ use actix_web::web;
 /// What a form holds: the name, the boxes, and what is wrong with them.
 struct Typed {
     name: TextBox,
-    numbers: [TextBox; 4],
+    numbers: [TextBox; 5],
 }
 
 /// `GET …/settings`.
@@ -63,13 +63,13 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
         Err(error) => marked(typed, &error.to_string()),
     };
     let mut values = before.numbers();
-    let mut boxes = [(); 4].map(|()| TextBox::default());
+    let mut boxes = [(); 5].map(|()| TextBox::default());
     let mut is_sound = true;
     for ((number, value), entry) in NUMBERS.iter().zip(&mut values).zip(&mut boxes) {
         let text = fields.text(number.field);
         let text = if text.is_empty() { value.to_string() } else { text };
         *entry = match text.trim().parse::<i64>() {
-            Ok(typed) if number.range.contains(&typed) => {
+            Ok(typed) if number.fits(typed) => {
                 *value = typed;
                 TextBox::of(typed.to_string())
             }
@@ -79,9 +79,15 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
             }
         };
     }
-    let [idle_minutes, absolute_hours, token_days, keep_deleted_days] = values;
-    let settings =
-        Settings { second_factor: before.second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days };
+    let [idle_minutes, absolute_hours, token_days, keep_deleted_days, keep_audit_days] = values;
+    let settings = Settings {
+        second_factor: before.second_factor,
+        idle_minutes,
+        absolute_hours,
+        token_days,
+        keep_deleted_days,
+        keep_audit_days,
+    };
     let read = name.ok().filter(|_| is_sound).map(|name| (name, settings));
     (Typed { name: name_box, numbers: boxes }, read)
 }
@@ -94,7 +100,7 @@ pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Gr
 async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
     let (workspace, now) = (can.workspace().clone(), app.means.now());
     let open = app.db.read(move |conn| support::open(conn, &workspace, now)).await?;
-    let [idle, absolute, _, keep] = typed.numbers;
+    let [idle, absolute, _, keep, keep_audit] = typed.numbers;
     let numbers = vec![
         NumberBox::new(
             "idle_minutes",
@@ -113,6 +119,12 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
             "Days that deleted credentials are kept",
             keep,
             "They can be restored for so long, then they are removed for good.",
+        ),
+        NumberBox::new(
+            "keep_audit_days",
+            "Days that audit events are kept",
+            keep_audit,
+            "0 keeps them for ever; otherwise 90 at least. What goes is counted in a signed summary, so that the rest can still be proved.",
         ),
     ];
     Ok(SettingsPage {
