@@ -27,7 +27,8 @@ fn main() -> Result<()> {
     };
     println!("machine: {}", sample::machine());
     let console = Console::start(1_000)?;
-    let mut met = measure("SQLite as it is shipped", &console, wanted, &|| Ok(console.run(console.app.db.checkpoint())?)?;
+    let mut met =
+        measure("SQLite as it is shipped", &console, wanted, &|| Ok(console.run(console.app.db.checkpoint())?))?;
     drop(console);
     match database::server() {
         None => println!("\nBENCH_POSTGRES_URL is not set: PostgreSQL was not measured"),
@@ -82,7 +83,7 @@ fn pages(console: &Console, wanted: i64, reach: i64) -> Vec<(&'static str, Strin
         at.utc().format("%Y-%m-%d").to_string()
     };
     let (middle, person, seldom) = (wanted / 2, events::person(7), events::seldom());
-    let (credential, rare) = (events::credential(0), events::credential(4_999));
+    let (credential, rare) = (events::credential(0), events::credential(4_000));
     vec![
         ("newest", String::new()),
         ("deep", format!("before={middle}")),

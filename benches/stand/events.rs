@@ -4,8 +4,8 @@
 
 use super::console::Console;
 use anyhow::{Context, Result};
-use credenza::db::{AnyConnection, Tx};
 use credenza::db::schema::{audit_events, audit_heads};
+use credenza::db::{AnyConnection, Tx};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -93,11 +93,11 @@ fn lines(conn: &AnyConnection, chain: &str, (from, to): (i64, i64), begun: i64) 
                   WHEN noise % 100 < 97 THEN 'renewal' ELSE '' END,
              'k3Jd9sQ1', '192.0.2.' || (noise % 250), 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0',
              CASE WHEN i % 40000 = 7 THEN 'workspace.settings_changed' WHEN noise % 100 < 30 THEN
-                  CASE noise % 5 WHEN 0 THEN 'credential.renamed' WHEN 1 THEN 'credential.edited'
+                  CASE noise / 100 % 5 WHEN 0 THEN 'credential.renamed' WHEN 1 THEN 'credential.edited'
                        WHEN 2 THEN 'person.signed_in' WHEN 3 THEN 'credential.checked' ELSE 'credential.rotated' END
                   WHEN noise % 100 < 85 THEN 'credential.fetched' ELSE 'credential.refreshed' END,
              'credential', '01910000-0000-7000-8000-' || {thing},
-             CASE WHEN noise % 1000 < 15 THEN 'deny' WHEN noise % 1000 = 15 THEN 'error' ELSE 'allow' END,
+             CASE WHEN noise / 7 % 1000 < 15 THEN 'deny' WHEN noise / 7 % 1000 = 15 THEN 'error' ELSE 'allow' END,
              '', '{{\"version\":3,\"fields\":[\"password\"]}}', {hash}, {hash}, {hash}, 1
          FROM noisy",
         seldom = seldom(),

@@ -207,9 +207,13 @@ async fn chain_of(vault: &Vault, slug: &str) -> Result<String, Failure> {
         return Ok(INSTANCE.to_owned());
     }
     let wanted = slug.to_owned();
-    let found = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?;
+    let found = vault.db.read(move |conn| match Workspace::find(conn, &wanted)? {
+        Some(workspace) => Ok(Some(workspace.id.to_string())),
+        // The chain of a workspace that was deleted goes by the id that “audit verify” prints.
+        None => Ok(audit_verify::is_chain(conn, &wanted)?.then(|| wanted.clone())),
+    });
     found
-        .map(|workspace| workspace.id.to_string())
+        .await?
         .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))
 }
 

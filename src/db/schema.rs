@@ -31,6 +31,7 @@ diesel::table! {
         name -> Text,
         settings -> Text,
         created_at -> Timestamp,
+        deleted_at -> Nullable<Timestamp>,
     }
 }
 

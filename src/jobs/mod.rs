@@ -6,6 +6,7 @@ pub use tokens::renew_due;
 
 pub mod anchor;
 pub mod checkpoint;
+pub mod deletion;
 pub mod keys;
 pub mod outbox;
 pub mod proof;
@@ -65,6 +66,7 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("sweep", sweep(app)).await?;
     unit("denials", count_denials(app)).await?;
     unit("support end", end_support(app)).await?;
+    unit("workspace deletion", deletion::sweep(app)).await?;
     unit("audit proof", proof::prove(app)).await
 }
 

@@ -79,6 +79,12 @@ pub fn chains(conn: &mut Conn, after: &str) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
+/// Whether there is a chain of this name.
+pub fn is_chain(conn: &mut Conn, chain: &str) -> Result<bool> {
+    let head = audit_heads::table.filter(audit_heads::chain.eq(chain)).select(audit_heads::seq);
+    Ok(diesel::select(diesel::dsl::exists(head)).get_result(conn)?)
+}
+
 /// A place in a chain that was proved: the number of its line and that line's hash.
 pub type Place = (i64, [u8; 32]);
 

@@ -42,6 +42,7 @@ pub mod oauth_app;
 pub mod oauth_flow;
 pub mod oauth_grant;
 pub mod outbox;
+pub mod overview;
 pub mod permission;
 pub mod reset;
 pub mod rewrap;
@@ -62,6 +63,7 @@ pub mod user;
 pub mod version;
 pub mod word;
 pub mod workspace;
+pub mod workspace_deletion;
 pub mod workspace_key;
 pub mod workspace_settings;
 

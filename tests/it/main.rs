@@ -22,6 +22,7 @@ mod lint;
 mod matrix;
 mod oauth;
 mod operation;
+mod overview;
 mod pages;
 mod people;
 mod plans;

@@ -12,6 +12,7 @@ use crate::model::audit::{self, Event, Outcome};
 use crate::model::oauth_app::OAuthApp;
 use crate::model::sealing::digest;
 use crate::model::workspace::Workspace;
+use crate::model::workspace_deletion;
 use diesel::dsl::max;
 use diesel::prelude::*;
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ pub(in crate::model) const SAVES_APP: &str = "app.saved";
 /// the chain of the instance. The chain itself must have been proved before.
 pub fn consents(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Vec<Fault>> {
     let Some(workspace) = Id::parse(chain).filter(|_| chain != audit::INSTANCE) else { return Ok(Vec::new()) };
+    if workspace_deletion::is_told(conn, chain)? {
+        return Ok(Vec::new());
+    }
     let mut faults = tokens(conn, chain)?;
     faults.extend(clients(conn, keyring, &workspace)?);
     Ok(faults)

@@ -2,16 +2,17 @@
 
 use crate::app::App;
 use crate::catalog::form::Remark;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::permission::{ManageSettings, Permission};
-use crate::model::support;
 use crate::model::workspace::checked_name;
 use crate::model::workspace_settings::{self, NUMBERS, Settings};
+use crate::model::{outbox, support};
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
 use crate::web::guard::Can;
 use crate::web::pages::form::TextBox;
-use crate::web::pages::settings::{AccessRow, Grant, NumberBox, SettingsPage};
+use crate::web::pages::settings::{AccessRow, Grant, MailState, NumberBox, SettingsPage};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
@@ -99,7 +100,8 @@ pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Gr
 
 async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
     let (workspace, now) = (can.workspace().clone(), app.means.now());
-    let open = app.db.read(move |conn| support::open(conn, &workspace, now)).await?;
+    let unit = move |conn: &mut Conn| Ok((support::open(conn, &workspace, now)?, outbox::unsent(conn, &workspace)?));
+    let (open, unsent) = app.db.read(unit).await?;
     let [idle, absolute, _, keep, keep_audit] = typed.numbers;
     let numbers = vec![
         NumberBox::new(
@@ -144,5 +146,12 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
             })
             .collect(),
         grant,
+        root: can.root(),
+        mail: MailState {
+            kept_in: app.mailer.keeps().then(|| app.mailer.folder().display().to_string()),
+            waiting: unsent.waiting,
+            stuck: unsent.stuck,
+            failed: unsent.failed,
+        },
     })
 }

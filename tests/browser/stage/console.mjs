@@ -1,5 +1,5 @@
 // The program under test: a process of its own, with its own data folder, on a free port of 127.0.0.1.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,13 +25,14 @@ export class Console {
   output = '';
   #child;
 
-  constructor({ folder, egressAllow = [], authority, catalog }) {
+  constructor({ folder, egressAllow = [], authority, catalog, settings = {} }) {
     this.folder = folder;
     this.settings = {
       CREDENZA_DATA_DIR: join(folder, 'data'),
       ...(egressAllow.length > 0 && { CREDENZA_EGRESS_ALLOW: egressAllow.join(',') }),
       ...(authority && { CREDENZA_EGRESS_CA_FILE: authority.file }),
       ...(catalog && { CREDENZA_CATALOG_DIR: catalog }),
+      ...settings,
     };
   }
 
@@ -59,6 +60,14 @@ export class Console {
       await pause(50);
     }
     return this;
+  }
+
+  /** Runs a command of the program beside the serving one; what it printed. */
+  shell(...args) {
+    const env = { PATH: process.env.PATH, HOME: this.folder, TZ: 'UTC', CREDENZA_LISTEN: `127.0.0.1:${this.port}`, ...this.settings };
+    const done = spawnSync(PROGRAM, args, { cwd: this.folder, env, encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`${args.join(' ')} ended with ${done.status}:\n${done.stdout}${done.stderr}`);
+    return done.stdout.trim();
   }
 
   async #ready() {

@@ -18,7 +18,8 @@ export const MAIL_USER = 'robot@example.test';
 
 /**
  * Puts up, for the `describe` block it is called in: an authority, two mail servers, a web server, a console that may
- * reach them, and a browser. `prepare(stage)` may write catalogue files and add to `allowed` before the console starts.
+ * reach them, and a browser. `prepare(stage)` may write catalogue files, add to `allowed` and set `settings` before the
+ * console starts.
  */
 export function useStage({ name, prepare }) {
   const stage = { name, visitors: [], allowed: [] };
@@ -41,6 +42,7 @@ export function useStage({ name, prepare }) {
       egressAllow: [...peers, `http://127.0.0.1:${stage.web.port}`, ...stage.allowed],
       authority: stage.authority,
       catalog: stage.catalog,
+      settings: stage.settings,
     }).start();
     stage.browser = await launch();
   }, { timeout: STEP_LIMIT_MS });
