@@ -4,6 +4,7 @@ pub mod bot;
 pub mod client;
 pub mod console;
 pub mod database;
+pub mod events;
 pub mod growth;
 pub mod sample;
 pub mod seed;

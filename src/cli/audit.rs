@@ -7,7 +7,9 @@ use crate::config::Config;
 use crate::crypto::signer::PublicKey;
 use crate::error::Error;
 use crate::model::audit::INSTANCE;
+use crate::model::audit_file::Proved;
 use crate::model::audit_list::{self, Filter};
+use crate::model::audit_summary::{self, Summary};
 use crate::model::audit_verify::{self, Place, START, Verdict};
 use crate::model::rollback::{self, Found, Gap};
 use crate::model::workspace::Workspace;
@@ -86,7 +88,10 @@ async fn gaps(vault: &Vault, config: &Config) -> Result<(Exit, Vec<Gap>), Failur
             println!("There is no anchor yet: whether ends of chains are missing is not known.");
             Ok((Exit::Fine, Vec::new()))
         }
-        Ok(Some(known)) => Ok((Exit::Fine, vault.db.read(move |conn| rollback::gaps(conn, &known)).await?)),
+        Ok(Some(known)) => {
+            let keyring = vault.means.keyring.clone();
+            Ok((Exit::Fine, vault.db.read(move |conn| rollback::gaps(conn, &keyring, &known)).await?))
+        }
         Err(error) => {
             println!("{error}");
             Ok((Exit::Failed, Vec::new()))
@@ -134,7 +139,13 @@ pub fn verify_file(path: &Path, keys: &[String]) -> Result<Exit, Failure> {
         audit_file::verify(BufReader::new(file), &keys)
     };
     match verdict {
-        Ok(end) => {
+        Ok(Proved { pruned, end }) => {
+            if let Some(pruned) = pruned {
+                println!(
+                    "{}: events 1 to {}, of {} to {}, were pruned; their summary was signed {}",
+                    pruned.chain, pruned.last.0, pruned.from, pruned.to, pruned.at
+                );
+            }
             println!("{}: sound up to event {}, signed {}", end.chain, end.head.seq, end.at);
             Ok(Exit::Fine)
         }
@@ -172,11 +183,14 @@ pub fn export(slug: &str, file: Option<&Path>) -> Result<Exit, Failure> {
         let vault = open::vault(&config).await?;
         let chain = chain_of(&vault, &slug).await?;
         let wanted = chain.clone();
-        let end = vault.db.read(move |conn| audit_verify::end(conn, &wanted)).await?;
+        let (end, pruned) = vault
+            .db
+            .read(move |conn| Ok((audit_verify::end(conn, &wanted)?, audit_summary::note(conn, &wanted)?)))
+            .await?;
         let end = end.ok_or_else(|| Failure::refused("The head of the chain cannot be read."))?;
+        let mut last = begin(&vault, &chain, pruned.as_deref())?;
         let failed = |error: std::io::Error| Failure::refused(format!("The export cannot be written: {error}"));
-        out.write_all(audit_file::title(&chain)?.as_bytes()).map_err(failed)?;
-        let mut last = START;
+        out.write_all(audit_file::title(&chain, pruned)?.as_bytes()).map_err(failed)?;
         while last.0 < end.0 {
             let (text, place) = batch(&vault, &chain, last, end).await?;
             out.write_all(text.as_bytes()).map_err(failed)?;
@@ -193,10 +207,24 @@ async fn chain_of(vault: &Vault, slug: &str) -> Result<String, Failure> {
         return Ok(INSTANCE.to_owned());
     }
     let wanted = slug.to_owned();
-    let found = vault.db.read(move |conn| Workspace::find(conn, &wanted)).await?;
+    let found = vault.db.read(move |conn| match Workspace::find(conn, &wanted)? {
+        Some(workspace) => Ok(Some(workspace.id.to_string())),
+        // The chain of a workspace that was deleted goes by the id that “audit verify” prints.
+        None => Ok(audit_verify::is_chain(conn, &wanted)?.then(|| wanted.clone())),
+    });
     found
-        .map(|workspace| workspace.id.to_string())
+        .await?
         .ok_or_else(|| Failure::refused(format!("There is no workspace {slug}. “credenza workspace list” names them.")))
+}
+
+/// The place behind what was pruned; a summary that is not ours is not handed on.
+fn begin(vault: &Vault, chain: &str, note: Option<&str>) -> Result<Place, Failure> {
+    let Some(note) = note else { return Ok(START) };
+    let broken = || Failure {
+        exit: Exit::Failed,
+        text: format!("{chain}: BROKEN at event 1: the summary of what was pruned is not one of this instance"),
+    };
+    Summary::open(&vault.means.keyring.public_keys(), chain, note).map(|summary| summary.last).ok_or_else(broken)
 }
 
 /// The lines of a batch and the place behind them; a chain that does not hold is not signed.

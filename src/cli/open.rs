@@ -80,13 +80,16 @@ struct Anchored {
 }
 
 impl Anchored {
-    async fn new(config: &Config, db: &Db, instance: &str) -> Result<Self, Failure> {
+    async fn new(config: &Config, db: &Db, keyring: &Arc<Keyring>) -> Result<Self, Failure> {
         let anchor = Anchor::within(&config.data_dir);
         let behind = match anchor.load() {
-            Ok(Some(known)) => db.read(move |conn| rollback::gaps(conn, &known)).await?,
+            Ok(Some(known)) => {
+                let keyring = keyring.clone();
+                db.read(move |conn| rollback::gaps(conn, &keyring, &known)).await?
+            }
             Ok(None) | Err(_) => Vec::new(),
         };
-        Ok(Self { db: db.clone(), instance: instance.to_owned(), anchor, behind })
+        Ok(Self { db: db.clone(), instance: keyring.instance().to_owned(), anchor, behind })
     }
 }
 
@@ -155,12 +158,12 @@ async fn opened(open: impl FnOnce() -> Result<Db, MigrateError> + Send + 'static
 }
 
 async fn with_keys(config: &Config, db: Db, root_key: Arc<RootKey>, found: Opened) -> Result<Vault, Failure> {
-    let keyring = match found {
+    let keyring: Arc<Keyring> = match found {
         Opened::Ready(keyring) => Arc::from(keyring),
         Opened::Refused(error) => return Err(Failure::key(error)),
     };
     say_damaged(&keyring);
-    let _anchored = Anchored::new(config, &db, keyring.instance()).await?;
+    let _anchored = Anchored::new(config, &db, &keyring).await?;
     Ok(Vault { db, means: Means { keyring, clock: Clock::system() }, root_key, _anchored })
 }
 

@@ -46,7 +46,10 @@ pub async fn judge_rollback(vault: &Vault, config: &Config, accepts: bool) -> Re
     let anchor = Anchor::within(&config.data_dir);
     let gaps = match anchor.load() {
         Ok(None) => return Ok(()),
-        Ok(Some(known)) => vault.db.read(move |conn| rollback::gaps(conn, &known)).await?,
+        Ok(Some(known)) => {
+            let keyring = vault.means.keyring.clone();
+            vault.db.read(move |conn| rollback::gaps(conn, &keyring, &known)).await?
+        }
         Err(error) if accepts => {
             tracing::warn!("{error}");
             Vec::new()

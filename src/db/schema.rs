@@ -31,6 +31,7 @@ diesel::table! {
         name -> Text,
         settings -> Text,
         created_at -> Timestamp,
+        deleted_at -> Nullable<Timestamp>,
     }
 }
 
@@ -462,6 +463,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_summaries (chain) {
+        chain -> Text,
+        note -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     instance,
     instance_roots,
@@ -496,6 +504,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_heads,
     audit_events,
     audit_proofs,
+    audit_summaries,
 );
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(credentials::workspace_id, workspaces::settings,);

@@ -61,7 +61,8 @@ async fn write(app: &App, mut heads: Heads) -> Result<()> {
     let anchor = Anchor::within(&app.config.data_dir);
     if let Some(mut known) = anchor.load().map_err(Error::unavailable)? {
         known.heads.retain(|chain, _| heads.contains_key(chain));
-        for gap in app.db.read(move |conn| rollback::gaps(conn, &known)).await? {
+        let keyring = app.means.keyring.clone();
+        for gap in app.db.read(move |conn| rollback::gaps(conn, &keyring, &known)).await? {
             tracing::error!("the audit was cut or replaced while this process ran: {gap}");
             heads.remove(&gap.chain);
         }

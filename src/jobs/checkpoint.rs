@@ -101,7 +101,8 @@ async fn due(app: &App, signed: &Signed) -> Result<BTreeMap<String, (String, Hea
     let now = app.means.now();
     let mut heads = app.db.read(rollback::all_heads).await?;
     let known = Known { instance: app.means.keyring.instance().to_owned(), heads: signed.heads.clone() };
-    for gap in app.db.read(move |conn| rollback::gaps(conn, &known)).await? {
+    let keyring = app.means.keyring.clone();
+    for gap in app.db.read(move |conn| rollback::gaps(conn, &keyring, &known)).await? {
         tracing::error!("an audit chain contradicts its signed checkpoint: {gap}");
         heads.remove(&gap.chain);
     }

@@ -6,9 +6,11 @@ pub use tokens::renew_due;
 
 pub mod anchor;
 pub mod checkpoint;
+pub mod deletion;
 pub mod keys;
 pub mod outbox;
 pub mod proof;
+pub mod pruning;
 pub mod rotation;
 pub mod token_ends;
 pub mod versions;
@@ -37,7 +39,7 @@ const TOKENS_EVERY: Duration = Duration::from_secs(15);
 
 /// Keeps house and renews tokens for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
-    futures_util::future::join(run_house(&app), run_tokens(&app)).await;
+    futures_util::future::join3(run_house(&app), run_tokens(&app), pruning::run(&app)).await;
 }
 
 async fn run_tokens(app: &App) {
@@ -66,6 +68,7 @@ pub async fn keep_house(app: &App) -> Result<()> {
     unit("denials", count_denials(app)).await?;
     unit("support end", end_support(app)).await?;
     unit("token ends", token_ends::warn(app)).await?;
+    unit("workspace deletion", deletion::sweep(app)).await?;
     unit("audit proof", proof::prove(app)).await
 }
 

@@ -90,6 +90,11 @@ impl Target {
         Self { kind: "app", id: format!("{integration}/{client}") }
     }
 
+    /// The same by the id that a line has of it.
+    pub(super) fn app_of(id: &str) -> Self {
+        Self { kind: "app", id: id.to_owned() }
+    }
+
     /// An address of the console that was refused.
     pub fn route(pattern: &str) -> Self {
         Self { kind: "route", id: pattern.chars().take(200).collect() }

@@ -1,7 +1,9 @@
 //! The export of a whole chain as JSON lines: the first says whose chain it is and where it begins, then a line an
-//! event with everything its hash covers, and at the end a signed checkpoint. It verifies without the database.
+//! event with everything its hash covers, and at the end a signed checkpoint. It verifies without the database. Where
+//! the beginning of the chain was pruned, the first line carries the signed summary of that.
 
 use super::audit::{Event, Hashed};
+use super::audit_summary::Summary;
 use super::audit_verify::{Place, START};
 use super::checkpoint::Checkpoint;
 use crate::crypto::signer::PublicKey;
@@ -21,6 +23,8 @@ const LONGEST: u64 = 1 << 20;
 struct Title {
     credenza_audit: u32,
     chain: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pruned: Option<String>,
 }
 
 /// A line of an event: what its hash covers, by the names it has there, and the hash in hexadecimal.
@@ -56,9 +60,9 @@ fn line(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map(|text| text + "\n").map_err(Error::internal)
 }
 
-/// The first line of an export.
-pub fn title(chain: &str) -> Result<String> {
-    line(&Title { credenza_audit: FORM, chain: chain.to_owned() })
+/// The first line of an export; with the note of what was pruned from the chain, if there is one.
+pub fn title(chain: &str, pruned: Option<String>) -> Result<String> {
+    line(&Title { credenza_audit: FORM, chain: chain.to_owned(), pruned })
 }
 
 /// The line of an event.
@@ -116,8 +120,17 @@ impl Line {
     }
 }
 
-/// Proves an export with public keys alone; the checkpoint at its end says how far it goes.
-pub fn verify(file: impl BufRead, keys: &[PublicKey]) -> std::result::Result<Checkpoint, Broken> {
+/// What an export was proved to be.
+#[derive(Debug)]
+pub struct Proved {
+    /// What was pruned from the beginning of the chain, if anything was.
+    pub pruned: Option<Summary>,
+    /// The checkpoint at the end, which says how far it goes.
+    pub end: Checkpoint,
+}
+
+/// Proves an export with public keys alone.
+pub fn verify(file: impl BufRead, keys: &[PublicKey]) -> std::result::Result<Proved, Broken> {
     let mut lines = Lines(file);
     let title: Title = lines.next().ok_or(Broken(0, "the file is empty"))?.and_then(|text| {
         serde_json::from_str(&text).map_err(|_| Broken(0, "the first line is not that of an audit export"))
@@ -125,12 +138,17 @@ pub fn verify(file: impl BufRead, keys: &[PublicKey]) -> std::result::Result<Che
     if title.credenza_audit != FORM {
         return Err(Broken(0, "the export is of a later version"));
     }
-    let mut last = START;
+    let pruned = title.pruned.as_deref().map(|note| {
+        Summary::open(keys, &title.chain, note)
+            .ok_or(Broken(1, "no given key signed the summary of what was pruned from the chain"))
+    });
+    let pruned = pruned.transpose()?;
+    let mut last = pruned.as_ref().map_or(START, |summary| summary.last);
     while let Some(text) = lines.next() {
         let text = text.map_err(|broken| Broken(last.0 + 1, broken.1))?;
         if let Ok(end) = serde_json::from_str::<End>(&text) {
             return match lines.next() {
-                None => finish(&title, &end, last, keys),
+                None => finish(&title, &end, last, keys).map(|end| Proved { pruned, end }),
                 Some(_) => Err(Broken(last.0 + 1, "there are lines behind the end")),
             };
         }

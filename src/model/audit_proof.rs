@@ -5,7 +5,7 @@
 
 use super::audit_verify::{self, Fault, Place, START};
 use super::permission::Actor;
-use super::{Means, audit};
+use super::{Means, audit, audit_summary};
 use crate::clock::At;
 use crate::crypto::keyring::Keyring;
 use crate::db::schema::{audit_heads as heads, audit_proofs as proofs};
@@ -161,8 +161,19 @@ pub fn advance(conn: &mut Conn, means: &Means, chain: &str, most: i64) -> Result
         return Ok(Proof { at: now, fault: Some((0, "the head of the chain cannot be read".into())), ..proof });
     };
     proof.at = now;
+    let begin = match audit_summary::begin(conn, keyring, chain)? {
+        Ok(begin) => begin,
+        Err(fault) => return Ok(Proof { fault: Some(told(&fault)), again: START, ..proof }),
+    };
+    for place in [&mut proof.place, &mut proof.again] {
+        if place.0 < begin.0 {
+            *place = begin;
+        }
+    }
     match audit_verify::walk(conn, keyring, chain, proof.place, end, most)? {
         Ok(place) => proof.place = place,
+        // What was not walked over yet was pruned meanwhile; the next round begins behind it.
+        Err(_) if audit_summary::is_beyond(conn, keyring, chain, proof.place)? => return Ok(proof),
         Err(fault) => return Ok(Proof { fault: Some(told(&fault)), ..proof }),
     }
     if is_due {
@@ -174,6 +185,7 @@ pub fn advance(conn: &mut Conn, means: &Means, chain: &str, most: i64) -> Result
 /// The second walk; at its end what is stored is held against its lines.
 fn again(conn: &mut Conn, keyring: &Keyring, chain: &str, proof: &mut Proof, end: Place, most: i64) -> Result<()> {
     match audit_verify::walk(conn, keyring, chain, proof.again, end, most)? {
+        Err(_) if audit_summary::is_beyond(conn, keyring, chain, proof.again)? => return Ok(()),
         Err(fault) => {
             (proof.fault, proof.again) = (Some(told(&fault)), START);
             return Ok(());

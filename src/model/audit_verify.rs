@@ -4,10 +4,14 @@
 mod consents;
 mod stored;
 
-pub use consents::{RESEALS_APP, RESEALS_GRANT, consents};
-pub use stored::{RESEALS, WRITES_VERSION, stored};
+pub use consents::{CARRIES_APP, RESEALS_APP, RESEALS_GRANT, consents};
+pub use stored::{CARRIES, RESEALS, WRITES_VERSION, stored};
+
+pub(super) use consents::{APPS, GRANTS, SAVES_APP, last_lines_of, plain_key};
+pub(super) use stored::{is_told, told_of};
 
 use super::audit::Event;
+use super::audit_summary;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::{mac, token};
 use crate::db::Conn;
@@ -75,6 +79,12 @@ pub fn chains(conn: &mut Conn, after: &str) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
+/// Whether there is a chain of this name.
+pub fn is_chain(conn: &mut Conn, chain: &str) -> Result<bool> {
+    let head = audit_heads::table.filter(audit_heads::chain.eq(chain)).select(audit_heads::seq);
+    Ok(diesel::select(diesel::dsl::exists(head)).get_result(conn)?)
+}
+
 /// A place in a chain that was proved: the number of its line and that line's hash.
 pub type Place = (i64, [u8; 32]);
 
@@ -90,11 +100,21 @@ pub fn end(conn: &mut Conn, chain: &str) -> Result<Option<Place>> {
     Ok(hash.try_into().ok().map(|hash| (seq, hash)))
 }
 
-/// Verifies one chain from its first line to its head, then the credentials it tells of.
+/// Verifies one chain from its first line to its head, then the credentials it tells of. The first line is the one
+/// behind what was pruned, as the signed summary has it.
 pub fn chain(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Verdict> {
     let Some(end) = end(conn, chain)? else { return broken(0, "the head of the chain cannot be read") };
-    if let Err(fault) = walk(conn, keyring, chain, START, end, i64::MAX)? {
-        return Ok(Verdict::Broken(vec![fault]));
+    loop {
+        let begin = match audit_summary::begin(conn, keyring, chain)? {
+            Ok(begin) => begin,
+            Err(fault) => return Ok(Verdict::Broken(vec![fault])),
+        };
+        match walk(conn, keyring, chain, begin, end, i64::MAX)? {
+            Ok(_) => break,
+            // Its beginning was pruned meanwhile: once more, from where it begins now.
+            Err(_) if audit_summary::is_beyond(conn, keyring, chain, begin)? => {}
+            Err(fault) => return Ok(Verdict::Broken(vec![fault])),
+        }
     }
     let mut contradicted = stored(conn, keyring, chain)?;
     contradicted.extend(consents(conn, keyring, chain)?);
@@ -124,11 +144,9 @@ pub fn walk(
         if batch.is_empty() {
             return fault(last.0 + 1, "the end of the chain is missing");
         }
-        for event in &batch {
-            match step(keyring, last, event)? {
-                Ok(hash) => last = (event.seq, hash),
-                Err(why) => return fault(last.0 + 1, why),
-            }
+        match follow(keyring, last, &batch)? {
+            Ok(place) => last = place,
+            Err(fault) => return Ok(Err(fault)),
         }
     }
     if last.0 < end.0 {
@@ -142,6 +160,18 @@ pub fn walk(
     }
     if is_longer(conn, chain, end.0)? {
         return fault(end.0 + 1, "there are lines beyond the head of the chain");
+    }
+    Ok(Ok(last))
+}
+
+/// Proves lines that lie behind a place that was proved; the place of the last of them.
+pub(super) fn follow(keyring: &Keyring, from: Place, lines: &[Event]) -> Result<std::result::Result<Place, Fault>> {
+    let mut last = from;
+    for event in lines {
+        match step(keyring, last, event)? {
+            Ok(hash) => last = (event.seq, hash),
+            Err(why) => return Ok(Err(Fault { seq: last.0 + 1, what: None, why })),
+        }
     }
     Ok(Ok(last))
 }
@@ -161,7 +191,8 @@ fn broken(seq: i64, why: &'static str) -> Result<Verdict> {
     Ok(Verdict::Broken(vec![Fault { seq, what: None, why }]))
 }
 
-fn lines(conn: &mut Conn, chain: &str, after: i64, head: i64, limit: i64) -> Result<Vec<Event>> {
+/// The lines behind the one of the number `after`, up to that of `head`; at most `limit`.
+pub(super) fn lines(conn: &mut Conn, chain: &str, after: i64, head: i64, limit: i64) -> Result<Vec<Event>> {
     Ok(audit_events::table
         .filter(audit_events::chain.eq(chain).and(audit_events::seq.gt(after)))
         .filter(audit_events::seq.le(head))

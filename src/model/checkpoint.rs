@@ -116,7 +116,7 @@ pub fn contradicted(conn: &mut Conn, keyring: &Keyring, checkpoints: &[Checkpoin
                 false => drop(heads.insert(one.chain.clone(), one.head)),
             }
         }
-        gaps.extend(rollback::gaps(conn, &Known { instance: keyring.instance().to_owned(), heads })?);
+        gaps.extend(rollback::gaps(conn, keyring, &Known { instance: keyring.instance().to_owned(), heads })?);
         rest = later;
     }
     gaps.sort_by(|a, b| (&a.chain, a.anchored).cmp(&(&b.chain, b.anchored)));

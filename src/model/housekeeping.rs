@@ -55,7 +55,7 @@ pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
     let now = means.now();
     let deleted: Vec<(Id<Workspace>, Json<Settings>, Option<At>)> = credentials::table
         .inner_join(workspaces::table.on(workspaces::id.eq(credentials::workspace_id)))
-        .filter(credentials::deleted_at.le(now.plus(-KEPT_AT_LEAST)))
+        .filter(credentials::deleted_at.le(now.plus(-KEPT_AT_LEAST)).and(workspaces::deleted_at.is_null()))
         .group_by((credentials::workspace_id, workspaces::settings))
         .select((credentials::workspace_id, workspaces::settings, diesel::dsl::min(credentials::deleted_at)))
         .load(conn)?;

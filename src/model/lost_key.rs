@@ -29,7 +29,7 @@ pub type Lost = (Id<Workspace>, i32);
 /// The lost keys of the next page of workspaces behind `after`, and where the page after that begins.
 pub fn page(conn: &mut Conn, means: &Means, after: &str) -> Result<(Vec<Lost>, Option<String>)> {
     let ids: Vec<Id<Workspace>> = workspaces::table
-        .filter(workspaces::id.gt(after))
+        .filter(workspaces::id.gt(after).and(workspaces::deleted_at.is_null()))
         .order(workspaces::id)
         .limit(BATCH)
         .select(workspaces::id)

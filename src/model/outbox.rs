@@ -24,6 +24,8 @@ const LEASE: TimeDelta = TimeDelta::minutes(2);
 const PAUSES_S: [i64; 7] = [30, 60, 300, 900, 3600, 7200, 14_400];
 /// So many attempts are made before a person is asked.
 const ATTEMPTS: i32 = 12;
+/// Mails that did not go are counted up to so many.
+const COUNTED: i64 = 1000;
 /// What became of a mail is told for so long.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
@@ -227,6 +229,33 @@ pub fn sweep(tx: &mut Tx<'_>, now: At) -> Result<usize> {
         .execute(tx.conn())?;
     let old = outbox::table.filter(outbox::created_at.lt(now.plus(-KEPT)));
     Ok(erased + diesel::delete(old).execute(tx.conn())?)
+}
+
+/// Mails of a workspace and to its people that did not go, of the last thirty days.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// Those that wait for their first attempt.
+    pub waiting: i64,
+    /// Those that are tried again.
+    pub stuck: i64,
+    /// Those that are not tried any more.
+    pub failed: i64,
+}
+
+/// How many mails of a workspace and to its people did not go.
+pub fn unsent(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<Unsent> {
+    let left = seen_by(workspace).filter(outbox::state.eq_any([MailState::Waiting, MailState::Failed]));
+    let rows: Vec<(MailState, bool)> =
+        left.limit(COUNTED).select((outbox::state, outbox::problem.ne(""))).load(conn)?;
+    let count = |state, problem: Option<bool>| {
+        let of = |row: &&(MailState, bool)| row.0 == state && problem.is_none_or(|problem| row.1 == problem);
+        i64::try_from(rows.iter().filter(of).count()).unwrap_or(i64::MAX)
+    };
+    Ok(Unsent {
+        waiting: count(MailState::Waiting, Some(false)),
+        stuck: count(MailState::Waiting, Some(true)),
+        failed: count(MailState::Failed, None),
+    })
 }
 
 /// How many mails wait, for monitoring.

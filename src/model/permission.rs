@@ -97,6 +97,8 @@ permissions! {
     KeepHouse = "credentials.housekeeping": Admin;
     /// Rotate and retire the keys of a workspace: no role, only the shell and the program itself.
     ManageKeys = "keys.manage":;
+    /// See how a workspace is, as far as the role sees its parts.
+    ReadOverview = "overview.read": Admin Member Support;
     /// Read the audit of a workspace.
     ReadAudit = "audit.read": Admin Support;
     /// Take the audit of a workspace away as a file.

@@ -1,8 +1,9 @@
 //! A database that was put back to an older state: noticed by the anchor, accepted by the operator alone.
 
 use super::permission::Actor;
-use super::{Means, audit};
+use super::{Means, audit, audit_summary};
 use crate::anchor::{Head, Heads, Known};
+use crate::crypto::keyring::Keyring;
 use crate::db::schema::{audit_events as events, audit_heads as heads, instance, sessions};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
@@ -51,8 +52,9 @@ impl fmt::Display for Gap {
     }
 }
 
-/// Every way in which the database falls short of what the anchor knows. Empty: it is the same or further.
-pub fn gaps(conn: &mut Conn, known: &Known) -> Result<Vec<Gap>> {
+/// Every way in which the database falls short of what the anchor knows. Empty: it is the same or further. A head
+/// that was pruned is vouched for by the signed summary.
+pub fn gaps(conn: &mut Conn, keyring: &Keyring, known: &Known) -> Result<Vec<Gap>> {
     let id: Option<String> = instance::table.select(instance::id).first(conn).optional()?;
     if id.as_ref() != Some(&known.instance) {
         return Ok(vec![Gap { chain: String::new(), anchored: 0, found: Found::Foreign }]);
@@ -62,10 +64,15 @@ pub fn gaps(conn: &mut Conn, known: &Known) -> Result<Vec<Gap>> {
     for group in all.chunks(GROUP) {
         let lines = lines_at(conn, group)?;
         let ends = ends(conn, group)?;
+        let chains: Vec<&str> = group.iter().map(|(chain, _)| chain.as_str()).collect();
+        let pruned = audit_summary::of_chains(conn, keyring, &chains)?;
         for (chain, head) in group {
+            let last = pruned.get(chain.as_str()).map(|summary| summary.last);
+            let is_pruned = last.is_some_and(|last| last.0 > head.seq || last == (head.seq, head.hash));
             let found = match (ends.get(chain.as_str()), lines.get(chain.as_str())) {
                 (None, _) => Found::Nothing,
                 (Some(end), _) if *end < head.seq => Found::Shorter(*end),
+                (Some(_), None) if is_pruned => continue,
                 (Some(_), Some(hash)) if hash.as_slice() == head.hash => continue,
                 (Some(_), None) if head.seq == 0 => continue,
                 _ => Found::Other,

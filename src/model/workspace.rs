@@ -30,10 +30,16 @@ pub struct Workspace {
     pub settings: Settings,
 }
 
+/// Workspaces that were not deleted.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn here() -> _ {
+    workspaces::table.filter(workspaces::deleted_at.is_null())
+}
+
 impl Workspace {
     /// The workspace of this slug.
     pub fn find(conn: &mut Conn, slug: &str) -> Result<Option<Self>> {
-        Ok(workspaces::table.filter(workspaces::slug.eq(slug)).select(Self::as_select()).first(conn).optional()?)
+        Ok(here().filter(workspaces::slug.eq(slug)).select(Self::as_select()).first(conn).optional()?)
     }
 
     /// The workspace of this id.
@@ -41,13 +47,13 @@ impl Workspace {
     /// # Errors
     /// [`Error::NotFound`] when it is gone.
     pub fn get(conn: &mut Conn, id: &Id<Self>) -> Result<Self> {
-        let found = workspaces::table.filter(workspaces::id.eq(id)).select(Self::as_select()).first(conn).optional()?;
+        let found = here().filter(workspaces::id.eq(id)).select(Self::as_select()).first(conn).optional()?;
         found.ok_or(Error::NotFound)
     }
 
     /// Every workspace by name, `limit` at a time, after `after` (a slug).
     pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Self>> {
-        Ok(workspaces::table
+        Ok(here()
             .filter(workspaces::slug.gt(after))
             .order(workspaces::slug)
             .limit(limit)

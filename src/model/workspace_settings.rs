@@ -26,11 +26,20 @@ pub struct Settings {
     pub token_days: i64,
     /// A deleted credential can be restored for so many days.
     pub keep_deleted_days: i64,
+    /// An audit event is kept for so many days; 0 for ever.
+    pub keep_audit_days: i64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { second_factor: false, idle_minutes: 60, absolute_hours: 12, token_days: 90, keep_deleted_days: 30 }
+        Self {
+            second_factor: false,
+            idle_minutes: 60,
+            absolute_hours: 12,
+            token_days: 90,
+            keep_deleted_days: 30,
+            keep_audit_days: 0,
+        }
     }
 }
 
@@ -46,17 +55,28 @@ pub struct Number {
     pub field: &'static str,
     /// What it may be.
     pub range: RangeInclusive<i64>,
+    /// Whether it may be 0, too.
+    pub or_none: bool,
     /// What to say of anything else.
     pub advice: &'static str,
 }
 
 /// Every number with its limits. Sessions can be made shorter than the program's own limits, never longer.
-pub const NUMBERS: [Number; 4] = [
-    Number { field: "idle_minutes", range: 5..=60, advice: "Between 5 and 60 minutes." },
-    Number { field: "absolute_hours", range: 1..=12, advice: "Between 1 and 12 hours." },
-    Number { field: "token_days", range: 1..=365, advice: "Between 1 and 365 days." },
-    Number { field: "keep_deleted_days", range: 1..=365, advice: "Between 1 and 365 days." },
+/// The audit is kept for three months at least: nobody makes what they did go away by a setting.
+pub const NUMBERS: [Number; 5] = [
+    Number { field: "idle_minutes", range: 5..=60, or_none: false, advice: "Between 5 and 60 minutes." },
+    Number { field: "absolute_hours", range: 1..=12, or_none: false, advice: "Between 1 and 12 hours." },
+    Number { field: "token_days", range: 1..=365, or_none: false, advice: "Between 1 and 365 days." },
+    Number { field: "keep_deleted_days", range: 1..=365, or_none: false, advice: "Between 1 and 365 days." },
+    Number { field: "keep_audit_days", range: 90..=3650, or_none: true, advice: "Between 90 and 3650 days, or 0." },
 ];
+
+impl Number {
+    /// Whether it may be this.
+    pub fn fits(&self, value: i64) -> bool {
+        self.range.contains(&value) || self.or_none && value == 0
+    }
+}
 
 impl Settings {
     /// A session ends after this long without a request.
@@ -74,14 +94,19 @@ impl Settings {
         TimeDelta::days(self.keep_deleted_days)
     }
 
+    /// An audit event is kept for so long; none: for ever.
+    pub fn keep_audit(&self) -> Option<TimeDelta> {
+        (self.keep_audit_days > 0).then(|| TimeDelta::days(self.keep_audit_days))
+    }
+
     /// Each number by the name of its field, in the order of [`NUMBERS`].
-    pub fn numbers(&self) -> [i64; 4] {
-        [self.idle_minutes, self.absolute_hours, self.token_days, self.keep_deleted_days]
+    pub fn numbers(&self) -> [i64; 5] {
+        [self.idle_minutes, self.absolute_hours, self.token_days, self.keep_deleted_days, self.keep_audit_days]
     }
 
     /// The numbers that are out of their limits.
     pub fn faults(&self) -> Vec<&'static Number> {
-        let off = NUMBERS.iter().zip(self.numbers()).filter(|(number, value)| !number.range.contains(value));
+        let off = NUMBERS.iter().zip(self.numbers()).filter(|(number, value)| !number.fits(*value));
         off.map(|(number, _)| number).collect()
     }
 

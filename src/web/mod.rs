@@ -17,6 +17,7 @@ pub mod health;
 pub mod integrations;
 pub mod oauth;
 pub mod once;
+pub mod overview;
 pub mod pages;
 pub mod passkey;
 pub mod people;

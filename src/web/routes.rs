@@ -5,13 +5,13 @@ use crate::measure::Endpoint;
 use crate::model::permission::{
     ConnectCredential, CreateCredential, DeleteCredential, EditCredential, ExportAudit, LeaveWorkspace, ManageApps,
     ManageBots, ManageMail, ManageMembers, ManageSettings, ManageSupport, ManageTokens, Permission, ReadAudit,
-    ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, RenameCredential, ReplaceCredential, RestoreCredential,
-    Role, RotateCredential, SendTestMail, SuspendCredential, VerifyCredential,
+    ReadBots, ReadCredentials, ReadIntegrations, ReadMembers, ReadOverview, RenameCredential, ReplaceCredential,
+    RestoreCredential, Role, RotateCredential, SendTestMail, SuspendCredential, VerifyCredential,
 };
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
 use crate::web::{
-    account, audit, bots, credentials, entry, health, integrations, oauth, people, settings, tokens, visit,
+    account, audit, bots, credentials, entry, health, integrations, oauth, overview, people, settings, tokens, visit,
 };
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
@@ -221,8 +221,13 @@ pub fn table() -> Vec<Route> {
             "/w/{slug}/credentials/{id}/purge",
             credentials::deleted::purge,
         ),
+        workspace::<ReadOverview, _, _>(get.clone(), "/w/{slug}/overview", overview::index),
         workspace::<ManageSettings, _, _>(get.clone(), "/w/{slug}/settings", settings::edit::edit),
         workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings", settings::edit::update),
+        workspace::<ManageSettings, _, _>(get.clone(), "/w/{slug}/settings/deletion", settings::danger::ask),
+        workspace::<ManageSettings, _, _>(post.clone(), "/w/{slug}/settings/deletion", settings::danger::delete),
+        workspace::<ManageMembers, _, _>(get.clone(), "/w/{slug}/settings/transfer", settings::danger::choose),
+        workspace::<ManageMembers, _, _>(post.clone(), "/w/{slug}/settings/transfer", settings::danger::hand_over),
         workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support", settings::support::create),
         workspace::<ManageSupport, _, _>(post.clone(), "/w/{slug}/settings/support/end", settings::support::end),
         workspace::<ConnectCredential, _, _>(

@@ -278,6 +278,7 @@ pub fn toast(did: &str) -> Option<Toast> {
         "rolled-back" => (Tone::Good, "Taken back."),
         "suspended" => (Tone::Good, "Switched off. Who asks for it is denied, and shown here."),
         "resumed" => (Tone::Good, "Switched on again."),
+        "workspace-deleted" => (Tone::Good, "The workspace is deleted. Its audit stays with the operator."),
         "settings" => (Tone::Good, "The settings are saved."),
         "support-granted" => (Tone::Good, "Support may look in. You see it on every page, and it ends by itself."),
         "support-ended" => (Tone::Good, "Ended. They see nothing of this workspace any more."),

@@ -23,6 +23,7 @@ mod manage;
 mod matrix;
 mod oauth;
 mod operation;
+mod overview;
 mod pages;
 mod people;
 mod plans;

@@ -1,5 +1,6 @@
 //! Compares the tokens and the OAuth clients that are stored with what their last audit lines tell.
 
+use super::stored::CARRIES;
 use super::{Fault, Subject, is_unreadable};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::token;
@@ -11,6 +12,7 @@ use crate::model::audit::{self, Event, Outcome};
 use crate::model::oauth_app::OAuthApp;
 use crate::model::sealing::digest;
 use crate::model::workspace::Workspace;
+use crate::model::workspace_deletion;
 use diesel::dsl::max;
 use diesel::prelude::*;
 use std::collections::BTreeMap;
@@ -25,22 +27,30 @@ const CLIENTS: i64 = 5000;
 pub const RESEALS_GRANT: &str = "grant.resealed";
 /// Seals a client anew under another key.
 pub const RESEALS_APP: &str = "app.resealed";
+/// Tells once more what earlier lines told of a client, since those are about to be pruned.
+pub const CARRIES_APP: &str = "app.carried";
 /// Acts after which a credential has the tokens that the line tells of, or none where it tells of none.
-const GRANTS: [&str; 6] = [
+pub(in crate::model) const GRANTS: [&str; 7] = [
     "credential.created",
     "credential.connected",
     "credential.refreshed",
     RESEALS_GRANT,
+    CARRIES,
     "credential.deleted",
     "credential.purged",
 ];
 /// Acts after which there is the client that the line tells of, or none.
-const APPS: [&str; 3] = ["app.saved", RESEALS_APP, "app.removed"];
+pub(in crate::model) const APPS: [&str; 4] = [SAVES_APP, RESEALS_APP, CARRIES_APP, "app.removed"];
+/// Saves a client as it was entered.
+pub(in crate::model) const SAVES_APP: &str = "app.saved";
 
 /// All tokens and clients of a workspace that contradict their audit lines, the first hundred of each; empty for
 /// the chain of the instance. The chain itself must have been proved before.
 pub fn consents(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Vec<Fault>> {
     let Some(workspace) = Id::parse(chain).filter(|_| chain != audit::INSTANCE) else { return Ok(Vec::new()) };
+    if workspace_deletion::is_told(conn, chain)? {
+        return Ok(Vec::new());
+    }
     let mut faults = tokens(conn, chain)?;
     faults.extend(clients(conn, keyring, &workspace)?);
     Ok(faults)
@@ -88,7 +98,26 @@ fn last_lines(conn: &mut Conn, chain: &str, kind: &str, acts: &[&str], after: &s
         .limit(BATCH)
         .select((events::target_id, max(events::seq)))
         .load(conn)?;
-    let numbers: Vec<i64> = last.into_iter().filter_map(|(_, seq)| seq).collect();
+    numbered(conn, chain, last.into_iter().filter_map(|(_, seq)| seq).collect())
+}
+
+/// The same of these things alone.
+pub(in crate::model) fn last_lines_of(
+    conn: &mut Conn,
+    chain: &str,
+    acts: &[&str],
+    ids: &[String],
+) -> Result<BTreeMap<String, Event>> {
+    let last: Vec<(String, Option<i64>)> = events::table
+        .filter(events::chain.eq(chain).and(events::target_id.eq_any(ids)))
+        .filter(events::action.eq_any(acts).and(events::outcome.eq(Outcome::Allow)))
+        .group_by(events::target_id)
+        .select((events::target_id, max(events::seq)))
+        .load(conn)?;
+    numbered(conn, chain, last.into_iter().filter_map(|(_, seq)| seq).collect())
+}
+
+fn numbered(conn: &mut Conn, chain: &str, numbers: Vec<i64>) -> Result<BTreeMap<String, Event>> {
     let lines: Vec<Event> = events::table
         .filter(events::chain.eq(chain).and(events::seq.eq_any(numbers)))
         .select(Event::as_select())
@@ -167,16 +196,22 @@ fn contradiction(
     let saved = match line.detail("plain") {
         Some(_) => Some(line.clone()),
         None => {
-            let saved = last_lines(conn, workspace.as_str(), "app", &["app.saved"], "")?;
-            saved.into_values().find(|saved| saved.target_id == line.target_id)
+            let of = std::slice::from_ref(&line.target_id);
+            last_lines_of(conn, workspace.as_str(), &[SAVES_APP, CARRIES_APP], of)?.remove(&line.target_id)
         }
     };
     let Some(saved) = saved else { return Ok(Some("it was never written down")) };
-    let key = u32::try_from(saved.mac_key).ok().and_then(|id| keyring.audit_key(id));
+    let key = u32::try_from(plain_key(&saved)).ok().and_then(|id| keyring.audit_key(id));
     let code = key.and_then(|key| row.plain_code(key).ok());
     let told = saved.detail("plain").and_then(|value| value.as_str().map(str::to_owned));
     Ok(match (told, code) {
         (Some(told), Some(found)) if token::same(told.as_bytes(), found.as_bytes()) => None,
         _ => Some("the plain values are not the ones that were written down"),
     })
+}
+
+/// The key that made the code of what lies in clear: the line's own, unless it carries that of another.
+pub(in crate::model) fn plain_key(line: &Event) -> i32 {
+    let told = line.detail("plain_key").and_then(|key| i32::try_from(key.as_i64()?).ok());
+    told.unwrap_or(line.mac_key)
 }

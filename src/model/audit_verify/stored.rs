@@ -9,12 +9,15 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::token;
 use crate::db::Conn;
 use crate::db::schema::{audit_events as events, credential_versions as versions, credentials};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::audit::{self, Event, Outcome};
 use crate::model::credential::Credential;
 use crate::model::sealing::digest;
 use crate::model::version::{Version, VersionState};
+use crate::model::workspace_deletion;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 const BATCH: i64 = 500;
@@ -31,14 +34,25 @@ const SERVES: [&str; 2] = ["credential.promoted", "credential.rolled_back"];
 /// Seals a version anew under another key: its line tells the hash of the new blob, and nothing of what lies in
 /// clear, which is still held against the line that wrote the version.
 pub const RESEALS: &str = "credential.resealed";
+/// Tells all that earlier lines told of a credential, since those are about to be pruned.
+pub const CARRIES: &str = "credential.carried";
 /// Acts that make a credential come and go.
 const MOVES: [&str; 3] = ["credential.deleted", "credential.restored", "credential.purged"];
+
+/// Whether an act tells something that a stored credential is held against.
+pub(in crate::model) fn is_told(action: &str) -> bool {
+    acts().any(|known| known == action)
+}
+
+fn acts() -> impl Iterator<Item = &'static str> {
+    WRITES_VERSION.into_iter().chain([RESEALS, CARRIES]).chain(SERVES).chain(MOVES)
+}
 
 /// Every credential of a workspace that contradicts its audit lines, the first hundred of them; empty for the
 /// chain of the instance. The chain itself must have been proved before.
 pub fn stored(conn: &mut Conn, keyring: &Keyring, chain: &str) -> Result<Vec<Fault>> {
     let (mut faults, mut compared, mut told) = (Vec::new(), String::new(), Vec::new());
-    if chain == audit::INSTANCE {
+    if chain == audit::INSTANCE || workspace_deletion::is_told(conn, chain)? {
         return Ok(faults);
     }
     let mut after = (String::new(), 0);
@@ -70,7 +84,7 @@ fn lines(conn: &mut Conn, chain: &str, after: &(String, i64)) -> Result<Vec<Even
     Ok(events::table
         .filter(events::chain.eq(chain).and(events::target_kind.eq("credential")))
         .filter(events::target_id.gt(&after.0).or(events::target_id.eq(&after.0).and(events::seq.gt(after.1))))
-        .filter(events::action.eq_any(WRITES_VERSION.into_iter().chain([RESEALS]).chain(SERVES).chain(MOVES)))
+        .filter(events::action.eq_any(acts()))
         .filter(events::outcome.eq(Outcome::Allow))
         .order((events::target_id, events::seq))
         .limit(BATCH)
@@ -78,17 +92,44 @@ fn lines(conn: &mut Conn, chain: &str, after: &(String, i64)) -> Result<Vec<Even
         .load(conn)?)
 }
 
+/// All that the lines tell of these credentials, in the order of their ids.
+pub(in crate::model) fn told_of(conn: &mut Conn, chain: &str, ids: &[String]) -> Result<Vec<Told>> {
+    let lines: Vec<Event> = events::table
+        .filter(events::chain.eq(chain).and(events::target_kind.eq("credential")))
+        .filter(events::target_id.eq_any(ids).and(events::action.eq_any(acts())))
+        .filter(events::outcome.eq(Outcome::Allow))
+        .order((events::target_id, events::seq))
+        .select(Event::as_select())
+        .load(conn)?;
+    let mut told = Vec::new();
+    lines.iter().for_each(|event| take_in(&mut told, event));
+    Ok(told)
+}
+
 /// What the lines tell of one credential.
-struct Told {
-    credential: String,
+pub(in crate::model) struct Told {
+    pub(in crate::model) credential: String,
     /// The version in use, and the line that brought it there.
     live: Option<(i64, i64)>,
-    /// For each version the line that wrote it, and the one that sealed it anew last, if one did.
-    written: BTreeMap<i64, (Event, Option<Event>)>,
+    written: BTreeMap<i64, Written>,
     /// What became of it last, and by which line.
     state: State,
     seq: i64,
     handle: Option<String>,
+    /// The line that told all this once more, if one did.
+    pub(in crate::model) carried: Option<i64>,
+}
+
+/// What the lines tell of one version.
+struct Written {
+    /// The line that wrote it.
+    seq: i64,
+    /// The code of what lies in clear, and the key that made it.
+    plain: Option<String>,
+    plain_key: i32,
+    /// The line that sealed it last, and the hash of what that made.
+    sealed_seq: i64,
+    blob: Option<String>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -96,6 +137,60 @@ enum State {
     Here,
     Deleted,
     Gone,
+}
+
+/// A version as a line that carries it tells it.
+#[derive(Serialize, Deserialize)]
+struct Carried {
+    version: i64,
+    plain: Option<String>,
+    plain_key: i32,
+    blob: Option<String>,
+}
+
+impl Told {
+    /// Whether it was removed for good: nothing that is stored is held against its lines.
+    pub(in crate::model) fn is_gone(&self) -> bool {
+        self.state == State::Gone
+    }
+
+    /// What a line has to tell so that the earlier ones are not needed: `stored` are the versions that are held
+    /// against their lines.
+    pub(in crate::model) fn details(&self, stored: &[i64]) -> Result<Map<String, Value>> {
+        let live = self.live.map(|(version, _)| version);
+        let versions: Vec<Carried> = self
+            .written
+            .iter()
+            .filter(|(version, _)| Some(**version) == live || stored.contains(version))
+            .map(|(version, written)| Carried {
+                version: *version,
+                plain: written.plain.clone(),
+                plain_key: written.plain_key,
+                blob: written.blob.clone(),
+            })
+            .collect();
+        let mut details = Map::new();
+        details.insert("versions".into(), serde_json::to_value(versions).map_err(Error::internal)?);
+        details.insert("live".into(), live.into());
+        details.insert("handle".into(), self.handle.clone().into());
+        details.insert("deleted".into(), (self.state == State::Deleted).into());
+        Ok(details)
+    }
+
+    /// Takes over what such a line tells, in the place of all before it.
+    fn take_over(&mut self, event: &Event) {
+        let seq = event.seq;
+        let versions = event.detail("versions").and_then(|list| serde_json::from_value::<Vec<Carried>>(list).ok());
+        let written = |one: Carried| {
+            let Carried { version, plain, plain_key, blob } = one;
+            (version, Written { seq, plain, plain_key, sealed_seq: seq, blob })
+        };
+        let is_deleted = event.detail("deleted") == Some(true.into());
+        self.written = versions.unwrap_or_default().into_iter().map(written).collect();
+        self.live = event.detail("live").and_then(|live| live.as_i64()).map(|live| (live, seq));
+        self.state = if is_deleted { State::Deleted } else { State::Here };
+        (self.seq, self.carried) = (seq, Some(seq));
+    }
 }
 
 fn take_in(told: &mut Vec<Told>, event: &Event) {
@@ -108,6 +203,7 @@ fn take_in(told: &mut Vec<Told>, event: &Event) {
             state: State::Here,
             seq: event.seq,
             handle: None,
+            carried: None,
         });
     }
     let Some(one) = told.last_mut() else { return };
@@ -120,15 +216,30 @@ fn take_in(told: &mut Vec<Told>, event: &Event) {
     if let Some(handle) = event.detail("handle") {
         one.handle = handle.as_str().map(str::to_owned);
     }
+    if event.action == CARRIES {
+        return one.take_over(event);
+    }
     // A change of details alone names no version.
     let Some(number) = event.detail("version").and_then(|value| value.as_i64()) else { return };
+    let text = |name: &str| event.detail(name).and_then(|value| value.as_str().map(str::to_owned));
+    let written = || Written {
+        seq: event.seq,
+        plain: text("plain"),
+        plain_key: event.mac_key,
+        sealed_seq: event.seq,
+        blob: text("blob"),
+    };
     match event.action.as_str() {
-        RESEALS => drop(one.written.get_mut(&number).map(|lines| lines.1 = Some(event.clone()))),
-        STAGES => drop(one.written.insert(number, (event.clone(), None))),
+        RESEALS => {
+            if let Some(version) = one.written.get_mut(&number) {
+                (version.sealed_seq, version.blob) = (event.seq, text("blob"));
+            }
+        }
+        STAGES => drop(one.written.insert(number, written())),
         action if SERVES.contains(&action) => one.live = Some((number, event.seq)),
         _ => {
             one.live = Some((number, event.seq));
-            one.written.insert(number, (event.clone(), None));
+            one.written.insert(number, written());
         }
     }
 }
@@ -236,18 +347,16 @@ fn differs(
     if version.state == VersionState::Live && version.version != row.live_version {
         return Some((seq, "two versions are in use"));
     }
-    let Some((line, resealed)) = told.written.get(&version.version) else {
+    let Some(written) = told.written.get(&version.version) else {
         return Some((seq, "it has a version that was never written down"));
     };
-    let text = |line: &Event, name: &str| line.detail(name).and_then(|value| value.as_str().map(str::to_owned));
-    let sealing = resealed.as_ref().unwrap_or(line);
-    if text(sealing, "blob") != version.sealed.as_deref().map(digest) {
-        return Some((sealing.seq, "the sealed values are not the ones that were written down"));
+    if written.blob != version.sealed.as_deref().map(digest) {
+        return Some((written.sealed_seq, "the sealed values are not the ones that were written down"));
     }
-    let key = u32::try_from(line.mac_key).ok().and_then(|id| keyring.audit_key(id));
+    let key = u32::try_from(written.plain_key).ok().and_then(|id| keyring.audit_key(id));
     let code = key.and_then(|key| version.plain_code(key, row.seal_place()).ok());
-    match (text(line, "plain"), code) {
+    match (&written.plain, code) {
         (Some(told), Some(found)) if token::same(told.as_bytes(), found.as_bytes()) => None,
-        _ => Some((line.seq, "the plain values are not the ones that were written down")),
+        _ => Some((written.seq, "the plain values are not the ones that were written down")),
     }
 }

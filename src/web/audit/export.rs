@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::audit::{Entry, Event, Target};
 use crate::model::audit_list::{self, Filter};
+use crate::model::audit_summary::{self, Summary};
 use crate::model::audit_verify::{self, Place, START};
 use crate::model::permission::ExportAudit;
 use crate::model::workspace::Workspace;
@@ -33,10 +34,14 @@ pub async fn jsonl(can: Can<ExportAudit>, req: HttpRequest, app: web::Data<App>)
     write_down(&app, &can, "JSONL").await?;
     let chain = can.workspace().to_string();
     let wanted = chain.clone();
-    let end = app.db.read(move |conn| audit_verify::end(conn, &wanted)).await?;
+    let read = app.db.read(move |conn| Ok((audit_verify::end(conn, &wanted)?, audit_summary::note(conn, &wanted)?)));
+    let (end, pruned) = read.await?;
     let end = end.ok_or_else(|| Error::internal("the head of the chain cannot be read"))?;
-    let first = Bytes::from(audit_file::title(&chain)?);
-    let walk = Walk { app: app.clone(), chain, last: START, end, is_done: false };
+    let begin = |note: &String| Summary::open(&app.means.keyring.public_keys(), &chain, note).map(|pruned| pruned.last);
+    // A summary that is not ours leaves as it is, and nothing behind it fits.
+    let last = pruned.as_ref().and_then(begin).unwrap_or(START);
+    let first = Bytes::from(audit_file::title(&chain, pruned)?);
+    let walk = Walk { app: app.clone(), chain, last, end, is_done: false };
     let lines = stream::try_unfold(walk, |mut walk| async move {
         if walk.is_done {
             return Ok::<_, Error>(None);

@@ -11,7 +11,7 @@ use crate::model::audit_names;
 use crate::model::permission::ReadAudit;
 use crate::web::answer::{Answer, page};
 use crate::web::guard::Can;
-use crate::web::pages::audit::{Audit, Line, ProofView, Span};
+use crate::web::pages::audit::{Audit, Line, ProofView, PrunedView, Span};
 use crate::web::pages::list::Pick;
 use crate::web::pages::shell::{Link, Nav, Tone};
 use crate::web::pages::time::When;
@@ -25,6 +25,7 @@ const LINES: usize = 50;
 struct Found {
     page: Page,
     proof: ProofView,
+    pruned: Option<PrunedView>,
     people: Vec<(String, String)>,
     names: Names,
     unknown: Option<String>,
@@ -58,6 +59,7 @@ async fn load(app: &App, can: &Can<ReadAudit>, query: String, before: Option<i64
             }
             Ok(Found {
                 proof: proof::view(conn, &means, &workspace)?,
+                pruned: proof::pruned(conn, &means, &workspace)?,
                 people: audit_names::people(conn, &workspace)?,
                 names: Names::of(conn, &workspace, &page.events, &more)?,
                 page,
@@ -75,6 +77,7 @@ fn draw(app: &App, can: &Can<ReadAudit>, asked: &Asked, found: Found) -> Audit {
     Audit {
         shell: shell::inside(app, can, "Audit", Nav::Audit),
         proof: found.proof,
+        pruned: found.pruned,
         people: people(asked, &found.people, &found.names),
         done: actions(asked, words::DONE),
         tried: actions(asked, words::TRIED),

@@ -3,6 +3,6 @@
 mod asked;
 pub mod export;
 pub mod index;
-mod names;
+pub(super) mod names;
 pub(super) mod proof;
 pub mod words;

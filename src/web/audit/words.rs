@@ -89,7 +89,13 @@ pub const DONE: &[Word] = &[
     word("workspace_key.rotated", "Key rotated", "made a new key for the workspace"),
     word("workspace_key.retired", "Key retired", "erased an old key of the workspace"),
     word("audit.exported", "Audit exported", "exported the audit as {format}"),
-    word("audit.pruned", "Audit shortened", "removed the first {events} audit events, whose time was over"),
+    word("credential.carried", "Proof carried over", "kept the proof of {it} beyond events that were removed"),
+    word(
+        "app.carried",
+        "Client's proof carried over",
+        "kept the proof of an OAuth client beyond events that were removed",
+    ),
+    word("audit.pruned", "Audit shortened", "removed {events} audit events, up to event {up_to}, whose time was over"),
     word("audit.broken", "Audit broken", "found the audit of {it} broken at event {event}"),
     word("audit.sound", "Audit sound again", "found the audit of {it} sound again"),
     word("instance.created", "Installed", "made the installation"),
@@ -185,6 +191,11 @@ impl Told {
             None => self.before.clone(),
         }
     }
+}
+
+/// What a word that is written when something was done, or refused, is called.
+pub fn label(action: &str) -> Option<&'static str> {
+    DONE.iter().chain(TRIED).find(|word| word.action == action).map(|word| word.label)
 }
 
 /// What somebody did, as it follows on their name.

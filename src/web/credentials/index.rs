@@ -159,6 +159,12 @@ pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<A
     sized_page(&list, ROWS * ROW_BYTES)
 }
 
+/// The chips of all statuses with nothing else chosen, for other pages.
+pub fn status_chips(base: &str, counts: &[(Status, i64)]) -> Vec<Chip> {
+    let chips = chips(&Asked::read(""), base, counts);
+    chips.into_iter().map(|chip| Chip { current: false, ..chip }).collect()
+}
+
 fn chips(asked: &Asked, base: &str, counts: &[(Status, i64)]) -> Vec<Chip> {
     let count =
         |status: Status| counts.iter().find(|(s, _)| *s == status).map_or(0, |(_, n)| u64::try_from(*n).unwrap_or(0));

@@ -15,6 +15,8 @@ pub struct Audit {
     pub base: String,
     /// How far the chain is proved.
     pub proof: ProofView,
+    /// What was pruned from its beginning, if anything was.
+    pub pruned: Option<PrunedView>,
     /// Choices of `person`, everybody (empty value) first.
     pub people: Vec<Pick>,
     /// Choices of `action`, in two groups: what was done, and what was refused.
@@ -60,6 +62,19 @@ pub struct Span {
     pub href: String,
     /// Whether it is on.
     pub current: bool,
+}
+
+/// Events that are gone, since their time was over.
+#[derive(Debug, Clone)]
+pub struct PrunedView {
+    /// The last of them.
+    pub last: i64,
+    /// The day of the first one.
+    pub from: String,
+    /// The day of the last one.
+    pub to: String,
+    /// How many of each act there were, the most frequent first.
+    pub actions: Vec<(String, i64)>,
 }
 
 /// How far the chain is proved.

@@ -20,6 +20,7 @@ pub mod list;
 pub mod mail;
 pub mod markup;
 pub mod oauth;
+pub mod overview;
 pub mod people;
 pub mod settings;
 pub mod shell;

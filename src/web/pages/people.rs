@@ -1,7 +1,7 @@
 //! The people of a workspace: the list, one of them, invitations, going.
 
 use super::form::{Proof, TextBox};
-use super::shell::Shell;
+use super::shell::{Link, Shell};
 use super::status::Tile;
 use super::time::When;
 use askama::Template;
@@ -117,6 +117,25 @@ pub struct Report {
 pub struct LeftBehind {
     /// Credentials.
     pub rows: Vec<LeftRow>,
+    /// Tokens that still work.
+    pub tokens: Vec<LeftToken>,
+}
+
+/// A token to be replaced.
+#[derive(Debug, Clone)]
+pub struct LeftToken {
+    /// Its name.
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    /// Its bot and that bot's tokens; none for one that manages the workspace.
+    pub bot: Option<Link>,
+    /// The page that makes another in its place, where it has a bot.
+    pub rotate: Option<String>,
+    /// When it ends.
+    pub ends: When,
+    /// When it was last used.
+    pub used: Option<When>,
 }
 
 /// A credential to be rotated.

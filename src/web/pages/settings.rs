@@ -1,6 +1,7 @@
 //! The settings of a workspace, and the workspaces open to a support person.
 
 use super::form::{Proof, TextBox};
+use super::list::Pick;
 use super::shell::Shell;
 use super::time::When;
 use askama::Template;
@@ -29,6 +30,10 @@ pub struct SettingsPage {
     pub open: Vec<AccessRow>,
     /// The form that lets somebody in.
     pub grant: Grant,
+    /// Where the workspace's pages begin.
+    pub root: String,
+    /// How its mails leave.
+    pub mail: MailState,
 }
 
 /// A policy that is a number.
@@ -110,4 +115,61 @@ pub struct OpenRow {
     pub reason: String,
     /// Until when; none without an end.
     pub until: Option<When>,
+}
+
+/// How the console's mails leave, for the settings.
+#[derive(Debug, Clone)]
+pub struct MailState {
+    /// The folder in which mails are kept where there is no mail server.
+    pub kept_in: Option<String>,
+    /// Mails of this workspace that wait for their first attempt.
+    pub waiting: i64,
+    /// Those that are tried again.
+    pub stuck: i64,
+    /// Those that are not tried any more.
+    pub failed: i64,
+}
+
+/// `GET …/settings/deletion`, and the 409 and 422 of its POST (`confirm_name current_password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings/deletion.html")]
+pub struct Deletion {
+    /// The frame.
+    pub shell: Shell,
+    /// Where the workspace's pages begin.
+    pub root: String,
+    /// Its name.
+    pub name: String,
+    /// Published bots that end with it, by name.
+    pub published: Vec<String>,
+    /// How many more there are.
+    pub more: i64,
+    /// Tokens that end with it.
+    pub tokens: i64,
+    /// Credentials that end with it.
+    pub credentials: i64,
+    /// People in it.
+    pub people: i64,
+    /// `confirm_name`.
+    pub confirm: TextBox,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
+}
+
+/// `GET …/settings/transfer`, and the 409 and 422 of its POST (`member current_password`).
+#[derive(Debug, Clone, Template)]
+#[template(path = "settings/transfer.html")]
+pub struct Transfer {
+    /// The frame.
+    pub shell: Shell,
+    /// Where the workspace's pages begin.
+    pub root: String,
+    /// Its name.
+    pub name: String,
+    /// Who may take over; nobody where there is nobody else.
+    pub people: Vec<Pick>,
+    /// `member`; carries what is wrong with it.
+    pub member: TextBox,
+    /// `current_password`, asked for when the sign-in is old.
+    pub ask_password: Option<Proof>,
 }

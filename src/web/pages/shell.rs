@@ -140,6 +140,8 @@ pub enum Nav {
     Bots,
     /// The guide pages.
     Services,
+    /// How the workspace is.
+    Overview,
     /// The audit.
     Audit,
     /// People, invitations and mail.

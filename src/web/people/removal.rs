@@ -2,6 +2,7 @@
 
 use super::{members, part};
 use crate::app::App;
+use crate::clock::At;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::permission::{ManageMembers, Permission};
@@ -13,8 +14,8 @@ use crate::web::credentials::drawn::{names, tile};
 use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::form::Proof;
-use crate::web::pages::people::{LeftBehind, LeftRow, Removal, Report};
-use crate::web::pages::shell::Nav;
+use crate::web::pages::people::{LeftBehind, LeftRow, LeftToken, Removal, Report};
+use crate::web::pages::shell::{Link, Nav};
 use crate::web::pages::time::When;
 use crate::web::shell;
 use actix_web::http::StatusCode;
@@ -71,8 +72,14 @@ pub async fn report(can: Can<ManageMembers>, req: HttpRequest, app: web::Data<Ap
 /// What somebody made, or gave the secret that is in use: they may still know it.
 async fn left_behind<P: Permission>(can: &Can<P>, app: &App, user: &Id<User>) -> Result<LeftBehind> {
     let (workspace, wanted) = (can.workspace().clone(), user.clone());
-    let found = app.db.read(move |conn| leaver::credentials_of(conn, &workspace, &wanted)).await?;
-    let (list, now) = (can.list(), app.means.now());
+    let (list, root, now) = (can.list(), can.root(), app.means.now());
+    let (found, tokens) = app
+        .db
+        .read(move |conn| {
+            let found = leaver::credentials_of(conn, &workspace, &wanted)?;
+            Ok((found, leaver::tokens_of(conn, &workspace, &wanted, now)?))
+        })
+        .await?;
     let rows = found
         .iter()
         .map(|row| LeftRow {
@@ -85,7 +92,20 @@ async fn left_behind<P: Permission>(can: &Can<P>, app: &App, user: &Id<User>) ->
             used: row.last_used().map(|at| When::new(at, now)),
         })
         .collect();
-    Ok(LeftBehind { rows })
+    let tokens = tokens.into_iter().map(|token| left_token(&root, token, now)).collect();
+    Ok(LeftBehind { rows, tokens })
+}
+
+fn left_token(root: &str, token: leaver::Made, now: At) -> LeftToken {
+    let bot = token.bot.map(|(id, name)| (format!("{root}/bots/{id}/tokens"), name));
+    LeftToken {
+        name: token.name,
+        prefix: token.prefix,
+        rotate: bot.as_ref().map(|(href, _)| format!("{href}/{}/rotation", token.id)),
+        bot: bot.map(|(href, label)| Link { label, href }),
+        ends: When::new(token.ends, now),
+        used: token.used.map(|at| When::new(at, now)),
+    }
 }
 
 async fn drawn(

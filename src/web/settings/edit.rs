@@ -2,17 +2,18 @@
 
 use crate::app::App;
 use crate::catalog::form::Remark;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::permission::{ManageSettings, Permission};
-use crate::model::support;
 use crate::model::workspace::checked_name;
 use crate::model::workspace_settings::{self, NUMBERS, Settings};
+use crate::model::{outbox, support};
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
 use crate::web::fresh;
 use crate::web::guard::Can;
 use crate::web::pages::form::{Proof, TextBox};
-use crate::web::pages::settings::{AccessRow, Grant, NumberBox, SettingsPage};
+use crate::web::pages::settings::{AccessRow, Grant, MailState, NumberBox, SettingsPage};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::time::When;
 use crate::web::shell;
@@ -23,7 +24,7 @@ use actix_web::{HttpRequest, web};
 struct Typed {
     name: TextBox,
     second_factor: bool,
-    numbers: [TextBox; 4],
+    numbers: [TextBox; 5],
     asked: Option<Proof>,
 }
 
@@ -78,13 +79,13 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
         Err(error) => marked(typed, &error.to_string()),
     };
     let mut values = before.numbers();
-    let mut boxes = [(); 4].map(|()| TextBox::default());
+    let mut boxes = [(); 5].map(|()| TextBox::default());
     let mut is_sound = true;
     for ((number, value), entry) in NUMBERS.iter().zip(&mut values).zip(&mut boxes) {
         let text = fields.text(number.field);
         let text = if text.is_empty() { value.to_string() } else { text };
         *entry = match text.trim().parse::<i64>() {
-            Ok(typed) if number.range.contains(&typed) => {
+            Ok(typed) if number.fits(typed) => {
                 *value = typed;
                 TextBox::of(typed.to_string())
             }
@@ -94,12 +95,13 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
             }
         };
     }
-    let [idle_minutes, absolute_hours, token_days, keep_deleted_days] = values;
+    let [idle_minutes, absolute_hours, token_days, keep_deleted_days, keep_audit_days] = values;
     let second_factor = match fields.text("second_factor").as_str() {
         "" => before.second_factor,
         typed => typed == "1",
     };
-    let settings = Settings { second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days };
+    let settings =
+        Settings { second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days, keep_audit_days };
     let read = name.ok().filter(|_| is_sound).map(|name| (name, settings));
     (Typed { name: name_box, second_factor, numbers: boxes, asked: None }, read)
 }
@@ -111,8 +113,9 @@ pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Gr
 
 async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
     let (workspace, now) = (can.workspace().clone(), app.means.now());
-    let open = app.db.read(move |conn| support::open(conn, &workspace, now)).await?;
-    let [idle, absolute, _, keep] = typed.numbers;
+    let unit = move |conn: &mut Conn| Ok((support::open(conn, &workspace, now)?, outbox::unsent(conn, &workspace)?));
+    let (open, unsent) = app.db.read(unit).await?;
+    let [idle, absolute, _, keep, keep_audit] = typed.numbers;
     let numbers = vec![
         NumberBox::new(
             "idle_minutes",
@@ -131,6 +134,12 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
             "Days that deleted credentials are kept",
             keep,
             "They can be restored for so long, then they are removed for good.",
+        ),
+        NumberBox::new(
+            "keep_audit_days",
+            "Days that audit events are kept",
+            keep_audit,
+            "0 keeps them for ever; otherwise 90 at least. What goes is counted in a signed summary, so that the rest can still be proved.",
         ),
     ];
     Ok(SettingsPage {
@@ -153,5 +162,12 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
             })
             .collect(),
         grant,
+        root: can.root(),
+        mail: MailState {
+            kept_in: app.mailer.keeps().then(|| app.mailer.folder().display().to_string()),
+            waiting: unsent.waiting,
+            stuck: unsent.stuck,
+            failed: unsent.failed,
+        },
     })
 }

@@ -1,5 +1,5 @@
 // The program under test: a process of its own, with its own data folder, on a free port of 127.0.0.1.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,7 +25,7 @@ export class Console {
   output = '';
   #child;
 
-  constructor({ folder, egressAllow = [], authority, catalog, mailUrl }) {
+  constructor({ folder, egressAllow = [], authority, catalog, mailUrl, settings = {} }) {
     this.folder = folder;
     this.settings = {
       CREDENZA_DATA_DIR: join(folder, 'data'),
@@ -33,6 +33,7 @@ export class Console {
       ...(authority && { CREDENZA_EGRESS_CA_FILE: authority.file }),
       ...(catalog && { CREDENZA_CATALOG_DIR: catalog }),
       ...(mailUrl && { CREDENZA_MAIL_URL: mailUrl, CREDENZA_MAIL_FROM: 'Credenza <console@example.test>' }),
+      ...settings,
     };
   }
 
@@ -60,6 +61,14 @@ export class Console {
       await pause(50);
     }
     return this;
+  }
+
+  /** Runs a command of the program beside the serving one; what it printed. */
+  shell(...args) {
+    const env = { PATH: process.env.PATH, HOME: this.folder, TZ: 'UTC', CREDENZA_LISTEN: `127.0.0.1:${this.port}`, ...this.settings };
+    const done = spawnSync(PROGRAM, args, { cwd: this.folder, env, encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`${args.join(' ')} ended with ${done.status}:\n${done.stdout}${done.stderr}`);
+    return done.stdout.trim();
   }
 
   async #ready() {

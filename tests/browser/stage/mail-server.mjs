@@ -3,14 +3,25 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
 
+/** What a mail of one part says. */
+function readable(message) {
+  const end = message.indexOf('\r\n\r\n');
+  const [head, body] = [message.slice(0, end), message.slice(end + 4)];
+  const coding = head.match(/^content-transfer-encoding:\s*(\S+)/im)?.[1].toLowerCase();
+  if (coding === 'base64') return Buffer.from(body, 'base64').toString('utf8');
+  if (coding !== 'quoted-printable') return Buffer.from(body, 'latin1').toString('utf8');
+  const plain = body.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(plain, 'latin1').toString('utf8');
+}
+
 export class MailServer {
   /** What every sign-in sent: user name, and whether it was let in. */
   signIns = [];
   /** Envelopes that were begun. A check may never begin one. */
   envelopes = [];
-  /// Mails that arrived: `to`, the recipients, and the whole `text` with its encoding undone.
+  /** Mails that were taken: `to`, their recipients, and their `text`. */
   mails = [];
-  /// Whether a bearer token is this person's; without it none is.
+  /** Whether a bearer token is this person's; without it none is. */
   isToken = async () => false;
   connections = 0;
   port = 0;
@@ -55,8 +66,8 @@ export class MailServer {
         const parts = [];
         stream.on('data', (part) => parts.push(part));
         stream.on('end', () => {
-          const text = Buffer.concat(parts).toString().replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
-          this.mails.push({ to: session.envelope.rcptTo.map((one) => one.address), text });
+          const to = session.envelope.rcptTo.map((one) => one.address);
+          this.mails.push({ to, text: readable(Buffer.concat(parts).toString('latin1')) });
           done();
         });
       },
@@ -82,6 +93,17 @@ export class MailServer {
   /** The path of the link that begins with `path` in the last mail to an address that has one. */
   async linkTo(address, path) {
     return (await this.mailTo(address, path)).match(new RegExp(`${path}[\\w-]+`))[0];
+  }
+
+  /** Waits for a mail to somebody and returns the last address of the console in it. */
+  async link(to, base, limit = 20_000) {
+    const until = Date.now() + limit;
+    for (;;) {
+      const at = this.mails.findLastIndex((mail) => mail.to.includes(to) && mail.text.includes(`${base}/`));
+      if (at >= 0) return this.mails.splice(at, 1)[0].text.split(/\s+/).findLast((word) => word.startsWith(`${base}/`));
+      if (Date.now() > until) throw new Error(`no mail to ${to} came; there were ${JSON.stringify(this.mails)}`);
+      await new Promise((done) => { setTimeout(done, 50); });
+    }
   }
 
   /** Stops listening: the next connection is refused. */

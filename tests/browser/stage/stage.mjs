@@ -18,8 +18,8 @@ export const MAIL_USER = 'robot@example.test';
 
 /**
  * Puts up, for the `describe` block it is called in: an authority, two mail servers, a web server, a console that may
- * reach them, and a browser. `prepare(stage)` may write catalogue files and add to `allowed` before the console starts.
- * With `sendsMail` the console sends its own mails through `stage.mail`.
+ * reach them, and a browser. `prepare(stage)` may write catalogue files, add to `allowed` and set `settings` before the
+ * console starts. With `sendsMail` the console sends its own mails through `stage.mail`.
  */
 export function useStage({ name, prepare, sendsMail = false }) {
   const stage = { name, visitors: [], allowed: [] };
@@ -43,6 +43,7 @@ export function useStage({ name, prepare, sendsMail = false }) {
       authority: stage.authority,
       catalog: stage.catalog,
       ...(sendsMail && { mailUrl: `smtps://${encodeURIComponent(MAIL_USER)}:${stage.mail.password}@127.0.0.1:${stage.mail.port}` }),
+      settings: stage.settings,
     }).start();
     stage.browser = await launch();
   }, { timeout: STEP_LIMIT_MS });

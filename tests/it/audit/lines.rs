@@ -121,6 +121,8 @@ fn acts() -> Vec<Act> {
             303,
             Some("support.granted"),
         ),
+        act("/w/{slug}/settings/deletion", &[("confirm_name", "another name")], 422, None),
+        act("/w/{slug}/settings/transfer", &[("member", "nobody")], 422, None),
         act("/w/{slug}/settings/support/end", &[("user", "{stranger id}")], 303, Some("support.ended")),
     ]
     .into_iter()

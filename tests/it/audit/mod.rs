@@ -5,6 +5,7 @@ mod export;
 mod lines;
 mod many;
 mod page;
+mod prune;
 mod stored;
 mod tamper;
 

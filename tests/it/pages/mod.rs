@@ -10,6 +10,7 @@ mod sample_details;
 mod sample_forms;
 mod sample_lists;
 mod sample_oauth;
+mod sample_overview;
 mod sample_people;
 mod sample_settings;
 mod sample_tokens;

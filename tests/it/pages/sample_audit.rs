@@ -1,7 +1,7 @@
 //! Samples of the audit page.
 
 use super::samples::{HOSTILE, ago, shell};
-use credenza::web::pages::audit::{Audit, Line, Named, ProofView, Span};
+use credenza::web::pages::audit::{Audit, Line, Named, ProofView, PrunedView, Span};
 use credenza::web::pages::list::Pick;
 use credenza::web::pages::shell::{Nav, Tone};
 
@@ -37,6 +37,12 @@ pub fn page() -> Audit {
         shell: shell("Audit", Nav::Audit),
         base: "/w/acme/audit".to_owned(),
         proof: ProofView::Sound { event: 40, last: 41, at: ago(1), whole: Some((38, ago(300))) },
+        pruned: Some(PrunedView {
+            last: 12,
+            from: "2026-02-01".to_owned(),
+            to: "2026-05-30".to_owned(),
+            actions: vec![("Signed in".to_owned(), 9), ("Credential renamed".to_owned(), 3)],
+        }),
         people: vec![pick("", "Everybody", true), pick("1", "Ana Braga", false)],
         done: vec![pick("credential.renamed", "Credential renamed", false)],
         tried: vec![pick("credentials.edit", "Tried to edit a credential", false)],

@@ -11,10 +11,10 @@ use credenza::web::pages::entry::{Confirm, Forgot, Message, Reset, SecondStep};
 use credenza::web::pages::form::{Proof, TextBox};
 use credenza::web::pages::mail::{MailRow, Mails};
 use credenza::web::pages::people::{
-    Departure, InvitationRow, Invitations, Invited, LeftBehind, LeftRow, MemberPage, MemberRow, Members, Removal,
-    Report, Visitor,
+    Departure, InvitationRow, Invitations, Invited, LeftBehind, LeftRow, LeftToken, MemberPage, MemberRow, Members,
+    Removal, Report, Visitor,
 };
-use credenza::web::pages::shell::{Nav, Tone};
+use credenza::web::pages::shell::{Link, Nav, Tone};
 
 const ROOT: &str = "/w/acme";
 
@@ -113,7 +113,18 @@ fn left() -> LeftBehind {
         rotate: format!("{ROOT}/credentials/0190{n:04}/rotation"),
         used: used.map(ago),
     };
-    LeftBehind { rows: vec![row(1, "Payments", Some(5)), row(2, HOSTILE, None)] }
+    let token = |name: &str, bot: Option<&str>| LeftToken {
+        name: name.to_owned(),
+        prefix: "crdz_k3Jd9sQ1".to_owned(),
+        bot: bot.map(|name| Link { label: name.to_owned(), href: format!("{ROOT}/bots/1/tokens") }),
+        rotate: bot.map(|_| format!("{ROOT}/bots/1/tokens/2/rotation")),
+        ends: ago(-3000),
+        used: bot.map(|_| ago(7)),
+    };
+    LeftBehind {
+        rows: vec![row(1, "Payments", Some(5)), row(2, HOSTILE, None)],
+        tokens: vec![token("Worker", Some("Orders")), token(HOSTILE, Some(HOSTILE)), token("Deploy", None)],
+    }
 }
 
 fn removal(refused: Option<&str>) -> Removal {

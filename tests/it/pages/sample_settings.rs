@@ -3,7 +3,10 @@
 use super::samples::{HOSTILE, ago, shell};
 use credenza::catalog::form::Remark;
 use credenza::web::pages::form::{Proof, TextBox};
-use credenza::web::pages::settings::{AccessRow, Grant, NumberBox, OpenRow, OpenTo, SettingsPage};
+use credenza::web::pages::list::Pick;
+use credenza::web::pages::settings::{
+    AccessRow, Deletion, Grant, MailState, NumberBox, OpenRow, OpenTo, SettingsPage, Transfer,
+};
 use credenza::web::pages::shell::{Nav, Shell, SupportNote};
 
 fn note(text: &str) -> SupportNote {
@@ -32,6 +35,43 @@ pub fn page() -> SettingsPage {
         numbers: vec![NumberBox::new("idle_minutes", "Session ends after minutes", TextBox::of("60"), "Help.")],
         open: vec![access("Sam"), AccessRow { until: None, reason: String::new(), ..access("Kim") }],
         grant: Grant::default(),
+        root: "/w/acme".to_owned(),
+        mail: MailState { kept_in: None, waiting: 1, stuck: 0, failed: 2 },
+    }
+}
+
+/// Deleting a workspace with much or with nothing in it.
+pub fn deletion(published: &[&str]) -> Deletion {
+    Deletion {
+        shell: shell("Delete this workspace", Nav::Settings),
+        root: "/w/acme".to_owned(),
+        name: published.last().map_or_else(|| "Acme Store".to_owned(), |name| (*name).to_owned()),
+        published: published.iter().map(|name| (*name).to_owned()).collect(),
+        more: if published.is_empty() { 0 } else { 3 },
+        tokens: 4,
+        credentials: 24,
+        people: 7,
+        confirm: TextBox {
+            error: Some(Remark { code: "confirm_name", text: "Type “Acme” to delete it.".to_owned() }),
+            ..TextBox::of(HOSTILE)
+        },
+        ask_password: published.is_empty().then(Proof::default),
+    }
+}
+
+/// Handing a workspace over.
+pub fn transfer(people: &[&str]) -> Transfer {
+    let pick = |name: &&str| Pick { value: (*name).to_owned(), label: (*name).to_owned(), selected: false };
+    Transfer {
+        shell: shell("Hand this workspace over", Nav::Settings),
+        root: "/w/acme".to_owned(),
+        name: people.last().map_or_else(|| "Acme Store".to_owned(), |name| (*name).to_owned()),
+        people: people.iter().map(pick).collect(),
+        member: TextBox {
+            error: Some(Remark { code: "member", text: "Choose who takes over.".to_owned() }),
+            ..TextBox::default()
+        },
+        ask_password: Some(Proof::default()),
     }
 }
 
@@ -40,6 +80,7 @@ pub fn hostile() -> SettingsPage {
     SettingsPage {
         shell: Shell { support: vec![note(HOSTILE)], ..shell("Settings", Nav::Settings) },
         name: TextBox { error: error.clone(), ..TextBox::of(HOSTILE) },
+        mail: MailState { kept_in: Some(HOSTILE.to_owned()), ..page().mail },
         open: vec![access(HOSTILE)],
         second_factor: false,
         ask_password: None,

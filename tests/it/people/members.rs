@@ -100,12 +100,24 @@ async fn t019_whoever_is_removed_is_signed_out_everywhere_and_leaves_a_report() 
     let taken = app.create(&admin, &bearer_form("Taken over", "a-token-of-the-service")).await;
     app.service.prepare(Answer::json(200, &serde_json::json!({})));
     leaver.post(&format!("/w/acme/credentials/{taken}/rotation"), &[("f.token", "another-token")]).await.expect(303);
+    // Tokens that they made and that still work; not that of somebody else, and not one that was revoked.
+    let bot = app.new_bot(&admin, "Orders").await;
+    let tokens = format!("/w/acme/bots/{bot}/tokens");
+    for (person, name) in [(&leaver, "Seen by the leaver"), (&leaver, "Revoked"), (&admin, "Of the admin")] {
+        let made = person.post(&tokens, &[("name", name), ("scope", "use")]).await.expect(303).location().to_owned();
+        if name == "Revoked" {
+            admin.post(&format!("{made}/revocation"), &[]).await.expect(303);
+        }
+    }
     let asked = admin.get(&format!("{path}/removal")).await.expect(200);
     assert_eq!(asked.texts("tr[id^=left-] a.name"), ["Made by the leaver", "Taken over"]);
+    assert_eq!(asked.texts(".left th .name"), ["Seen by the leaver"]);
     let reply = admin.post(&format!("{path}/removal"), &[]).await.expect(303);
     assert_eq!(reply.location(), format!("{path}/report"));
     let report = admin.get(reply.location()).await.expect(200);
     assert_eq!(report.texts("tr[id^=left-] a.name"), ["Made by the leaver", "Taken over"]);
+    assert_eq!(report.texts(".left th .name"), ["Seen by the leaver"]);
+    assert!(report.attributes(".left td a", "href")[0].starts_with(&format!("{tokens}/")), "a way to another one");
     for person in [&leaver, &elsewhere] {
         assert_eq!(person.get("/w/acme/credentials").await.expect(303).location(), "/sign-in");
     }

@@ -1,6 +1,8 @@
 //! Settings of a workspace: policies that are felt, and support that is seen.
 #![cfg(test)]
 
+mod danger;
+
 use crate::support::app::{ACME, TestApp, UMBRELLA, email};
 use chrono::TimeDelta;
 use credenza::db::schema::credentials;

@@ -1,0 +1,2 @@
+DROP INDEX workspaces_deleted;
+ALTER TABLE workspaces DROP COLUMN deleted_at;
