@@ -19,7 +19,7 @@ use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::secret::Secret;
 use stand::client::{Client, header};
-use stand::console::Console;
+use stand::console::{Console, Ground};
 use stand::sample::{self, judge};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -208,7 +208,7 @@ fn rename(console: &Console, id: &str, round: usize, until: Instant, done: &Atom
 
 /// The list while nobody and while everybody signs in, in turns.
 fn storm(effort: &Effort) -> Result<bool> {
-    let console = Console::start_on(1_000, Settings::for_machine(), None)?;
+    let console = Console::start_on(1_000, Ground { hashing: Settings::for_machine(), ..Ground::default() })?;
     let list = console.list("", "");
     sample::load(console.addr, &list, 1, effort.time)?;
     let (before, _) = sample::memory()?;

@@ -57,33 +57,39 @@ pub struct Console {
     _dir: tempfile::TempDir,
 }
 
+/// What a console stands on.
+pub struct Ground {
+    /// What a password costs.
+    pub hashing: Settings,
+    /// The database, where it is not the usual file.
+    pub database: Option<DatabaseUrl>,
+    /// Where calls may go beyond the rules, as `CREDENZA_EGRESS_ALLOW` says it.
+    pub allow: String,
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self { hashing: Settings::for_testing(), database: None, allow: String::new() }
+    }
+}
+
 /// A root key of this bench alone.
 const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 
 impl Console {
     /// Starts one with so many live credentials.
     pub fn start(rows: usize) -> Result<Self> {
-        Self::start_on(rows, Settings::for_testing(), None)
+        Self::start_on(rows, Ground::default())
     }
 
-    /// The same with something more in it, made before it is measured.
-    pub fn start_with<T>(
-        rows: usize,
-        prepare: impl FnOnce(&web::Data<App>, &tokio::runtime::Runtime) -> Result<T>,
-    ) -> Result<(Self, T)> {
-        let console = Self::start(rows)?;
-        let prepared = prepare(&console.app, &console.runtime)?;
-        Ok((console, prepared))
-    }
-
-    /// The same with passwords that cost what `hashing` says, and on a database other than the usual file.
-    pub fn start_on(rows: usize, hashing: Settings, database: Option<DatabaseUrl>) -> Result<Self> {
+    /// The same on other ground than the usual.
+    pub fn start_on(rows: usize, ground: Ground) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let database = database.unwrap_or_else(|| DatabaseUrl::Sqlite(dir.path().join("credenza.db")));
+        let database = ground.database.unwrap_or_else(|| DatabaseUrl::Sqlite(dir.path().join("credenza.db")));
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Runtime::new()?;
-        let app = runtime.block_on(app(&dir, addr, hashing, &database))?;
+        let app = runtime.block_on(app(&dir, addr, ground.hashing, &database, &ground.allow))?;
         let hash = runtime.block_on(app.hasher.hash(Secret::new(PASSWORD.to_owned())))?;
         let seeded = runtime.block_on(seed::fill(&app, EMAIL, hash, rows))?;
         let (send, receive) = mpsc::channel();
@@ -125,6 +131,11 @@ impl Console {
         });
         self.runtime.block_on(changed)?;
         Ok(())
+    }
+
+    /// Runs something of the program to its end.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// A form, signed in.
@@ -176,7 +187,13 @@ fn constant(config: &mut web::ServiceConfig) {
     config.route(CONSTANT, web::get().to(answer));
 }
 
-async fn app(dir: &tempfile::TempDir, addr: SocketAddr, hashing: Settings, database: &DatabaseUrl) -> Result<App> {
+async fn app(
+    dir: &tempfile::TempDir,
+    addr: SocketAddr,
+    hashing: Settings,
+    database: &DatabaseUrl,
+    allow: &str,
+) -> Result<App> {
     let pair = |name: &str, value: String| (name.to_owned(), value);
     let config = Config::from([
         pair("CREDENZA_LISTEN", addr.to_string()),
@@ -192,7 +209,7 @@ async fn app(dir: &tempfile::TempDir, addr: SocketAddr, hashing: Settings, datab
     let catalog = Arc::new(Catalog::load(None)?);
     let hasher = Hasher::start(hashing, keyring.peppers(), random)?;
     let assets = static_files::write_out(dir.path(), &catalog)?;
-    let egress = Egress::new(Dialer::system(None)?, Allow::parse("")?).keeping_from(addr.port());
+    let egress = Egress::new(Dialer::system(None)?, Allow::parse(allow)?).keeping_from(addr.port());
     let mailer = Mailer::new(&config).map_err(anyhow::Error::msg)?;
     Ok(App {
         mailer,

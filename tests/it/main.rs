@@ -24,6 +24,7 @@ mod oauth;
 mod operation;
 mod pages;
 mod people;
+mod plans;
 mod schema;
 mod settings;
 mod storm;

@@ -29,7 +29,7 @@ fn names(folder_name: &str) -> Vec<String> {
     names
 }
 
-fn texts(dialect: &str, file: &str) -> Vec<String> {
+pub fn texts(dialect: &str, file: &str) -> Vec<String> {
     let root = format!("migrations/{dialect}");
     names(&root)
         .into_iter()

@@ -1,0 +1,2 @@
+-- PostgreSQL gathers its own.
+SELECT 1;
