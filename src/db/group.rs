@@ -52,9 +52,12 @@ where
 }
 
 /// Who waits, by key; a key is there while somebody leads its groups.
+type Waiting = HashMap<String, Vec<Box<dyn Member>>>;
+
+/// The groups of a database.
 #[derive(Default)]
 pub(super) struct Groups {
-    waiting: Mutex<HashMap<String, Vec<Box<dyn Member>>>>,
+    waiting: Mutex<Waiting>,
 }
 
 impl Groups {
@@ -99,7 +102,7 @@ impl Groups {
         Some(std::mem::replace(queue, rest))
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Vec<Box<dyn Member>>>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

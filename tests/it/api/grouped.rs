@@ -46,6 +46,7 @@ struct Line {
 }
 
 /// The transaction that a unit runs in; nothing on SQLite, whose writer has tests of its own.
+#[expect(clippy::disallowed_methods, reason = "the number of a transaction has no typed form")]
 fn transaction(tx: &mut Tx<'_>) -> credenza::error::Result<String> {
     if !credenza::db::dialect::needs_row_locks(tx.conn()) {
         return Ok(String::new());
