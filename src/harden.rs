@@ -21,6 +21,15 @@ pub fn harden() -> Vec<String> {
     missing
 }
 
+/// Gives up huge pages of memory (Linux; elsewhere nothing happens). The allocator asks for them, and each one that is
+/// touched at a single place holds 2 MiB: an idle server would hold half as much again.
+pub fn use_small_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "memory stays in huge pages");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::harden;

@@ -19,6 +19,7 @@ use credenza::db::{DatabaseUrl, Db};
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::egress::dial::Dialer;
+use credenza::harden::use_small_pages;
 use credenza::mail::Mailer;
 use credenza::model::Means;
 use credenza::model::attempt::Limits;
@@ -84,6 +85,7 @@ impl Console {
 
     /// The same on other ground than the usual.
     pub fn start_on(rows: usize, ground: Ground) -> Result<Self> {
+        use_small_pages();
         let dir = tempfile::tempdir()?;
         let database = ground.database.unwrap_or_else(|| DatabaseUrl::Sqlite(dir.path().join("credenza.db")));
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
