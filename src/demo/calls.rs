@@ -104,12 +104,13 @@ impl Calls {
         Some((integration, integration.methods.get(known.method)?))
     }
 
-    /// 2 for the method that the token of a request was made for, 1 for one that needs no consent.
+    /// 2 for the method that the token or the code of a request was made for, 1 for one that needs no consent.
     fn named(&self, known: &Known, request: &Recorded) -> u8 {
         let Some((integration, method)) = self.of_known(known) else { return 0 };
         let name = token_of(integration, method);
         let names = |text: &str| text.contains(&name);
-        match names(&request.target) || request.headers.iter().any(|(_, value)| names(value)) {
+        match names(&request.target) || names(&request.text()) || request.headers.iter().any(|(_, value)| names(value))
+        {
             true => 2,
             false => u8::from(!method.needs_consent()),
         }

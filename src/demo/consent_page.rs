@@ -51,7 +51,9 @@ fn answer(request: &Recorded) -> Answer {
         url.query_pairs_mut().extend_pairs(pairs).append_pair("state", text("state"));
         url.to_string()
     };
-    let agree = with(&[("code", "a-code-of-the-demo"), ("realmId", COMPANY)]);
+    // Several services exchange codes at one address: the code says for which it is.
+    let code = format!("code-{}", text("method"));
+    let agree = with(&[("code", code.as_str()), ("realmId", COMPANY)]);
     let refuse = with(&[("error", "access_denied")]);
     match (Page { scopes: text("scope"), agree: &agree, refuse: &refuse }).render() {
         Ok(html) => Answer::html(200, &html),
@@ -73,10 +75,11 @@ mod tests {
 
     #[test]
     fn it_leads_back_with_a_code_or_a_refusal() {
-        let (status, html) =
-            asked("redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Foauth%2Fcallback&state=s%22%3E&scope=a+b");
+        let (status, html) = asked(
+            "redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Foauth%2Fcallback&state=s%22%3E&scope=a+b&method=shop.oauth",
+        );
         assert_eq!(status, 200);
-        assert!(html.contains("http://127.0.0.1:8080/oauth/callback?code=a-code-of-the-demo"), "{html}");
+        assert!(html.contains("http://127.0.0.1:8080/oauth/callback?code=code-shop.oauth"), "{html}");
         assert!(
             html.contains("error=access_denied") && html.contains("state=s%22%3E") && html.contains("a b"),
             "{html}"

@@ -184,9 +184,9 @@ fn trouble_now(flow: &Flow, mine: bool, now: At) -> Option<Trouble> {
 }
 
 /// The same question at the one page that stands for all services, where there is one.
-fn in_place(app: &App, href: String) -> String {
+fn in_place(app: &App, flow: &Flow, href: String) -> String {
     match (&app.consent_page, href.split_once('?')) {
-        (Some(page), Some((_, query))) => format!("{page}?{query}"),
+        (Some(page), Some((_, query))) => format!("{page}?{query}&method={}.{}", flow.integration, flow.method),
         _ => href,
     }
 }
@@ -201,7 +201,7 @@ async fn link(can: &Allowed, app: &App, loaded: &Loaded<'_>, chosen: &Chosen) ->
     let (state, verifier) = (&chosen.state, &chosen.verifier);
     let consent = Consent { redirect_uri: &redirect_uri, state, verifier, scopes: &chosen.scopes };
     let href = authorize(method, &values, &consent).map_err(|unfit| Error::Unprocessable(unfit.to_string()))?;
-    Ok(href.map(|href| in_place(app, href)).map(|href| Go {
+    Ok(href.map(|href| in_place(app, flow, href)).map(|href| Go {
         host: url::Url::parse(&href).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default(),
         until: flow.expires_at.utc().format("%H:%M UTC").to_string(),
         href,
