@@ -102,6 +102,8 @@ fn acts() -> Vec<Act> {
         act("/w/{slug}/bots/{id}/deletion", &[], 303, Some("bot.deleted")),
         // A consent is told of where consents are tested; these do nothing.
         act("/w/{slug}/credentials/{id}/connect", &[], 422, None),
+        // Nor is this one of those that send mail, which are told of where that is tested.
+        act("/w/{slug}/credentials/{id}/test-mail", &[], 422, None),
         act("/w/{slug}/flows/{flow}", &[], 404, None),
         act("/w/{slug}/apps/{integration}", &client, 303, Some("app.saved")),
         act("/w/{slug}/credentials/{id}/deletion", &[], 303, Some("credential.deleted")),
