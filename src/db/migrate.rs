@@ -1,8 +1,10 @@
 //! Brings the schema up to date at start, under a lock, before any pool exists.
 
+use super::schema::instance;
 use super::{AnyConnection, Conn, DatabaseUrl, file, inspect};
 use diesel::connection::SimpleConnection;
 use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -48,8 +50,10 @@ pub(super) fn run(url: &DatabaseUrl) -> Result<(), MigrateError> {
     let mut conn = url.connect()?;
     if let DatabaseUrl::Sqlite(path) = url {
         let schema = inspect::schema(&mut conn).map_err(|error| MigrateError::Failed(format!("{error:?}")))?;
-        // A new database holds nothing to keep, and a newer one is refused below.
-        if let (Some(_), Some(next), None) = (schema.newest, schema.next, schema.unknown) {
+        // A new database holds nothing to keep, nor does one whose first start was cut off; a newer one is refused below.
+        if let (Some(_), Some(next), None) = (schema.newest, schema.next, schema.unknown)
+            && is_in_use(&mut conn)?
+        {
             keep_copy(&mut conn, path, &next).map_err(|error| MigrateError::Copy(error.to_string()))?;
         }
     }
@@ -93,6 +97,16 @@ where
     }
     conn.run_pending_migrations(source).map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// Whether a first start was ever finished with the database, whose first migration has run.
+fn is_in_use(conn: &mut Conn) -> Result<bool, MigrateError> {
+    let one: Option<String> = instance::table
+        .select(instance::id)
+        .first(conn)
+        .optional()
+        .map_err(|error| MigrateError::Failed(error.to_string()))?;
+    Ok(one.is_some())
 }
 
 /// Copies the file beside itself before its schema changes, as `name.before-<first migration>.db`. The copy is

@@ -25,7 +25,7 @@ async function arrive(who, viewport = SCREEN, colorScheme = 'light') {
   await page.goto('/sign-in');
   await page.locator('[name=email]').fill(`${who}@acme.example`);
   await page.locator('[name=password]').fill(demo.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.waitForURL(/\/w\//);
   return page;
 }

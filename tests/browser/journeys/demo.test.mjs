@@ -49,7 +49,7 @@ describe('the demo', () => {
   const signIn = async (name) => {
     await visitor.go('/sign-in');
     await fill(page, { email: `${name}@acme.example`, password: demo.password });
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.waitForURL(/\/w\//);
   };
   const banner = () => page.getByRole('complementary', { name: 'About this demo' });

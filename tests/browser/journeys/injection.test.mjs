@@ -228,7 +228,7 @@ describe('hostile text', () => {
       const other = await arrive();
       await other.go('/sign-in');
       await fill(other.page, { email, password: PERSON.password });
-      await other.page.getByRole('button', { name: 'Sign in' }).click();
+      await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await other.page.waitForURL(/\/w\//);
       for (const path of ['/credentials', '/integrations', '/integrations/website']) await open(other, at(path));
       for (const address of addresses.filter((_, index) => index % 3 === 0)) await open(other, address);

@@ -53,7 +53,7 @@ for (const javaScript of [true, false]) {
     const signIn = async (visitor, { email, password }) => {
       await visitor.go('/sign-in');
       await fill(visitor.page, { email, password });
-      await submit(visitor.page, visitor.page.getByRole('button', { name: 'Sign in' }));
+      await submit(visitor.page, visitor.page.getByRole('button', { name: 'Sign in', exact: true }));
     };
     const secretFile = (name, text) => {
       const file = join(stage.scratch.path, name);

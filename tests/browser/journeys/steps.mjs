@@ -52,7 +52,7 @@ export async function setUp(visitor, stage) {
 /** Signs in at the page that is open. */
 export async function signIn({ page }) {
   await fill(page, { email: PERSON.email, password: PERSON.password });
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.waitForURL(/\/w\//);
 }
 
