@@ -24,7 +24,7 @@ pub struct NewToken {
     pub id: Id<BotToken>,
     /// Its bot; none for one that manages the workspace.
     pub bot: Option<Id<Bot>>,
-    /// Its name, already read by [`checked_name`].
+    /// Its name, already read by [`super::checked_name`].
     pub name: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
