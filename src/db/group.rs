@@ -3,7 +3,8 @@
 //! What one transaction each would wait for, the lock of its chain and the flush of its commit, a group waits for once.
 //! Nobody waits for a group to fill: the first to come goes at once, and who comes meanwhile makes the next group.
 
-use super::{Db, Tx, caught, is_storage_fault};
+use super::unit::{self, Parcel};
+use super::{Db, Tx, is_storage_fault};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,27 +13,17 @@ use tokio::sync::oneshot;
 /// Units of one group at most.
 const MOST: usize = 128;
 
-/// A waiting unit whose result type is forgotten.
-trait Member: Send {
+/// A waiting unit.
+struct Member {
+    unit: unit::Write,
+    result: Option<Result<Parcel>>,
+    reply: oneshot::Sender<Result<Parcel>>,
+}
+
+impl Member {
     /// Runs in a savepoint of its own, so that its refusal undoes only itself. `Err`: the whole group is given up.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
-    /// Answers the caller, once it is known whether the group was committed.
-    fn answer(self: Box<Self>, committed: bool);
-}
-
-struct Pending<T, F> {
-    unit: F,
-    result: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
-}
-
-impl<T, F> Member for Pending<T, F>
-where
-    T: Send,
-    F: FnMut(&mut Tx<'_>) -> Result<T> + Send,
-{
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
-        match tx.savepoint(|tx| caught(|| (self.unit)(tx))) {
+        match tx.savepoint(|tx| self.unit.run(tx)) {
             Err(error) if is_storage_fault(&error) => Err(error),
             done => {
                 self.result = Some(done);
@@ -41,7 +32,8 @@ where
         }
     }
 
-    fn answer(self: Box<Self>, committed: bool) {
+    /// Answers the caller, once it is known whether the group was committed.
+    fn answer(self, committed: bool) {
         let result = match self.result {
             Some(result) if committed => result,
             _ => Err(Error::unavailable("the group of writes could not be committed")),
@@ -52,7 +44,7 @@ where
 }
 
 /// Who waits, by key; a key is there while somebody leads its groups.
-type Waiting = HashMap<String, Vec<Box<dyn Member>>>;
+type Waiting = HashMap<String, Vec<Member>>;
 
 /// The groups of a database.
 #[derive(Default)]
@@ -62,13 +54,9 @@ pub(super) struct Groups {
 
 impl Groups {
     /// Runs a unit in a group of its key; the answer comes after the commit.
-    pub(super) async fn write<T, F>(db: &Db, key: &str, unit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    {
+    pub(super) async fn write(db: &Db, key: &str, unit: unit::Write) -> Result<Parcel> {
         let (reply, answer) = oneshot::channel();
-        if db.inner.groups.join(key, Box::new(Pending { unit, result: None, reply })) {
+        if db.inner.groups.join(key, Member { unit, result: None, reply }) {
             // A task of its own: the first caller may go away, and the others still wait.
             tokio::spawn(lead(db.clone(), key.to_owned()));
         }
@@ -76,7 +64,7 @@ impl Groups {
     }
 
     /// `true`: nobody leads the groups of this key yet.
-    fn join(&self, key: &str, member: Box<dyn Member>) -> bool {
+    fn join(&self, key: &str, member: Member) -> bool {
         let mut waiting = self.waiting();
         match waiting.get_mut(key) {
             Some(queue) => {
@@ -91,7 +79,7 @@ impl Groups {
     }
 
     /// The next group; `None` ends the lead.
-    fn next(&self, key: &str) -> Option<Vec<Box<dyn Member>>> {
+    fn next(&self, key: &str) -> Option<Vec<Member>> {
         let mut waiting = self.waiting();
         let queue = waiting.get_mut(key).filter(|queue| !queue.is_empty());
         let Some(queue) = queue else {
@@ -130,13 +118,16 @@ async fn lead(db: Db, key: String) {
     lead.ended = true;
 }
 
-async fn commit(db: &Db, group: Vec<Box<dyn Member>>) {
+async fn commit(db: &Db, group: Vec<Member>) {
     let units = group.len();
     let group = Arc::new(Mutex::new(group));
     let members = group.clone();
-    let done = db.write_through_pool(units, move |tx| {
-        members.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().try_for_each(|member| member.run(tx))
-    });
+    let done = db.write_through_pool(
+        units,
+        unit::Write::new(move |tx| {
+            members.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().try_for_each(|member| member.run(tx))
+        }),
+    );
     let committed = done.await.inspect_err(|error| tracing::warn!(?error, units, "a group was not committed")).is_ok();
     let members = std::mem::take(&mut *group.lock().unwrap_or_else(PoisonError::into_inner));
     members.into_iter().for_each(|member| member.answer(committed));

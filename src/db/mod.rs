@@ -15,6 +15,7 @@ mod pool;
 pub mod schema;
 mod storage;
 pub mod types;
+mod unit;
 mod writer;
 
 pub use any::{AnyConnection, MultiBackend};
@@ -26,12 +27,12 @@ pub use storage::Storage;
 use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};
 use crate::measure;
-use crate::work;
 use group::Groups;
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Instant;
 use storage::State;
+use unit::{Parcel, opened};
 use writer::Writer;
 
 /// What a reading unit gets.
@@ -155,30 +156,24 @@ impl Db {
     }
 
     /// Runs a reading unit on a blocking thread. It may run again when the server went away under it.
-    pub async fn read<T, F>(&self, mut unit: F) -> Result<T>
+    pub async fn read<T, F>(&self, unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let work = work::current();
-        self.inner.pool.read(move |conn| work::within(work, || unit(conn))).await
+        self.inner.pool.read(unit::Read::new(unit)).await.and_then(opened)
     }
 
     /// Runs a writing unit in one transaction; the answer comes after the commit.
     ///
     /// The unit may run again (PostgreSQL: serialization failure, deadlock), so it must have no
     /// effect but on the database. No network and no password hashing in here.
-    pub async fn write<T, F>(&self, mut unit: F) -> Result<T>
+    pub async fn write<T, F>(&self, unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let work = work::current();
-        let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
-        match &self.inner.writer {
-            Some(writer) => writer.write(unit).await,
-            None => self.write_through_pool(1, unit).await,
-        }
+        self.write_unit(unit::Write::new(unit)).await.and_then(opened)
     }
 
     /// As [`Db::write`], for units that come often and lock the same rows: those of one `key` that wait at the same
@@ -186,13 +181,22 @@ impl Db {
     /// units so.
     ///
     /// When storage fails, the whole group is given up.
-    pub async fn write_in_group<T, F>(&self, key: &str, mut unit: F) -> Result<T>
+    pub async fn write_in_group<T, F>(&self, key: &str, unit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let work = work::current();
-        let unit = move |tx: &mut Tx<'_>| work::within(work, || unit(tx));
+        self.write_unit_in_group(key, unit::Write::new(unit)).await.and_then(opened)
+    }
+
+    async fn write_unit(&self, unit: unit::Write) -> Result<Parcel> {
+        match &self.inner.writer {
+            Some(writer) => writer.write(unit).await,
+            None => self.write_through_pool(1, unit).await,
+        }
+    }
+
+    async fn write_unit_in_group(&self, key: &str, unit: unit::Write) -> Result<Parcel> {
         match &self.inner.writer {
             Some(writer) => writer.write(unit).await,
             None => Groups::write(self, key, unit).await,
@@ -200,11 +204,7 @@ impl Db {
     }
 
     /// One transaction of so many units on a pooled connection.
-    async fn write_through_pool<T, F>(&self, units: usize, unit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    {
+    async fn write_through_pool(&self, units: usize, unit: unit::Write) -> Result<Parcel> {
         let done = self.inner.pool.write(units, unit).await;
         match &done {
             Ok(_) => self.inner.storage.note(Storage::Sound),
@@ -241,7 +241,8 @@ impl Db {
     pub async fn durability(&self) -> Result<Vec<(String, i32)>> {
         let mut found = self.inner.pool.durability().await?;
         if let Some(writer) = &self.inner.writer {
-            found.push(writer.write(|tx| dialect::durability(tx.conn())).await?);
+            let asked = unit::Write::new(|tx| dialect::durability(tx.conn()));
+            found.push(writer.write(asked).await.and_then(opened)?);
         }
         Ok(found)
     }
@@ -291,10 +292,4 @@ fn wants_retry(error: &Error) -> bool {
         Error::Database(Diesel::DatabaseError(Kind::Unknown, info)) => info.message().contains("deadlock detected"),
         _ => false,
     }
-}
-
-/// Runs a unit so that a panic in it is an error of that unit alone.
-fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f))
-        .unwrap_or_else(|_| Err(Error::internal("a unit of work panicked")))
 }

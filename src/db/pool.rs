@@ -1,9 +1,10 @@
 //! Connections for reading units, and for PostgreSQL's writing units.
 
 use super::{
-    AnyConnection, Committed, Conn, DatabaseUrl, MigrateError, Tx, Written, caught, dialect, is_lost, is_storage_fault,
-    judged, measure_audit, wants_retry,
+    AnyConnection, Committed, Conn, DatabaseUrl, MigrateError, Tx, Written, dialect, is_lost, is_storage_fault, judged,
+    measure_audit, unit, wants_retry,
 };
+use super::unit::Parcel;
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised, Spread};
 use diesel::Connection;
@@ -92,26 +93,18 @@ impl Pool {
         Ok(((permit.map_err(Error::unavailable)?, measure::CONNECTIONS_IN_USE.raise()), until))
     }
 
-    pub(super) async fn read<T, F>(&self, mut unit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
-    {
+    pub(super) async fn read(&self, mut unit: unit::Read) -> Result<Parcel> {
         let (slot, until) = self.slot(&measure::READ_WAIT).await?;
         let (pool, attempts) = (self.pool.clone(), self.size + 1);
         tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            with_live(&pool, until, attempts, |conn| caught(|| unit(conn))).map_err(judged)
+            with_live(&pool, until, attempts, |conn| unit.run(conn)).map_err(judged)
         })
         .await
         .map_err(Error::internal)?
     }
 
-    pub(super) async fn write<T, F>(&self, units: usize, mut unit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    {
+    pub(super) async fn write(&self, units: usize, mut unit: unit::Write) -> Result<Parcel> {
         let asked = Instant::now();
         let (slot, until) = self.slot(&measure::WRITE_WAIT).await?;
         let (pool, attempts, committed) = (self.pool.clone(), self.size + 1, self.committed.clone());
@@ -159,13 +152,13 @@ fn connection(pool: &diesel::r2d2::Pool<Manager>, until: Instant) -> Result<Pool
 
 /// Runs a writing unit once. A connection that was dead before the unit began is replaced and the
 /// unit begun again; one that is lost later leaves the outcome to the caller as an error.
-fn write_once<T>(
+fn write_once(
     pool: &diesel::r2d2::Pool<Manager>,
     until: Instant,
     attempts: u32,
     asked: Instant,
-    unit: &mut impl FnMut(&mut Tx<'_>) -> Result<T>,
-) -> Result<(T, Written)> {
+    unit: &mut unit::Write,
+) -> Result<(Parcel, Written)> {
     use diesel::connection::SimpleConnection;
     let mut begun = false;
     for _ in 0..attempts {
@@ -178,7 +171,7 @@ fn write_once<T>(
         let timer = measure::COMMIT_TIME.timer();
         let done = held.conn.transaction(|conn| {
             begun = true;
-            caught(|| Tx::run(conn, &mut *unit))
+            Tx::run(conn, |tx| unit.run(tx))
         });
         match &done {
             Ok((_, written)) => {
@@ -196,12 +189,12 @@ fn write_once<T>(
 }
 
 /// Runs `f` on a connection, and again on another while the server turns out to have gone away.
-fn with_live<T>(
+fn with_live(
     pool: &diesel::r2d2::Pool<Manager>,
     until: Instant,
     attempts: u32,
-    mut f: impl FnMut(&mut Conn) -> Result<T>,
-) -> Result<T> {
+    mut f: impl FnMut(&mut Conn) -> Result<Parcel>,
+) -> Result<Parcel> {
     let mut last = Error::unavailable("the database does not answer");
     for _ in 0..attempts {
         let mut held = connection(pool, until)?;

@@ -5,8 +5,9 @@
 
 use super::storage::{State, Storage, Witness};
 use super::{
-    AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, caught, is_storage_fault, measure_audit,
+    AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, is_storage_fault, measure_audit, unit,
 };
+use super::unit::{Parcel, caught};
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised};
 use diesel::Connection;
@@ -21,43 +22,33 @@ const BATCH: usize = 128;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
-/// A queued unit whose result type is forgotten.
-trait Unit: Send {
-    /// Runs in its own savepoint. `false`: the storage failed and the batch must be given up.
-    fn run(&mut self, conn: &mut AnyConnection) -> bool;
-    /// Answers the caller, once it is known whether the batch was committed.
-    fn answer(self: Box<Self>, committed: bool);
-}
-
-struct Pending<T, F> {
-    unit: F,
+/// A queued unit.
+struct Pending {
+    unit: unit::Write,
     queued: Instant,
     /// Counts the unit as waiting until it runs or is given up.
     waiting: Option<Raised>,
-    result: Option<Result<T>>,
+    result: Option<Result<Parcel>>,
     written: Written,
     committed: Arc<Committed>,
-    reply: oneshot::Sender<Result<T>>,
+    reply: oneshot::Sender<Result<Parcel>>,
 }
 
 /// What the thread is asked for.
 enum Job {
     /// A unit, to be committed together with others.
-    Unit(Box<dyn Unit>),
+    Unit(Box<Pending>),
     /// Something that no transaction may be open for.
     Alone(Box<dyn FnOnce(&mut AnyConnection) + Send>),
 }
 
-impl<T, F> Unit for Pending<T, F>
-where
-    T: Send,
-    F: FnMut(&mut Tx<'_>) -> Result<T> + Send,
-{
+impl Pending {
+    /// Runs in its own savepoint. `false`: the storage failed and the batch must be given up.
     fn run(&mut self, conn: &mut AnyConnection) -> bool {
         self.waiting = None;
         measure::WRITE_WAIT.took(self.queued.elapsed());
         let unit = &mut self.unit;
-        let result = conn.transaction(|conn| caught(|| Tx::run(conn, unit)));
+        let result = conn.transaction(|conn| Tx::run(conn, |tx| unit.run(tx)));
         let sound = !matches!(&result, Err(error) if is_storage_fault(error));
         self.result = Some(result.map(|(value, written)| {
             self.written = written;
@@ -66,7 +57,8 @@ where
         sound
     }
 
-    fn answer(self: Box<Self>, committed: bool) {
+    /// Answers the caller, once it is known whether the batch was committed.
+    fn answer(self, committed: bool) {
         let result = match self.result {
             Some(Err(error)) if !is_storage_fault(&error) => Err(error),
             Some(Ok(value)) if committed => {
@@ -102,11 +94,7 @@ impl Writer {
         Ok(Self { queue, committed })
     }
 
-    pub(super) async fn write<T, F>(&self, unit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    {
+    pub(super) async fn write(&self, unit: unit::Write) -> Result<Parcel> {
         let (reply, answer) = oneshot::channel();
         let pending = Pending {
             unit,
@@ -185,7 +173,7 @@ struct Queue<'a> {
 
 impl Queue<'_> {
     /// The next unit that is there already, unless something that must be alone stands before it.
-    fn unit(&mut self) -> Option<Box<dyn Unit>> {
+    fn unit(&mut self) -> Option<Box<Pending>> {
         if self.next.is_some() {
             return None;
         }
@@ -218,7 +206,7 @@ fn note(storage: &State, committed: bool, witness: &mut Witness) {
 fn write(
     url: &DatabaseUrl,
     conn: &mut Option<AnyConnection>,
-    batch: &mut Vec<Box<dyn Unit>>,
+    batch: &mut Vec<Box<Pending>>,
     queue: &mut Queue<'_>,
     witness: &mut Witness,
 ) -> bool {
@@ -251,7 +239,7 @@ fn begin(conn: &mut AnyConnection) -> bool {
 }
 
 /// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept.
-fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<dyn Unit>>, queue: &mut Queue<'_>) -> bool {
+fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<Pending>>, queue: &mut Queue<'_>) -> bool {
     let mut next = 0;
     while let Some(unit) = batch.get_mut(next) {
         if !unit.run(conn) {
