@@ -1,10 +1,10 @@
 //! Connections for reading units, and for PostgreSQL's writing units.
 
+use super::unit::Parcel;
 use super::{
     AnyConnection, Committed, Conn, DatabaseUrl, MigrateError, Tx, Written, dialect, is_lost, is_storage_fault, judged,
     measure_audit, unit, wants_retry,
 };
-use super::unit::Parcel;
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised, Spread};
 use diesel::Connection;

@@ -4,10 +4,8 @@
 //! answered after the commit that holds its work. A storage fault gives up the whole batch.
 
 use super::storage::{State, Storage, Witness};
-use super::{
-    AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, is_storage_fault, measure_audit, unit,
-};
 use super::unit::{Parcel, caught};
+use super::{AnyConnection, Committed, DatabaseUrl, MigrateError, Tx, Written, is_storage_fault, measure_audit, unit};
 use crate::error::{Error, Result};
 use crate::measure::{self, Raised};
 use diesel::Connection;

@@ -21,6 +21,7 @@ pub mod mail;
 pub mod markup;
 pub mod oauth;
 pub mod overview;
+pub mod part;
 pub mod people;
 pub mod settings;
 pub mod shell;
