@@ -77,7 +77,7 @@ pub fn add_token(new: NewToken) -> Result<Exit, Failure> {
     let scopes = checked_scopes(&new.scope, new.bot.is_none()).map_err(Failure::refused)?;
     let name = checked_name(&new.name).map_err(Failure::refused)?;
     let networks = checked_networks(&new.network.join(" ")).map_err(Failure::refused)?;
-    let days = checked_days(Some(new.days)).map_err(Failure::refused)?;
+    let days = checked_days(Some(new.days), bot_token::MOST_DAYS).map_err(Failure::refused)?;
     let unknown = "There is no such bot in this workspace. “credenza bot add” prints the id of a new one.";
     let bot = match &new.bot {
         Some(text) => Some(Id::<Bot>::parse(text).ok_or_else(|| Failure::refused(unknown))?),

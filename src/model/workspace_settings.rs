@@ -1,5 +1,6 @@
 //! The policies of a workspace, kept as JSON beside its name: what is not there has its default.
 
+use super::bot_token::MOST_DAYS;
 use super::permission::{Allowed, ManageSettings};
 use super::workspace::{Workspace, checked_name};
 use super::{Means, audit};
@@ -22,7 +23,7 @@ pub struct Settings {
     pub idle_minutes: i64,
     /// A session ends so many hours after signing in.
     pub absolute_hours: i64,
-    /// A bot token lives for at most so many days.
+    /// A token that is made lives for at most so many days.
     pub token_days: i64,
     /// A deleted credential can be restored for so many days.
     pub keep_deleted_days: i64,
@@ -36,7 +37,7 @@ impl Default for Settings {
             second_factor: false,
             idle_minutes: 60,
             absolute_hours: 12,
-            token_days: 90,
+            token_days: MOST_DAYS,
             keep_deleted_days: 30,
             keep_audit_days: 0,
         }
@@ -66,7 +67,7 @@ pub struct Number {
 pub const NUMBERS: [Number; 5] = [
     Number { field: "idle_minutes", range: 5..=60, or_none: false, advice: "Between 5 and 60 minutes." },
     Number { field: "absolute_hours", range: 1..=12, or_none: false, advice: "Between 1 and 12 hours." },
-    Number { field: "token_days", range: 1..=365, or_none: false, advice: "Between 1 and 365 days." },
+    Number { field: "token_days", range: 1..=MOST_DAYS, or_none: false, advice: "Between 1 and 366 days." },
     Number { field: "keep_deleted_days", range: 1..=365, or_none: false, advice: "Between 1 and 365 days." },
     Number { field: "keep_audit_days", range: 90..=3650, or_none: true, advice: "Between 90 and 3650 days, or 0." },
 ];

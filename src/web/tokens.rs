@@ -9,6 +9,7 @@ use crate::id::Id;
 use crate::model::bot::Bot;
 use crate::model::bot_token::{
     self, BotToken, NewToken, SHOWN_FOR, Scope, checked_days, checked_name, checked_networks, checked_scopes,
+    usual_days,
 };
 use crate::model::credential::Credential;
 use crate::model::permission::ManageTokens;
@@ -39,7 +40,7 @@ const OVERLAPS: [i64; 4] = [0, 60, 1440, 10_080];
 /// `GET …/bots/{id}/tokens` and `GET …/tokens`.
 pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let ask_password = fresh::asked(&app, &req).await?;
-    let days = TextBox::of(bot_token::DAYS.to_string());
+    let days = TextBox::of(usual_days(most_days(&can)).to_string());
     let form = TokenForm { uses: true, days, ask_password, ..TokenForm::default() };
     page(&list(&can, &app, form).await?)
 }
@@ -141,7 +142,7 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         scopes: old.scopes.0.iter().filter_map(|word| Scope::parse(word)).collect(),
         credentials: (old.bot_id.is_some() && !old.every_block).then_some(named),
         networks: checked_networks(&old.networks.0.join(" ")).map_err(Error::internal)?,
-        days: old.expires_at.since(old.created_at).num_days().clamp(1, bot_token::MOST_DAYS),
+        days: old.expires_at.since(old.created_at).num_days().clamp(1, most_days(&can)),
         minted,
         shown: Some(shown),
         replaces: Some((old.id, TimeDelta::minutes(overlap))),
@@ -217,6 +218,11 @@ impl Owner {
     }
 }
 
+/// Days that a token of the workspace lives at most.
+fn most_days(can: &Allowed) -> i64 {
+    can.standing.workspace.settings.token_days
+}
+
 /// What a form asks for.
 struct Wanted {
     name: String,
@@ -259,7 +265,7 @@ async fn read(can: &Allowed, app: &App, fields: &Fields) -> Result<std::result::
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| "Days are a whole number.".to_owned()),
     };
-    let days = days.and_then(checked_days).map_err(|text| form.days.error = wrong(text));
+    let days = days.and_then(|days| checked_days(days, most_days(can))).map_err(|text| form.days.error = wrong(text));
     let handles = if manages { Vec::new() } else { words(&fields.text("credentials")) };
     let credentials = find(can, app, handles).await?.map_err(|text| form.credentials.error = wrong(text));
     Ok(match (name, scopes, networks, days, credentials) {
@@ -364,7 +370,8 @@ async fn list(can: &Allowed, app: &App, form: TokenForm) -> Result<Tokens> {
         Owner::Bot(bot) => format!("Tokens of {}", bot.name),
         Owner::Workspace => "Tokens that manage".to_owned(),
     };
-    Ok(Tokens { shell: shell::inside(app, can, &title, owner.nav()), owner: owner.view(can), rows, form })
+    let (shell, owner) = (shell::inside(app, can, &title, owner.nav()), owner.view(can));
+    Ok(Tokens { shell, owner, rows, form, most_days: most_days(can) })
 }
 
 fn row(

@@ -1,9 +1,9 @@
 //! A new token, perhaps in the place of another.
 
-use super::{BotToken, MOST, MOST_NAMED, SHOWN_FOR, Scope, one};
+use super::{BotToken, MOST, MOST_NAMED, SHOWN_FOR, Scope, checked_days, one};
 use crate::clock::At;
 use crate::crypto::bot_token::Minted;
-use crate::db::schema::{bot_token_credentials as narrowed, bot_tokens as tokens, credentials};
+use crate::db::schema::{bot_token_credentials as narrowed, bot_tokens as tokens, credentials, workspaces};
 use crate::db::types::Json;
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::model::bot::Bot;
 use crate::model::credential::Credential;
 use crate::model::permission::{Allowed, ManageTokens};
 use crate::model::workspace::Workspace;
+use crate::model::workspace_settings::Settings;
 use crate::model::{Means, audit, token_warning};
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -45,7 +46,8 @@ pub struct NewToken {
 /// Stores a token.
 ///
 /// # Errors
-/// [`Error::NotFound`] when the bot is gone; [`Error::Unprocessable`] for a credential that is not in the workspace.
+/// [`Error::NotFound`] when the bot is gone; [`Error::Unprocessable`] for a credential that is not in the workspace,
+/// and for a life longer than the workspace allows.
 pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, new: &NewToken) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
@@ -54,6 +56,9 @@ pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, n
         Bot::get(tx.conn(), workspace, bot)?;
     }
     full(tx.conn(), workspace, new.bot.as_ref(), now)?;
+    let settings: Settings =
+        workspaces::table.find(workspace.as_str()).select(workspaces::settings).first::<Json<_>>(tx.conn())?.0;
+    checked_days(Some(new.days), settings.token_days).map_err(Error::Unprocessable)?;
     if let Some((old, overlap)) = &new.replaces {
         retire(tx, workspace, old, &new.id, now.plus(*overlap), now)?;
     }

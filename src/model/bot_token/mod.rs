@@ -7,7 +7,7 @@ mod reading;
 
 pub use ending::{leaked, revoke, sweep, take_shown};
 pub use making::{NewToken, create};
-pub use reading::{checked_days, checked_name, checked_networks, checked_scopes};
+pub use reading::{checked_days, checked_name, checked_networks, checked_scopes, usual_days};
 
 use super::bot::Bot;
 use super::credential::Credential;
@@ -26,7 +26,7 @@ use std::net::IpAddr;
 
 /// Days that a token lives unless somebody says otherwise.
 pub const DAYS: i64 = 90;
-/// The most days that a token lives.
+/// The most days that a token lives; a workspace can set fewer.
 pub const MOST_DAYS: i64 = 366;
 /// From so many days before its end people are warned.
 pub const WARN_DAYS: i64 = 14;

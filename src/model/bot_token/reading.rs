@@ -27,11 +27,18 @@ pub fn checked_networks(text: &str) -> Result<Vec<IpNet>, String> {
     if networks.len() > MOST_NAMED { Err(format!("At most {MOST_NAMED} networks.")) } else { Ok(networks) }
 }
 
-/// Reads the life of a token in days. The error is for the field.
-pub fn checked_days(days: Option<i64>) -> Result<i64, String> {
-    match days.unwrap_or(DAYS) {
-        days @ 1..=MOST_DAYS => Ok(days),
-        _ => Err(format!("A token lives for 1 to {MOST_DAYS} days.")),
+/// Days that a token lives unless somebody says otherwise, in a workspace where one lives for at most `most`.
+pub fn usual_days(most: i64) -> i64 {
+    DAYS.min(most)
+}
+
+/// Reads the life of a token in days, of which the workspace allows `most`. The error is for the field.
+pub fn checked_days(days: Option<i64>, most: i64) -> Result<i64, String> {
+    let days = days.unwrap_or(usual_days(most));
+    match (1..=most).contains(&days) {
+        true => Ok(days),
+        false if most < MOST_DAYS => Err(format!("In this workspace a token lives for 1 to {most} days.")),
+        false => Err(format!("A token lives for 1 to {most} days.")),
     }
 }
 
@@ -86,7 +93,9 @@ mod tests {
         {
             assert!(read(words, manages).is_err(), "{words:?}");
         }
-        assert_eq!(checked_days(None), Ok(90));
-        assert!(checked_days(Some(0)).is_err() && checked_days(Some(367)).is_err() && checked_days(Some(-1)).is_err());
+        assert_eq!(checked_days(None, 366), Ok(90));
+        assert_eq!((checked_days(None, 30), checked_days(Some(30), 30)), (Ok(30), Ok(30)));
+        assert!(checked_days(Some(31), 30).unwrap_err().starts_with("In this workspace"));
+        assert!([0, 367, -1].into_iter().all(|days| checked_days(Some(days), 366).is_err()));
     }
 }

@@ -38,6 +38,8 @@ pub struct Tokens {
     pub rows: Vec<TokenRow>,
     /// The form for another.
     pub form: TokenForm,
+    /// The most days that one lives here.
+    pub most_days: i64,
 }
 
 /// The form of a new token.

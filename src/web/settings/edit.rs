@@ -115,7 +115,7 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
     let (workspace, now) = (can.workspace().clone(), app.means.now());
     let unit = move |conn: &mut Conn| Ok((support::open(conn, &workspace, now)?, outbox::unsent(conn, &workspace)?));
     let (open, unsent) = app.db.read(unit).await?;
-    let [idle, absolute, _, keep, keep_audit] = typed.numbers;
+    let [idle, absolute, tokens, keep, keep_audit] = typed.numbers;
     let numbers = vec![
         NumberBox::new(
             "idle_minutes",
@@ -128,6 +128,12 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
             "Session ends hours after signing in",
             absolute,
             "Whatever people do meanwhile.",
+        ),
+        NumberBox::new(
+            "token_days",
+            "Days that a token lives at most",
+            tokens,
+            "Of tokens that are made from now on, for bots and for managing.",
         ),
         NumberBox::new(
             "keep_deleted_days",

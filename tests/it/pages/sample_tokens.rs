@@ -49,6 +49,7 @@ pub fn list() -> Tokens {
         owner: of_bot(),
         rows,
         form: TokenForm { uses: true, days: TextBox::of("90"), ..TokenForm::default() },
+        most_days: 366,
     }
 }
 
@@ -80,7 +81,7 @@ pub fn manage() -> Tokens {
     };
     let rows = vec![row(2, TokenState::Open), row(1, TokenState::EndsSoon), row(3, TokenState::Revoked)];
     let form = TokenForm { days: TextBox::of("90"), ..TokenForm::default() };
-    Tokens { shell: shell("Tokens that manage", Nav::Settings), owner: of_workspace(), rows, form }
+    Tokens { shell: shell("Tokens that manage", Nav::Settings), owner: of_workspace(), rows, form, most_days: 366 }
 }
 
 pub fn manage_refused() -> Tokens {

@@ -71,6 +71,28 @@ async fn t005_the_strictest_workspace_of_a_person_ends_their_session() {
 }
 
 #[tokio::test]
+async fn tokens_live_as_long_as_their_workspace_allows() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let tokens = "/w/acme/tokens";
+    assert_eq!(admin.get(tokens).await.expect(200).attributes("#days", "value"), ["90"]);
+    let made = admin.post(tokens, &[("name", "Deploy pipeline"), ("days", "200")]).await.expect(303);
+    admin.post(PAGE, &[("name", "Acme"), ("token_days", "30")]).await.expect(303);
+    assert_eq!(admin.get(PAGE).await.expect(200).attributes("#token_days", "value"), ["30"]);
+    let page = admin.get(tokens).await.expect(200);
+    assert_eq!(page.attributes("#days", "value"), ["30"]);
+    assert!(page.texts("#days-help")[0].contains("At most 30."));
+    let refused = admin.post(tokens, &[("name", "Nightly"), ("days", "31")]).await.expect(422);
+    assert_eq!(refused.texts("#days-error"), ["In this workspace a token lives for 1 to 30 days."]);
+    admin.post(tokens, &[("name", "Nightly"), ("days", "30")]).await.expect(303);
+    // One that was made before lives on; what is made in its place does not outlive the policy.
+    admin.post(&format!("{}/rotation", made.location()), &[("overlap", "60")]).await.expect(303);
+    let days: Vec<_> = app.events(ACME).await.into_iter().filter(|event| event.action == "token.created").collect();
+    assert_eq!(days.len(), 3);
+    assert!(days[2].details.contains(r#""days":30"#), "{}", days[2].details);
+}
+
+#[tokio::test]
 async fn deleted_credentials_are_kept_as_long_as_their_workspace_says() {
     let app = TestApp::start().await;
     let (admin, foreign) = (app.admin().await, app.foreign_admin().await);
