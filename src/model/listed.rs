@@ -6,8 +6,10 @@
 use super::credential_list::{self, Page, Query};
 use super::permission::Role;
 use super::status::Status;
+use super::support::{self, Access};
 use super::workspace::Workspace;
 use super::{audit, bot, count, usage};
+use crate::clock::At;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
@@ -61,11 +63,16 @@ type Shelf<K, V> = Mutex<LruCache<K, (Head, Arc<V>)>>;
 pub struct Lists {
     pages: Shelf<Key, Listed>,
     counts: Shelf<Id<Workspace>, Counts>,
+    support: Shelf<Id<Workspace>, Vec<Access>>,
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Self { pages: Mutex::new(LruCache::new(KEPT)), counts: Mutex::new(LruCache::new(KEPT)) }
+        Self {
+            pages: Mutex::new(LruCache::new(KEPT)),
+            counts: Mutex::new(LruCache::new(KEPT)),
+            support: Mutex::new(LruCache::new(KEPT)),
+        }
     }
 }
 
@@ -92,6 +99,12 @@ impl Lists {
     /// How many credentials the workspace has in each status, as it is under `head`.
     pub fn counts(&self, conn: &mut Conn, workspace: &Id<Workspace>, head: &Head) -> Result<Arc<Counts>> {
         kept(&self.counts, workspace.clone(), head, || count::all(conn, workspace))
+    }
+
+    /// Who may look in as support now, as it is under `head`; their names as they were then.
+    pub fn support(&self, conn: &mut Conn, workspace: &Id<Workspace>, head: &Head, now: At) -> Result<Vec<Access>> {
+        let open = kept(&self.support, workspace.clone(), head, || support::open(conn, workspace, now))?;
+        Ok(open.iter().filter(|access| access.until.is_none_or(|end| end > now)).cloned().collect())
     }
 }
 

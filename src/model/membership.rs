@@ -6,7 +6,7 @@ use super::permission::{Actor, Allowed, ManageMembers, Permission, Role};
 use super::support::Access;
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit, support};
+use super::{Means, audit};
 use crate::clock::At;
 use crate::db::schema::{memberships, users, workspaces};
 use crate::db::{Conn, Tx};
@@ -89,7 +89,7 @@ impl Surroundings {
         let head = Lists::head(conn, &standing.workspace.id)?;
         let counts = lists.counts(conn, &standing.workspace.id, &head)?;
         let support = match standing.role {
-            Role::Admin => support::open(conn, &standing.workspace.id, now)?,
+            Role::Admin => lists.support(conn, &standing.workspace.id, &head, now)?,
             Role::Member | Role::Support => Vec::new(),
         };
         Ok(Some(Self { standing, workspaces, counts, head, support }))
