@@ -1,17 +1,14 @@
 //! The audit page, its filters and its search in a chain of 5,000,000 events, on SQLite and on PostgreSQL.
 //!
-//! `cargo bench --bench audit`; with `BENCH_POSTGRES_URL=postgres://user@host:port/postgres` on PostgreSQL too, where the
-//! bench makes a database of its own and drops it. `-- --events 200000` for a chain of another length. It needs about
+//! `cargo bench -- audit`; with `BENCH_POSTGRES_URL=postgres://user@host:port/postgres` on PostgreSQL too, where the
+//! bench makes a database of its own and drops it. `--events 200000` behind it for a chain of another length. It needs about
 //! 6 GB of disk a database at full length.
 
-#[allow(dead_code, reason = "each bench takes what it needs")]
-mod stand;
-
+use crate::stand::client::Client;
+use crate::stand::console::Console;
+use crate::stand::database::{self, Database};
+use crate::stand::{events, sample};
 use anyhow::{Context, Result, ensure};
-use stand::client::Client;
-use stand::console::Console;
-use stand::database::{self, Database};
-use stand::{events, sample};
 use std::time::Instant;
 
 /// A page may take so many milliseconds, the slowest one too.
@@ -19,7 +16,8 @@ const MOST_MS: f64 = 200.0;
 /// Each page is asked for so often.
 const SAMPLES: usize = 30;
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let wanted = match args.iter().position(|arg| arg == "--events") {
         Some(at) => args.get(at + 1).context("--events needs a number")?.parse()?,

@@ -1,6 +1,6 @@
 //! Writing units a second as more writers ask at once: SQLite's one writer commits those that wait together.
 //!
-//! `cargo bench --bench commit`; with `-- --short` a run of seconds that shows whether it works, not how fast.
+//! `cargo bench -- commit`; with `--short` behind it a run of seconds that shows whether it works, not how fast.
 
 use anyhow::{Result, bail};
 use credenza::clock::Clock;
@@ -19,7 +19,8 @@ const WRITERS: [usize; 3] = [1, 8, 64];
 /// A root key of this bench alone.
 const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let time = if short { Duration::from_millis(300) } else { Duration::from_secs(4) };
     let dir = tempfile::tempdir()?;

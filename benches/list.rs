@@ -1,15 +1,12 @@
 //! The list page under load: against a constant page of the same bytes, and as the number of credentials grows.
 //!
-//! `cargo bench --bench list`; with `-- --short` a run of seconds that shows whether it works, not how fast.
+//! `cargo bench -- list`; with `--short` behind it a run of seconds that shows whether it works, not how fast.
 
-#[allow(dead_code, reason = "each bench takes what it needs")]
-mod stand;
-
+use crate::stand::client::Client;
+use crate::stand::console::{self, Console};
+use crate::stand::growth::{self, verdict};
+use crate::stand::sample::{self, Round};
 use anyhow::{Context, Result, ensure};
-use stand::client::Client;
-use stand::console::{self, Console};
-use stand::growth::{self, verdict};
-use stand::sample::{self, Round};
 use std::time::Duration;
 
 /// What a request for the same page with another encoding says.
@@ -26,7 +23,8 @@ struct Effort {
     samples: usize,
 }
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let effort = match short {
         true => Effort { rounds: 3, time: Duration::from_millis(400), samples: 40 },

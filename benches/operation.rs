@@ -1,11 +1,11 @@
 //! What operation costs: starting, a live check of a mail server, durable changes through a page, and what a storm of
 //! sign-ins does to everybody else.
 //!
-//! `cargo bench --bench operation`; with `-- --short` a run of seconds that shows whether it works, not how fast.
+//! `cargo bench -- operation`; with `--short` behind it a run of seconds that shows whether it works, not how fast.
 
-#[allow(dead_code, reason = "each bench takes what it needs")]
-mod stand;
-
+use crate::stand::client::{Client, header};
+use crate::stand::console::{Console, Ground};
+use crate::stand::sample::{self, judge};
 use anyhow::{Context, Result, ensure};
 use credenza::catalog::form::{self, Input};
 use credenza::catalog::load::Catalog;
@@ -18,9 +18,6 @@ use credenza::demo::words::Mood;
 use credenza::egress::Egress;
 use credenza::egress::allow::Allow;
 use credenza::secret::Secret;
-use stand::client::{Client, header};
-use stand::console::{Console, Ground};
-use stand::sample::{self, judge};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -42,7 +39,8 @@ struct Effort {
     checks: usize,
 }
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let effort = match short {
         true => Effort { rounds: 2, time: Duration::from_millis(500), checks: 20 },

@@ -1,16 +1,13 @@
 //! The list on PostgreSQL: against SQLite in the same run, and as 10,000 workspaces come to stand beside.
 //!
-//! `BENCH_POSTGRES_URL=postgres://user@host:port/postgres cargo bench --bench postgres`, a server that may be used up:
-//! the bench makes databases of its own there and drops them. `-- --short` shows whether it works, not how fast.
+//! `BENCH_POSTGRES_URL=postgres://user@host:port/postgres cargo bench -- postgres`, a server that may be used up:
+//! the bench makes databases of its own there and drops them. `--short` behind it shows whether it works, not how fast.
 
-#[allow(dead_code, reason = "each bench takes what it needs")]
-mod stand;
-
+use crate::stand::console::Console;
+use crate::stand::database::{self, Database};
+use crate::stand::growth::{self, verdict};
+use crate::stand::sample;
 use anyhow::{Context, Result};
-use stand::console::Console;
-use stand::database::{self, Database};
-use stand::growth::{self, verdict};
-use stand::sample;
 use std::time::Duration;
 
 /// What the list on PostgreSQL must reach of its rate on SQLite.
@@ -18,7 +15,8 @@ const AGAINST_SQLITE: f64 = 0.6;
 /// The middle latency among 1,000,000 credentials may be so many times that among 1,000.
 const GROWTH: f64 = 1.5;
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let (rounds, samples, time, workspaces) =
         if short { (3, 30, Duration::from_millis(400), 100) } else { (5, 400, Duration::from_secs(3), 10_000) };

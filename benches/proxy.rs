@@ -1,16 +1,13 @@
 //! What a call through `proxy` costs beside the same call made directly, and whether a long answer is held in memory.
 //!
-//! `cargo bench --bench proxy`; with `-- --short` a run of seconds that shows whether it works, not how fast.
+//! `cargo bench -- proxy`; with `--short` behind it a run of seconds that shows whether it works, not how fast.
 
-#[allow(dead_code, reason = "each bench takes what it needs")]
-mod stand;
-
+use crate::stand::bot;
+use crate::stand::client::Client;
+use crate::stand::console::{Console, Ground};
+use crate::stand::sample::{self, judge};
 use anyhow::{Context, Result, ensure};
 use credenza::model::bot_token::Scope;
-use stand::bot;
-use stand::client::Client;
-use stand::console::{Console, Ground};
-use stand::sample::{self, judge};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -24,7 +21,8 @@ const ADDED: f64 = 2.0;
 /// What memory may grow by while the long answer passes, in MiB.
 const GROWN: f64 = 16.0;
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let samples = if short { 50 } else { 2_000 };
     println!("machine: {}", sample::machine());

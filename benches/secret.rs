@@ -1,23 +1,20 @@
 //! Fetching a secret under load, its audit line durable before each answer: against a route that only looks at the
 //! token and gives a small constant JSON, with and without the body, and as the log grows.
 //!
-//! `cargo bench --bench secret`; with `BENCH_POSTGRES_URL=postgres://user@host:port/postgres` on that server too, which
-//! may be used up; with `-- --short` a run of seconds that shows whether it works, not how fast.
+//! `cargo bench -- secret`; with `BENCH_POSTGRES_URL=postgres://user@host:port/postgres` on that server too, which
+//! may be used up; with `--short` behind it a run of seconds that shows whether it works, not how fast.
 
-#[allow(dead_code, reason = "each bench uses a part of it")]
-mod stand;
-
+use crate::stand::bot;
+use crate::stand::client::{Client, header};
+use crate::stand::console::Console;
+use crate::stand::database::{self, Database};
+use crate::stand::growth::verdict;
+use crate::stand::sample::{self, Round};
 use anyhow::{Context, Result, ensure};
 use credenza::model::audit;
 use credenza::model::bot_token::Scope;
 use credenza::model::permission::Actor;
 use credenza::model::workspace::Workspace;
-use stand::bot;
-use stand::client::{Client, header};
-use stand::console::Console;
-use stand::database::{self, Database};
-use stand::growth::verdict;
-use stand::sample::{self, Round};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,7 +29,8 @@ const GROWTH: f64 = 1.2;
 /// Lines of the log that are written in one transaction.
 const CHUNK: usize = 1_000;
 
-fn main() -> Result<()> {
+/// Measures and prints.
+pub fn run() -> Result<()> {
     let short = std::env::args().any(|arg| arg == "--short");
     let (rounds, time, uses) =
         if short { (1, Duration::from_millis(500), 2_000) } else { (5, Duration::from_secs(3), 1_000_000) };
