@@ -14,8 +14,10 @@ mod stand;
 
 use anyhow::{Result, bail};
 
+type Measurement = fn() -> Result<()>;
+
 /// What can be measured, by name.
-const ALL: [(&str, fn() -> Result<()>); 7] = [
+const ALL: [(&str, Measurement); 7] = [
     ("list", list::run),
     ("commit", commit::run),
     ("operation", operation::run),

@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct At(NaiveDateTime);
 
 impl At {
+    /// The beginning of 1970: stands for “never” in the past.
+    pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH.naive_utc());
+
     /// Truncates to microseconds, so that what is written equals what is read back.
     pub fn new(at: DateTime<Utc>) -> Self {
         Self(at.naive_utc().trunc_subsecs(6))

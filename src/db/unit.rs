@@ -10,15 +10,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A result whose type only the caller knows; [`opened`] gives it back.
 pub(super) type Parcel = Box<dyn Any + Send>;
 
+type Reading = dyn FnMut(&mut Conn) -> Result<Parcel> + Send;
+type Writing = dyn FnMut(&mut Tx<'_>) -> Result<Parcel> + Send;
+
 /// A unit that reads.
 pub(super) struct Read {
-    unit: Box<dyn FnMut(&mut Conn) -> Result<Parcel> + Send>,
+    unit: Box<Reading>,
     work: Option<Work>,
 }
 
 /// A unit that writes.
 pub(super) struct Write {
-    unit: Box<dyn FnMut(&mut Tx<'_>) -> Result<Parcel> + Send>,
+    unit: Box<Writing>,
     work: Option<Work>,
 }
 

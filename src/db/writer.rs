@@ -35,7 +35,7 @@ struct Pending {
 /// What the thread is asked for.
 enum Job {
     /// A unit, to be committed together with others.
-    Unit(Box<Pending>),
+    Unit(Pending),
     /// Something that no transaction may be open for.
     Alone(Box<dyn FnOnce(&mut AnyConnection) + Send>),
 }
@@ -103,7 +103,7 @@ impl Writer {
             committed: self.committed.clone(),
             reply,
         };
-        self.send(Job::Unit(Box::new(pending)))?;
+        self.send(Job::Unit(pending))?;
         answer.await.map_err(Error::unavailable)?
     }
 
@@ -171,7 +171,7 @@ struct Queue<'a> {
 
 impl Queue<'_> {
     /// The next unit that is there already, unless something that must be alone stands before it.
-    fn unit(&mut self) -> Option<Box<Pending>> {
+    fn unit(&mut self) -> Option<Pending> {
         if self.next.is_some() {
             return None;
         }
@@ -204,7 +204,7 @@ fn note(storage: &State, committed: bool, witness: &mut Witness) {
 fn write(
     url: &DatabaseUrl,
     conn: &mut Option<AnyConnection>,
-    batch: &mut Vec<Box<Pending>>,
+    batch: &mut Vec<Pending>,
     queue: &mut Queue<'_>,
     witness: &mut Witness,
 ) -> bool {
@@ -237,7 +237,7 @@ fn begin(conn: &mut AnyConnection) -> bool {
 }
 
 /// Runs the batch, takes in what queued meanwhile, commits. `false`: nothing of it was kept.
-fn commit(conn: &mut AnyConnection, batch: &mut Vec<Box<Pending>>, queue: &mut Queue<'_>) -> bool {
+fn commit(conn: &mut AnyConnection, batch: &mut Vec<Pending>, queue: &mut Queue<'_>) -> bool {
     let mut next = 0;
     while let Some(unit) = batch.get_mut(next) {
         if !unit.run(conn) {

@@ -143,6 +143,8 @@ struct Bucket {
     failures: i32,
     day_failures: i32,
     day_from: At,
+    /// Closed until then. One that is open has [`At::EPOCH`] here: the present of another attempt may lie a little
+    /// behind the one of this.
     open_at: At,
     touched_at: At,
 }
@@ -171,7 +173,7 @@ pub fn succeeded(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
         // The account itself is cleared; a network keeps what its other attempts left.
         bucket.failures = if index == 0 { 0 } else { (bucket.failures - 1).max(0) };
         bucket.day_failures = (bucket.day_failures - 1).max(0);
-        bucket.open_at = now;
+        bucket.open_at = At::EPOCH;
         store(tx, &allowance.bucket, &bucket)?;
     }
     Ok(())
@@ -184,7 +186,7 @@ pub fn withdrawn(tx: &mut Tx<'_>, attempt: &Attempt, now: At) -> Result<()> {
         bucket.failures = (bucket.failures - 1).max(0);
         bucket.day_failures = (bucket.day_failures - 1).max(0);
         if bucket.failures < allowance.free {
-            bucket.open_at = now;
+            bucket.open_at = At::EPOCH;
         }
         store(tx, &allowance.bucket, &bucket)?;
     }
@@ -232,7 +234,7 @@ impl Bucket {
         self.failures += 1;
         self.day_failures += 1;
         self.touched_at = now;
-        self.open_at = now;
+        self.open_at = At::EPOCH;
         let over = usize::try_from(self.failures - allowance.free).ok();
         if let Some(pause) = over.and_then(|n| allowance.pauses_s.get(n).or(allowance.pauses_s.last())) {
             self.open_at = now.plus(TimeDelta::seconds(*pause));
@@ -252,7 +254,7 @@ fn load(tx: &mut Tx<'_>, name: &str, now: At) -> Result<Bucket> {
             attempts::failures.eq(0),
             attempts::day_failures.eq(0),
             attempts::day_from.eq(now),
-            attempts::open_at.eq(now),
+            attempts::open_at.eq(At::EPOCH),
             attempts::touched_at.eq(now),
         );
         let touched = diesel::update(attempts::table.filter(attempts::bucket.eq(name)))
@@ -269,7 +271,7 @@ fn load(tx: &mut Tx<'_>, name: &str, now: At) -> Result<Bucket> {
     }
     let found =
         attempts::table.filter(attempts::bucket.eq(name)).select(Bucket::as_select()).first(tx.conn()).optional()?;
-    Ok(found.unwrap_or(Bucket { failures: 0, day_failures: 0, day_from: now, open_at: now, touched_at: now }))
+    Ok(found.unwrap_or(Bucket { failures: 0, day_failures: 0, day_from: now, open_at: At::EPOCH, touched_at: now }))
 }
 
 fn store(tx: &mut Tx<'_>, name: &str, bucket: &Bucket) -> Result<()> {

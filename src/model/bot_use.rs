@@ -259,38 +259,10 @@ fn judge(
     if !token.may(asked.purpose.scope()) {
         return Ok(Err(Refusal::Scope(asked.purpose.scope())));
     }
-    let row = match find(conn, token, &asked.wanted, seen)? {
-        Ok(row) => row,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let (id, workspace) = (row.id.clone(), &token.workspace_id);
-    Ok(match served(conn, workspace, Named::Id(&id), asked.version, now)? {
-        Answer::Served(row, version) => Ok((*row, *version)),
-        Answer::Absent => Err(Refusal::NotFound),
-        Answer::Refused(row, why) => Err(match why {
-            served::Refusal::Deleted => Refusal::Deleted,
-            served::Refusal::Suspended(_) => Refusal::Suspended,
-            served::Refusal::Unreadable => Refusal::Unreadable,
-            served::Refusal::Broken => Refusal::Broken(row.hint.clone()),
-            served::Refusal::Staged | served::Refusal::Ended => Refusal::NoVersion,
-        }),
-    })
-}
-
-/// The credential that a call names, if it is within the token's reach.
-fn find(conn: &mut Conn, token: &BotToken, wanted: &Wanted, seen: &mut Seen) -> Result<Result<Credential, Refusal>> {
-    let query = credentials::table
-        .filter(credentials::workspace_id.eq(token.workspace_id.as_str().to_owned()))
-        .select(Credential::as_select())
-        .into_boxed();
-    let mut through_block = false;
-    let query = match wanted {
-        Wanted::Credential(text) => match Id::<Credential>::parse(text) {
-            Some(id) => query.filter(credentials::id.eq(String::from(id))),
-            None => query.filter(credentials::handle.eq(text.clone())),
-        },
+    let (answer, through_block) = match &asked.wanted {
+        Wanted::Credential(text) => (of_credential(conn, token, text, asked.version, now)?, false),
         Wanted::Block(key) => {
-            let chosen: Option<Option<String>> = blocks::table
+            let chosen: Option<Option<Id<Credential>>> = blocks::table
                 .filter(blocks::workspace_id.eq(&token.workspace_id).and(blocks::key.eq(key)))
                 .filter(blocks::bot_id.nullable().eq(token.bot_id.as_ref().map(Id::as_str)))
                 .select(blocks::credential_id)
@@ -299,17 +271,34 @@ fn find(conn: &mut Conn, token: &BotToken, wanted: &Wanted, seen: &mut Seen) -> 
             let Some(chosen) = chosen else { return Ok(Err(Refusal::NotFound)) };
             seen.block = Some(key.clone());
             let Some(id) = chosen else { return Ok(Err(Refusal::EmptyBlock)) };
-            through_block = token.every_block;
-            query.filter(credentials::id.eq(id))
+            (served(conn, &token.workspace_id, Named::Id(&id), asked.version, now)?, token.every_block)
         }
     };
-    let Some(row) = query.first::<Credential>(conn).optional()? else { return Ok(Err(Refusal::NotFound)) };
+    let (Answer::Served(row, _) | Answer::Refused(row, _)) = &answer else { return Ok(Err(Refusal::NotFound)) };
     seen.credential = Some(row.id.clone());
     if !through_block && !token.reaches(conn, &row.id)? {
         return Ok(Err(Refusal::NotFound));
     }
     seen.reached = true;
-    Ok(Ok(row))
+    Ok(match answer {
+        Answer::Served(row, version) => Ok((*row, *version)),
+        Answer::Absent => Err(Refusal::NotFound),
+        Answer::Refused(row, why) => Err(match why {
+            served::Refusal::Deleted => Refusal::Deleted,
+            served::Refusal::Suspended(_) => Refusal::Suspended,
+            served::Refusal::Unreadable => Refusal::Unreadable,
+            served::Refusal::Broken => Refusal::Broken(row.hint),
+            served::Refusal::Staged | served::Refusal::Ended => Refusal::NoVersion,
+        }),
+    })
+}
+
+/// What is served of a credential that is named by its id or handle.
+fn of_credential(conn: &mut Conn, token: &BotToken, name: &str, version: Option<i64>, now: At) -> Result<Answer> {
+    match Id::<Credential>::parse(name) {
+        Some(id) => served(conn, &token.workspace_id, Named::Id(&id), version, now),
+        None => served(conn, &token.workspace_id, Named::Handle(name), version, now),
+    }
 }
 
 /// Opens the values, provided that they lead where they were sealed for.
@@ -403,9 +392,11 @@ pub fn within_reach(conn: &mut Conn, token: &BotToken, after: &str, limit: i64) 
 }
 
 /// A credential that a token is for, by handle or id.
-pub fn find_within_reach(conn: &mut Conn, token: &BotToken, name: &str) -> Result<Option<Credential>> {
-    let found = find(conn, token, &Wanted::Credential(name.to_owned()), &mut Seen::default())?;
-    Ok(found.ok().filter(|row| row.deleted_at.is_none()))
+pub fn find_within_reach(conn: &mut Conn, token: &BotToken, name: &str, now: At) -> Result<Option<Credential>> {
+    let (Answer::Served(row, _) | Answer::Refused(row, _)) = of_credential(conn, token, name, None, now)? else {
+        return Ok(None);
+    };
+    Ok(if row.deleted_at.is_none() && token.reaches(conn, &row.id)? { Some(*row) } else { None })
 }
 
 /// The blocks of a token's bot: key, label, service, and the credential's handle and status where there is one that

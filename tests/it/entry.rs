@@ -9,7 +9,7 @@ use crate::support::person::{PASSWORD, Person, Reply, sent};
 use actix_web::cookie::{Cookie, CookieJar, Key};
 use chrono::TimeDelta;
 use credenza::crypto::token;
-use credenza::model::attempt::{self, Attempt, Limits};
+use credenza::model::attempt::{self, Attempt, Limits, Verdict};
 use std::net::IpAddr;
 
 /// The session cookie that an answer sets, as `name=value`.
@@ -204,6 +204,26 @@ async fn t008_parallel_guesses_are_counted_before_they_are_hashed() {
     open.get("/account").await.expect(200);
     app.means.clock.advance(TimeDelta::seconds(11));
     app.anon().sign_in(&admin_of_acme()).await.expect(303);
+}
+
+#[tokio::test]
+async fn attempts_at_the_same_time_do_not_close_each_others_buckets() {
+    let app = TestApp::start().await;
+    let (now, limits) = (app.means.now(), Limits::default());
+    let (first, second) = (now.plus(TimeDelta::milliseconds(5)), now);
+    let person = |name: &str| Attempt::new(Some(name), "", Some(IpAddr::from([198, 51, 100, 7])), limits);
+    let (one, other) = (person("one"), person("other"));
+    app.write(move |tx| {
+        // The one that began later comes to the database first.
+        assert_eq!(attempt::reserve(tx, &one, first)?, Verdict::Go);
+        assert_eq!(attempt::reserve(tx, &other, second)?, Verdict::Go);
+        attempt::succeeded(tx, &one, first)?;
+        assert_eq!(attempt::reserve(tx, &one, second)?, Verdict::Go);
+        attempt::withdrawn(tx, &other, first)?;
+        assert_eq!(attempt::reserve(tx, &other, second)?, Verdict::Go);
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -110,7 +110,8 @@ async fn wanted(app: &web::Data<App>, visitor: &Visitor, named: Named) -> Result
         return Ok(Wanted::Credential(handle));
     }
     let (token, exact) = (visitor.token.clone(), handle.clone());
-    let is_there = app.db.read(move |conn| Ok(find_within_reach(conn, &token, &exact)?.is_some())).await?;
+    let now = app.means.now();
+    let is_there = app.db.read(move |conn| Ok(find_within_reach(conn, &token, &exact, now)?.is_some())).await?;
     Ok(Wanted::Credential(if is_there { handle } else { other }))
 }
 
@@ -131,11 +132,11 @@ fn custom(row: &Credential) -> BTreeMap<&'static str, &str> {
 
 async fn metadata(app: &web::Data<App>, visitor: &Visitor, path: &str) -> Answer {
     let named = Named::read(path).ok_or_else(nothing)?;
-    let token = visitor.token.clone();
+    let (token, now) = (visitor.token.clone(), app.means.now());
     let (row, versions) = match wanted(app, visitor, named).await? {
         Wanted::Credential(name) => {
             let found = app.db.read(move |conn| {
-                let Some(row) = find_within_reach(conn, &token, &name)? else { return Ok(None) };
+                let Some(row) = find_within_reach(conn, &token, &name, now)? else { return Ok(None) };
                 let versions = Version::recent(conn, &row.workspace_id, &row.id, VERSIONS)?;
                 Ok(Some((row, versions)))
             });

@@ -91,7 +91,7 @@ pub fn create(
                 credentials::deleted_by.eq(""),
                 credentials::created_at.eq(now),
                 credentials::created_by.eq(&allowed.actor().id),
-                credentials::last_used_at.eq(never()),
+                credentials::last_used_at.eq(At::EPOCH),
             ),
         ))
         .execute(tx.conn())?;
@@ -143,9 +143,4 @@ fn free_handle(conn: &mut Conn, workspace: &Id<Workspace>, name: &str, integrati
         .chain((2_u64..).map(|n| format!("{base}-{n}")))
         .find(|handle| !taken.contains(handle))
         .ok_or_else(|| Error::internal("no free handle"))
-}
-
-/// The instant that stands for “never used”.
-fn never() -> At {
-    At::from_micros(0).unwrap_or_else(|| At::new(chrono::DateTime::UNIX_EPOCH))
 }

@@ -1,4 +1,4 @@
-// Consent at a real OpenID provider: refused, given, reused, given again by another account, ended.
+// Consent at a real OpenID provider: refused, given too late, given, reused, given again by another account, ended.
 import assert from 'node:assert/strict';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ describe('oauth', () => {
   };
   const agree = async () => {
     await page.getByRole('button', { name: /continue/i }).click();
-    await page.waitForURL(new RegExp(`^${stage.console.url}/w/`));
+    await page.waitForURL(new RegExp(`^${stage.console.url}/(w|oauth)/`));
   };
 
   step('first run', async () => {
@@ -86,6 +86,24 @@ describe('oauth', () => {
     await visitor.picture('oauth refused');
     await page.getByRole('button', { name: 'Try again' }).click();
     await see(page.locator('#go'));
+  });
+
+  step('an answer that comes too late is not used', async () => {
+    await page.locator('#go').click();
+    await signIn('bots');
+    stage.console.age('oauth_flows', 'expires_at', 11);
+    const given = provider.events.filter((event) => event === 'grant.success').length;
+    await visitor.expecting(400, agree);
+    await see(page.locator('[data-code="flow_expired"]'));
+    await visitor.axe('an answer that came too late');
+    await visitor.picture('oauth expired');
+    assert.equal(provider.events.filter((event) => event === 'grant.success').length, given);
+    await page.getByRole('link', { name: 'Start again' }).click();
+    await page.waitForURL(flow);
+    await see(page.locator('[data-code="flow_expired"]'));
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await see(page.locator('#go'));
+    await visitor.context.clearCookies({ name: /^_/ });
   });
 
   step('agreeing makes a credential that works', async () => {

@@ -170,7 +170,7 @@ describe('second factors', () => {
     await fill(page, { name: 'Night report' });
     await submit(page, page.getByRole('main').getByRole('button').first());
     const tokens = `${new URL(page.url()).pathname}/tokens`;
-    stage.console.age(11);
+    stage.console.age('sessions', 'auth_at', 11);
     await ana.go(tokens);
     await see(page.locator('#current_password'));
     await looks(ana, 'token asks again');
@@ -180,7 +180,7 @@ describe('second factors', () => {
     await press(page, 'Make token');
     await see(page.getByText('This is the only time it is shown'));
     // A password that is wrong loses nothing that was typed.
-    stage.console.age(11);
+    stage.console.age('sessions', 'auth_at', 11);
     await ana.go(tokens);
     await ana.expecting(422, async () => {
       await fill(page, { name: 'Second worker', current_password: 'not the password at all' });
@@ -192,7 +192,7 @@ describe('second factors', () => {
     await press(page, 'Make token');
     await see(page.getByText('This is the only time it is shown'));
     // The export has no form: it leads to the page that asks, and from there to the file.
-    stage.console.age(11);
+    stage.console.age('sessions', 'auth_at', 11);
     await ana.expecting(401, () => ana.go(at('/audit.csv')));
     await see(page.getByRole('heading', { name: 'Confirm that it is you' }));
     await looks(ana, 'confirm');
@@ -225,7 +225,7 @@ describe('second factors', () => {
     await looks(ana, 'settings');
     const file = join(stage.scratch.path, 'password');
     writeFileSync(file, KIM.password);
-    stage.console.command('member', 'add', '--workspace', PERSON.slug, '--email', KIM.email, '--role', 'admin', '--password-file', file);
+    stage.console.shell('member', 'add', '--workspace', PERSON.slug, '--email', KIM.email, '--role', 'admin', '--password-file', file);
     const kim = await stage.arrive({ host: 'localhost' });
     await password(kim, KIM);
     await kim.page.waitForURL(/\/account\/second-factor/);

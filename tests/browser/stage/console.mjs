@@ -79,17 +79,12 @@ export class Console {
     }
   }
 
-  /** Runs a command of the program on the same data; returns what it printed. */
-  command(...words) {
-    const env = { PATH: process.env.PATH, HOME: this.folder, TZ: 'UTC', CREDENZA_LISTEN: `127.0.0.1:${this.port}`, ...this.settings };
-    return execFileSync(PROGRAM, words, { cwd: this.folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  }
-
-  /** Makes every session's last proof of who it is this old, in its database. */
-  age(minutes) {
-    const script = 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1], timeout=10)\n'
-      + 'db.execute("UPDATE sessions SET auth_at = datetime(auth_at, ?)", (f"-{sys.argv[2]} minutes",)); db.commit()';
-    execFileSync('python3', ['-c', script, join(this.settings.CREDENZA_DATA_DIR, 'credenza.db'), String(minutes)]);
+  /** Moves the times in a column of its SQLite file back, as if so many minutes had passed. */
+  age(table, column, minutes) {
+    const script = 'import sqlite3, sys; file, table, column, minutes = sys.argv[1:]\n'
+      + 'db = sqlite3.connect(file, timeout=10)\n'
+      + 'db.execute(f"UPDATE {table} SET {column} = datetime({column}, ?)", (f"-{minutes} minutes",)); db.commit()';
+    execFileSync('python3', ['-c', script, join(this.settings.CREDENZA_DATA_DIR, 'credenza.db'), table, column, String(minutes)]);
   }
 
   /** The address of the first run's page, with its token, as it was printed. */

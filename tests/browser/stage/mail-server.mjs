@@ -80,30 +80,19 @@ export class MailServer {
     return this;
   }
 
-  /** The text of the last mail to an address that has `words` in it; waits until there is one. */
+  /** Takes the last mail to an address that has `words` in it, waiting until there is one, and returns its text. */
   async mailTo(address, words) {
-    for (let n = 0; n < 100; n += 1) {
-      const mail = this.mails.filter((one) => one.to.includes(address) && one.text.includes(words)).pop();
-      if (mail) return mail.text;
-      await pause(200);
+    for (let n = 0; n < 400; n += 1) {
+      const at = this.mails.findLastIndex((mail) => mail.to.includes(address) && mail.text.includes(words));
+      if (at >= 0) return this.mails.splice(at, 1)[0].text;
+      await pause(50);
     }
-    throw new Error(`no mail to ${address} with ${words}`);
+    throw new Error(`no mail to ${address} with ${words}; there were ${JSON.stringify(this.mails)}`);
   }
 
-  /** The path of the link that begins with `path` in the last mail to an address that has one. */
+  /** Takes the last mail to an address with a link that begins with `path`, and returns the path of that link. */
   async linkTo(address, path) {
     return (await this.mailTo(address, path)).match(new RegExp(`${path}[\\w-]+`))[0];
-  }
-
-  /** Waits for a mail to somebody and returns the last address of the console in it. */
-  async link(to, base, limit = 20_000) {
-    const until = Date.now() + limit;
-    for (;;) {
-      const at = this.mails.findLastIndex((mail) => mail.to.includes(to) && mail.text.includes(`${base}/`));
-      if (at >= 0) return this.mails.splice(at, 1)[0].text.split(/\s+/).findLast((word) => word.startsWith(`${base}/`));
-      if (Date.now() > until) throw new Error(`no mail to ${to} came; there were ${JSON.stringify(this.mails)}`);
-      await new Promise((done) => { setTimeout(done, 50); });
-    }
   }
 
   /** Stops listening: the next connection is refused. */
