@@ -104,6 +104,14 @@ impl Pool {
         .map_err(Error::internal)?
     }
 
+    /// Runs a reading unit on this very thread, if a connection is free at this moment.
+    pub(super) fn read_here(&self, unit: &mut unit::Read) -> Option<Result<Parcel>> {
+        let _slot = self.slots.clone().try_acquire_owned().ok()?;
+        let mut held = self.pool.try_get()?;
+        let _in_use = measure::CONNECTIONS_IN_USE.raise();
+        Some(unit.run(&mut held.conn).map_err(judged))
+    }
+
     pub(super) async fn write(&self, units: usize, mut unit: unit::Write) -> Result<Parcel> {
         let asked = Instant::now();
         let (slot, until) = self.slot(&measure::WRITE_WAIT).await?;

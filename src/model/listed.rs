@@ -83,6 +83,11 @@ impl Lists {
         audit::head(conn, workspace.as_str())
     }
 
+    /// The page that `query` asks for, if it is kept as it is under `head`.
+    pub fn kept_page(&self, workspace: &Id<Workspace>, role: Role, query: &Query, head: &Head) -> Option<Arc<Listed>> {
+        found(&self.pages, &(workspace.clone(), role, query.clone()), head)
+    }
+
     /// The page that `query` asks for, as it is under `head`.
     pub fn page(
         &self,
@@ -108,11 +113,15 @@ impl Lists {
     }
 }
 
+fn found<K: Hash + Eq, V>(all: &Shelf<K, V>, key: &K, head: &Head) -> Option<Arc<V>> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    all.get(key).filter(|(at, _)| at == head).map(|(_, value)| value.clone())
+}
+
 fn kept<K: Hash + Eq, V>(all: &Shelf<K, V>, key: K, head: &Head, read: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
-    let found = all.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-    match found {
-        Some((at, value)) if at == *head => Ok(value),
-        _ => {
+    match found(all, &key, head) {
+        Some(value) => Ok(value),
+        None => {
             let value = Arc::new(read()?);
             all.lock().unwrap_or_else(PoisonError::into_inner).put(key, (head.clone(), value.clone()));
             Ok(value)

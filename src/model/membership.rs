@@ -8,7 +8,7 @@ use super::user::User;
 use super::workspace::Workspace;
 use super::{Means, audit};
 use crate::clock::At;
-use crate::db::schema::{memberships, users, workspaces};
+use crate::db::schema::{audit_heads, memberships, users, workspaces};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -69,24 +69,35 @@ impl Surroundings {
     /// As [`Standing::find`], with the rest.
     pub fn find(conn: &mut Conn, lists: &Lists, slug: &str, user: &Id<User>, now: At) -> Result<Option<Self>> {
         let Some(user) = User::find(conn, user)? else { return Ok(None) };
-        Self::of(conn, lists, slug, user, now)
+        let open = open_to(conn, &user.id, now)?;
+        Self::of(conn, lists, slug, user, open, now)
     }
 
-    /// The same for a person who was just read and has not been disabled.
-    pub fn of(conn: &mut Conn, lists: &Lists, slug: &str, user: User, now: At) -> Result<Option<Self>> {
-        let mut open = open_to(conn, &user.id, now, SWITCHER)?;
-        let standing = match open.iter().find(|(workspace, _)| workspace.slug == slug) {
-            Some((workspace, role)) => Standing { workspace: workspace.clone(), user, role: *role },
+    /// The same for a person who was just read and has not been disabled, and what [`open_to`] says of them.
+    pub fn of(
+        conn: &mut Conn,
+        lists: &Lists,
+        slug: &str,
+        user: User,
+        mut open: Vec<Open>,
+        now: At,
+    ) -> Result<Option<Self>> {
+        let (standing, head) = match open.iter().find(|open| open.workspace.slug == slug) {
+            Some(Open { workspace, role, head }) => {
+                (Standing { workspace: workspace.clone(), user, role: *role }, head.clone())
+            }
             // Who has more workspaces than the switcher shows may be in one that it does not.
             None if i64::try_from(open.len()).is_ok_and(|n| n < SWITCHER) => return Ok(None),
             None => match Standing::find(conn, slug, &user.id, now)? {
-                Some(standing) => standing,
+                Some(standing) => {
+                    let head = Lists::head(conn, &standing.workspace.id)?;
+                    (standing, head)
+                }
                 None => return Ok(None),
             },
         };
-        open.sort_by(|(a, _), (b, _)| a.slug.cmp(&b.slug));
-        let workspaces = open.into_iter().map(|(workspace, _)| workspace).collect();
-        let head = Lists::head(conn, &standing.workspace.id)?;
+        open.sort_by(|a, b| a.workspace.slug.cmp(&b.workspace.slug));
+        let workspaces = open.into_iter().map(|open| open.workspace).collect();
         let counts = lists.counts(conn, &standing.workspace.id, &head)?;
         let support = match standing.role {
             Role::Admin => lists.support(conn, &standing.workspace.id, &head, now)?,
@@ -96,15 +107,27 @@ impl Surroundings {
     }
 }
 
-/// The workspaces open to a person and their role there, the oldest first, which is the order of the index.
-fn open_to(conn: &mut Conn, user: &Id<User>, now: At, limit: i64) -> Result<Vec<(Workspace, Role)>> {
+/// A workspace that is open to a person.
+#[derive(Debug, Clone, Queryable)]
+pub struct Open {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Their role there.
+    pub role: Role,
+    /// Where the head of its chain stands.
+    pub head: Head,
+}
+
+/// The workspaces open to a person, as many as the switcher shows, the oldest first, which is the order of the index.
+fn open_to(conn: &mut Conn, user: &Id<User>, now: At) -> Result<Vec<Open>> {
     Ok(memberships::table
         .inner_join(workspaces::table.on(workspaces::id.eq(memberships::workspace_id)))
+        .inner_join(audit_heads::table.on(audit_heads::chain.eq(memberships::workspace_id)))
         .filter(memberships::user_id.eq(user))
         .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
         .order(memberships::workspace_id)
-        .limit(limit)
-        .select((Workspace::as_select(), memberships::role))
+        .limit(SWITCHER)
+        .select((Workspace::as_select(), memberships::role, audit_heads::hash))
         .load(conn)?)
 }
 

@@ -1,11 +1,13 @@
 //! Signed-in sessions. Only a hash of the key is kept.
 
-use super::permission::Actor;
+use super::listed::Head;
+use super::membership::{Open, SWITCHER};
+use super::permission::{Actor, Role};
 use super::user::User;
 use super::workspace::Workspace;
 use super::{Means, audit, step};
 use crate::clock::At;
-use crate::db::schema::{sessions, users};
+use crate::db::schema::{audit_heads, memberships, sessions, users, workspaces};
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -50,13 +52,24 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// The strictest of these workspaces; the program's own limits hold in any case.
-    pub fn within(workspaces: &[Workspace]) -> Self {
+    pub fn within<'a>(workspaces: impl IntoIterator<Item = &'a Workspace>) -> Self {
         let most = Self { idle: IDLE, absolute: ABSOLUTE };
-        workspaces.iter().fold(most, |least, workspace| Self {
+        workspaces.into_iter().fold(most, |least, workspace| Self {
             idle: least.idle.min(workspace.settings.idle()),
             absolute: least.absolute.min(workspace.settings.absolute()),
         })
     }
+}
+
+/// A session that has not ended.
+#[derive(Debug)]
+pub struct Live {
+    /// The session.
+    pub session: Session,
+    /// Its person.
+    pub user: User,
+    /// The workspaces that are open to them.
+    pub open: Vec<Open>,
 }
 
 /// A session to be stored.
@@ -76,17 +89,41 @@ pub struct NewSession<'a> {
 }
 
 impl Session {
-    /// The session of this key hash and its person, if it has not ended and the person has not been disabled.
-    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<(Self, User)>> {
-        Ok(sessions::table
+    /// The session of this key hash, its person, and the workspaces that are open to them, as many as the switcher
+    /// shows, the oldest first; if it has not ended and the person has not been disabled. One query, since every page
+    /// asks it.
+    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<Live>> {
+        let valid = memberships::expires_at.is_null().or(memberships::expires_at.gt(now));
+        let theirs = memberships::user_id.eq(users::id).and(valid);
+        let its_workspace = workspaces::id.nullable().eq(memberships::workspace_id.nullable());
+        let its_chain = audit_heads::chain.nullable().eq(memberships::workspace_id.nullable());
+        let rows: Vec<(Self, User, Option<Workspace>, Option<Role>, Option<Head>)> = sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+            .left_join(memberships::table.on(theirs))
+            .left_join(workspaces::table.on(its_workspace))
+            .left_join(audit_heads::table.on(its_chain))
             .filter(sessions::id.eq(id))
             .filter(users::disabled_at.is_null())
             .filter(sessions::seen_at.gt(now.plus(-IDLE)))
             .filter(sessions::created_at.gt(now.plus(-ABSOLUTE)))
-            .select((Self::as_select(), User::as_select()))
-            .first(conn)
-            .optional()?)
+            .order(memberships::workspace_id)
+            .limit(SWITCHER)
+            .select((
+                Self::as_select(),
+                User::as_select(),
+                Option::<Workspace>::as_select(),
+                memberships::role.nullable(),
+                audit_heads::hash.nullable(),
+            ))
+            .load(conn)?;
+        let mut live: Option<Live> = None;
+        for (session, user, workspace, role, head) in rows {
+            let live = live.get_or_insert_with(|| Live { session, user, open: Vec::new() });
+            if let (Some(workspace), Some(role), Some(head)) = (workspace, role, head) {
+                live.open.push(Open { workspace, role, head });
+            }
+        }
+        Ok(live)
     }
 
     /// Whether the session has lasted longer than it may.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::audit;
 use crate::model::credential::Credential;
-use crate::model::listed::Counts;
+use crate::model::listed::{Counts, Head};
 use crate::model::membership::{Standing, Surroundings};
 use crate::model::permission::{Actor, Allowed, LeaveWorkspace, Permission, Role};
 use crate::model::second_factor;
@@ -96,6 +96,8 @@ pub struct Can<P: Permission> {
     pub total: i64,
     /// How many it has in each status.
     pub counts: Arc<Counts>,
+    /// Where the head of the workspace's chain stood before they were counted.
+    pub head: Head,
     /// Who may look in as support, for an admin to see.
     pub support: Vec<Access>,
     /// What the act before a redirect to this request came to.
@@ -164,10 +166,10 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
         Some(found) => Some(found),
         None => {
             let asked = app.clone();
-            app.db.read(move |conn| Surroundings::find(conn, &asked.lists, &slug, &user, now)).await?
+            app.db.look_up(move |conn| Surroundings::find(conn, &asked.lists, &slug, &user, now)).await?
         }
     };
-    let Surroundings { standing, workspaces, counts, support, .. } = found.ok_or(Error::NotFound)?;
+    let Surroundings { standing, workspaces, counts, head, support } = found.ok_or(Error::NotFound)?;
     let total = counts.iter().map(|(_, n)| n).sum();
     let Some(allowed) = standing.allowed::<P>(person.actor.clone()) else {
         return Err(refuse::<P>(&app, standing, person.actor, req.match_pattern().unwrap_or_default()).await);
@@ -183,7 +185,7 @@ async fn decide<P: Permission>(req: &HttpRequest) -> Result<Can<P>> {
         write_down_view(&app, req, &standing, &person.actor, id.as_deref()).await?;
     }
     let said = shell::said(req);
-    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, support, said, id })
+    Ok(Can { allowed, standing, auth_at: person.auth_at, workspaces, total, counts, head, support, said, id })
 }
 
 /// What support looks at is a line of the workspace's audit, before they see it.

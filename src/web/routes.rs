@@ -11,9 +11,8 @@ use crate::model::permission::{
 use crate::web::answer::{Answer, Fault};
 use crate::web::guard::{Can, SignedIn};
 use crate::web::{
-    account, audit, bots, credentials, entry, health, integrations, oauth, overview, people, settings, tokens, visit,
+    account, audit, bots, credentials, entry, health, integrations, oauth, overview, people, settings, tokens,
 };
-use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, guard, web};
 
@@ -303,12 +302,6 @@ pub fn table() -> Vec<Route> {
         workspace::<ReadIntegrations, _, _>(get.clone(), "/w/{slug}/integrations", integrations::index),
         workspace::<ReadIntegrations, _, _>(get, "/w/{slug}/integrations/{integration}", integrations::show),
     ]
-}
-
-/// What the page of a request wants read in the same unit as its session: for the one that is asked for most.
-pub fn ahead(req: &ServiceRequest) -> Option<visit::Ahead> {
-    let is_list = req.path().strip_prefix("/w/")?.split_once('/').is_some_and(|(_, page)| page == "credentials");
-    (is_list && req.method() == Method::GET).then(|| credentials::index::ahead(req)).flatten()
 }
 
 /// Registers the table; other methods of a known address answer 405, unknown addresses 404.

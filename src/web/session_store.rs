@@ -6,9 +6,9 @@ use crate::crypto::token;
 use crate::error::Error;
 use crate::id::Id;
 use crate::measure;
-use crate::model::membership::{self, SWITCHER, Surroundings};
-use crate::model::session::{Lifetime, NewSession, Session};
-use crate::web::visit::{self, Read};
+use crate::model::membership::Surroundings;
+use crate::model::session::{Lifetime, Live, NewSession, Session};
+use crate::web::visit;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration;
 use actix_web::web;
@@ -50,35 +50,30 @@ enum Found {
     Nobody,
     /// One that lasted longer than a workspace of its person allows.
     Outlived,
-    /// A session, and what was read for the page.
-    Live(Box<Session>, Option<Box<(Surroundings, Option<Read>)>>),
+    /// A session, and where its person stands.
+    Live(Box<Session>, Option<Box<Surroundings>>),
 }
 
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
         let now = self.app.means.now();
-        let (wanted, slug, mut ahead, app) = (id.clone(), visit::named(), visit::ahead(), self.app.clone());
+        let (wanted, slug, app) = (id.clone(), visit::named(), self.app.clone());
         let found = self
             .app
             .db
-            .read(move |conn| {
-                let Some((session, user)) = Session::live(conn, &wanted, now)? else { return Ok(Found::Nobody) };
-                let id = user.id.clone();
-                let around = match &slug {
-                    Some(slug) => Surroundings::of(conn, &app.lists, slug, user, now)?,
-                    None => None,
+            .look_up(move |conn| {
+                let Some(Live { session, user, open }) = Session::live(conn, &wanted, now)? else {
+                    return Ok(Found::Nobody);
                 };
-                let lifetime = match &around {
-                    Some(around) => Lifetime::within(&around.workspaces),
-                    None => Lifetime::within(&membership::workspaces_of(conn, &id, now, SWITCHER)?),
-                };
-                if session.has_outlived(lifetime, now) {
+                if session.has_outlived(Lifetime::within(open.iter().map(|open| &open.workspace)), now) {
                     return Ok(Found::Outlived);
                 }
-                let Some(around) = around else { return Ok(Found::Live(Box::new(session), None)) };
-                let read = ahead.as_mut().map(|read| read(conn, &around)).transpose()?;
-                Ok(Found::Live(Box::new(session), Some(Box::new((around, read)))))
+                let around = match &slug {
+                    Some(slug) => Surroundings::of(conn, &app.lists, slug, user, open, now)?,
+                    None => None,
+                };
+                Ok(Found::Live(Box::new(session), around.map(Box::new)))
             })
             .await
             .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
@@ -93,9 +88,8 @@ impl SessionStore for Store {
                 return Ok(None);
             }
         };
-        if let Some(found) = around {
-            let (around, read) = *found;
-            visit::leave(around, read);
+        if let Some(around) = around {
+            visit::leave(*around);
         }
         if session.is_stale(now) {
             let touched = id.clone();

@@ -1,28 +1,17 @@
-//! What a request reads once: who stands where is asked for in the same unit of work as the session, and so is
-//! what a much-used page shows, so that it waits for the database once. It lives as long as the request.
+//! What a request reads once: who stands where is asked for in the same unit of work as the session. It lives as long as
+//! the request.
 
-use crate::db::Conn;
-use crate::error::Result;
 use crate::id::Id;
 use crate::model::membership::Surroundings;
 use crate::model::user::User;
-use crate::web::routes;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use std::any::Any;
 use std::cell::RefCell;
-
-/// What a page wants read in the session's unit, once it is known who stands where.
-pub type Ahead = Box<dyn FnMut(&mut Conn, &Surroundings) -> Result<Read> + Send>;
-/// What was read so.
-pub type Read = Box<dyn Any + Send>;
 
 struct Visit {
     slug: Option<String>,
-    ahead: RefCell<Option<Ahead>>,
     found: RefCell<Option<Surroundings>>,
-    read: RefCell<Option<Read>>,
 }
 
 tokio::task_local! {
@@ -34,12 +23,7 @@ pub async fn around<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let visit = Visit {
-        slug: slug(req.path()).map(str::to_owned),
-        ahead: RefCell::new(routes::ahead(&req)),
-        found: RefCell::new(None),
-        read: RefCell::new(None),
-    };
+    let visit = Visit { slug: slug(req.path()).map(str::to_owned), found: RefCell::new(None) };
     VISIT.scope(visit, next.call(req)).await
 }
 
@@ -48,20 +32,10 @@ pub fn named() -> Option<String> {
     VISIT.try_with(|visit| visit.slug.clone()).ok().flatten()
 }
 
-/// What the page of this request wants read in the session's unit.
-pub fn ahead() -> Option<Ahead> {
-    VISIT.try_with(|visit| visit.ahead.take()).ok().flatten()
-}
-
 /// Leaves what was found for whoever asks later in this request.
-pub fn leave(found: Surroundings, read: Option<Read>) {
+pub fn leave(found: Surroundings) {
     // Outside of a request there is nobody to leave it for.
-    drop(VISIT.try_with(|visit| (visit.found.replace(Some(found)), visit.read.replace(read))));
-}
-
-/// What was read ahead for the page of this request.
-pub fn take_read<T: 'static>() -> Option<Box<T>> {
-    VISIT.try_with(|visit| visit.read.take()).ok().flatten()?.downcast().ok()
+    drop(VISIT.try_with(|visit| visit.found.replace(Some(found))));
 }
 
 /// What was left for this workspace and this person.

@@ -14,8 +14,6 @@ use crate::web::guard::Can;
 use crate::web::pages::list::{Chip, List, Pick, ServiceLink};
 use crate::web::pages::shell::{Link, Nav, Tone};
 use crate::web::shell;
-use crate::web::visit::{self, Ahead};
-use actix_web::dev::ServiceRequest;
 use actix_web::{HttpRequest, web};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,26 +90,16 @@ impl Asked {
     }
 }
 
-/// Reads the page in the session's unit; nothing for an address that cannot be understood.
-pub fn ahead(req: &ServiceRequest) -> Option<Ahead> {
-    let app = req.app_data::<web::Data<App>>()?.clone();
-    let mut query = Asked::read(req.query_string()).query(false).ok()?;
-    Some(Box::new(move |conn, around| {
-        let standing = &around.standing;
-        query.sees_private = standing.role.inspects();
-        Ok(Box::new(app.lists.page(conn, &standing.workspace.id, standing.role, &query, &around.head)?))
-    }))
-}
-
 /// `GET /w/{slug}/credentials`.
 pub async fn index(can: Can<ReadCredentials>, req: HttpRequest, app: web::Data<App>) -> Answer {
     let asked = Asked::read(req.query_string());
     let query = asked.query(can.inspects())?;
     let sort = query.sort;
-    let listed: Arc<Listed> = match visit::take_read() {
-        Some(listed) => *listed,
+    let role = can.standing.role;
+    let listed: Arc<Listed> = match app.lists.kept_page(can.workspace(), role, &query, &can.head) {
+        Some(listed) => listed,
         None => {
-            let (app, workspace, role) = (app.clone(), can.workspace().clone(), can.standing.role);
+            let (app, workspace) = (app.clone(), can.workspace().clone());
             let handle = app.db.clone();
             handle
                 .read(move |conn| {
