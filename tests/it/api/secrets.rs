@@ -199,3 +199,22 @@ async fn values_that_were_moved_in_the_database_do_not_leave() {
     assert_eq!(scene.machine().get(&scene.at("secret")).await.problem(409), "credential-unreadable");
     assert_eq!(scene.machine().get(&scene.at("proxy/me")).await.problem(409), "credential-unreadable");
 }
+
+#[tokio::test]
+async fn t075_a_value_that_looks_like_a_reference_is_only_a_value() {
+    let scene = Scene::start().await;
+    let texts = [
+        "env:CREDENZA_ROOT_KEY",
+        "vault:secret/data/acme#key",
+        "${CREDENZA_ROOT_KEY} and more",
+        "{{ credentials.order-service.token }}",
+        "file:///proc/self/environ",
+    ];
+    for (n, text) in texts.into_iter().enumerate() {
+        let id = scene.app.website(&scene.admin, &format!("Hook {n}"), text).await;
+        let token = scene.app.token(&scene.bot, &[Scope::Fetch], Some(&[&id])).await;
+        let path = format!("/api/v1/credentials/{id}/secret");
+        let got = scene.app.machine(&token.text).get(&path).await.expect(200).json();
+        assert_eq!(got["values"]["signing_secret"], json!(text));
+    }
+}

@@ -60,3 +60,14 @@ async fn what_is_no_request_is_answered_400_and_the_connection_closed() {
         assert!((400..500).contains(&status), "{twice:?}: {status}");
     }
 }
+
+#[tokio::test]
+async fn t133_http_2_is_not_spoken() {
+    let app = TestApp::start().await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let (status, answer) = raw::ask(&app.base, preface).await;
+    assert_eq!(status, 400, "{answer:?}");
+    let upgrade = "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n";
+    let (status, answer) = raw::ask(&app.base, &request(&app, "/sign-in", upgrade)).await;
+    assert!(status == 200 && answer.starts_with("HTTP/1.1 200"), "as if nothing had been asked: {answer:?}");
+}
