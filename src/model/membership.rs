@@ -73,7 +73,7 @@ impl Surroundings {
         Self::of(conn, lists, slug, user, open, now)
     }
 
-    /// The same for a person who was just read and has not been disabled, and what [`open_to`] says of them.
+    /// The same for a person who was just read and has not been disabled, and the workspaces that are open to them.
     pub fn of(
         conn: &mut Conn,
         lists: &Lists,

@@ -88,6 +88,9 @@ pub struct NewSession<'a> {
     pub agent: &'a str,
 }
 
+/// A session, its person, and one of their workspaces, if they have any.
+type Row = (Session, User, Option<Workspace>, Option<Role>, Option<Head>);
+
 impl Session {
     /// The session of this key hash, its person, and the workspaces that are open to them, as many as the switcher
     /// shows, the oldest first; if it has not ended and the person has not been disabled. One query, since every page
@@ -97,7 +100,7 @@ impl Session {
         let theirs = memberships::user_id.eq(users::id).and(valid);
         let its_workspace = workspaces::id.nullable().eq(memberships::workspace_id.nullable());
         let its_chain = audit_heads::chain.nullable().eq(memberships::workspace_id.nullable());
-        let rows: Vec<(Self, User, Option<Workspace>, Option<Role>, Option<Head>)> = sessions::table
+        let rows: Vec<Row> = sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .left_join(memberships::table.on(theirs))
             .left_join(workspaces::table.on(its_workspace))
