@@ -172,10 +172,11 @@ impl Method {
         self.inject.base_url.iter().chain(oauth).chain(requests).collect()
     }
 
-    /// Every request written in the file: steps, check, logout.
+    /// Every request written in the file: steps, check, logout, the end of a sign-in.
     pub fn requests(&self) -> impl Iterator<Item = &Request> {
         let steps = self.steps.iter().map(|s| &s.request);
-        steps.chain(self.check.request.iter()).chain(self.logout.iter().map(|l| &l.request))
+        let revoke = self.oauth.iter().filter_map(|o| o.revoke.as_ref()).map(|r| &r.request);
+        steps.chain(self.check.request.iter()).chain(self.logout.iter().map(|l| &l.request)).chain(revoke)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::catalog::address::UrlTemplate;
 use crate::catalog::body::{Entries, JsonTemplate};
-use crate::catalog::call::{Expect, JsonMatch, Request, StatusMatch, Verb};
+use crate::catalog::call::{BasicAuth, Expect, JsonMatch, Request, StatusMatch, Verb};
 use crate::catalog::pattern::Pattern;
 use crate::catalog::template::Template;
 use serde::Deserialize;
@@ -27,14 +27,10 @@ pub struct OAuth {
     pub issuer: Option<Template>,
     /// RFC 7662; asked for the life of a token whose answer does not say.
     pub introspect_url: Option<UrlTemplate>,
-    /// RFC 7009.
+    /// Where a sign-in is ended as RFC 7009 says.
     pub revoke_url: Option<UrlTemplate>,
-    /// What is sent to end a sign-in; `token` when nothing is said.
-    #[serde(default)]
-    pub revoke_params: Entries,
-    /// Headers of that request, in place of the client's own sign-in.
-    #[serde(default)]
-    pub revoke_headers: Entries,
+    /// How it is ended where the provider has a way of its own.
+    pub revoke: Option<Revoke>,
     /// What is asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -112,10 +108,26 @@ impl OAuth {
         std::iter::once(&self.token_url).chain(optional.into_iter().flatten())
     }
 
+    /// Where a sign-in is ended at the provider, if it can be from here.
+    pub fn revoke_address(&self) -> Option<&UrlTemplate> {
+        self.revoke.as_ref().map(|own| &own.request.url).or(self.revoke_url.as_ref())
+    }
+
     /// Whether tokens are renewed without a person once there is something to renew them with.
     pub fn renews(&self) -> bool {
         self.refresh != Refresh::None
     }
+}
+
+/// The request that ends a sign-in, where RFC 7009 is not what the provider speaks; it may name `{token}` and
+/// `{refresh_token}`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoke {
+    /// What is sent.
+    pub request: Request,
+    /// How the client identifies itself, if by HTTP Basic (RFC 7617).
+    pub basic: Option<BasicAuth>,
 }
 
 /// Grant of RFC 6749.

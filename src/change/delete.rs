@@ -2,20 +2,23 @@
 
 use crate::app::App;
 use crate::broker::Opened;
+use crate::catalog::schema::{Method, OAuth};
 use crate::check::oauth;
-use crate::db::Tx;
+use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::model::credential::Credential;
 use crate::model::credential_change::{self, Deleting};
 use crate::model::permission::{Allowed, DeleteCredential};
 
 /// What became of the sign-in of a credential that was deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignIn {
     /// There was none.
     None,
     /// The service has no way to end it.
     Stays,
+    /// Another credential, of this name, is signed in with the same account: most services would end both.
+    Shared(String),
     /// The service ended it.
     Ended,
     /// The service did not take it.
@@ -55,8 +58,37 @@ async fn signed_in<'a>(app: &'a App, row: &Credential) -> Result<Option<Opened<'
     Ok(opened.ok().filter(|opened| opened.grant.is_some()))
 }
 
+/// What would become of the sign-in of a credential with its deletion, before the service is asked.
+///
+/// # Errors
+/// Those of storage.
+pub async fn outlook(app: &App, row: &Credential) -> Result<SignIn> {
+    let method = app.catalog.method(&row.integration, &row.method).map(|(_, method)| method);
+    let Some(oauth) = method.filter(|m| m.needs_consent()).and_then(|m| m.oauth.as_ref()) else {
+        return Ok(SignIn::None);
+    };
+    let Some(address) = oauth.revoke_address() else { return Ok(SignIn::Stays) };
+    if row.identity.is_empty() {
+        return Ok(SignIn::Ended);
+    }
+    let ends_there = |m: &Method| {
+        m.oauth.as_ref().and_then(OAuth::revoke_address).is_some_and(|other| other.text() == address.text())
+    };
+    let services = app.catalog.all().iter().filter(|service| service.methods.iter().any(ends_there));
+    let services: Vec<String> = services.map(|service| service.id.clone()).collect();
+    let row = row.clone();
+    let alike = move |conn: &mut Conn| {
+        let services: Vec<&str> = services.iter().map(String::as_str).collect();
+        Credential::connected_alike(conn, &row.workspace_id, &row.id, &services, &row.identity)
+    };
+    Ok(app.db.read(alike).await?.map_or(SignIn::Ended, SignIn::Shared))
+}
+
 async fn end(app: &App, allowed: &Allowed<DeleteCredential>, row: &Credential, opened: Opened<'_>) -> Result<SignIn> {
     let Opened { method, values, grant: Some((_, tokens)), .. } = opened else { return Ok(SignIn::None) };
+    if let kept @ SignIn::Shared(_) = outlook(app, row).await? {
+        return Ok(kept);
+    }
     let context = app.broker().context();
     let asked = oauth::revoke(&context, method, &values, &tokens.values, tokens.refresh.as_ref()).await;
     let Some(ended) = asked else { return Ok(SignIn::Stays) };

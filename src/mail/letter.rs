@@ -164,6 +164,24 @@ pub fn new_device(name: &str, at: &str, address: &str, agent: &str, base: &str) 
     letter("New sign-in to Credenza", &NewDevice { name, at, address, agent, base })
 }
 
+/// Tells an admin what another one did.
+#[derive(Template)]
+#[template(path = "mail/alert.txt", whitespace = "preserve")]
+struct Alert<'a> {
+    workspace: &'a str,
+    by: &'a str,
+    what: &'a str,
+    address: &'a str,
+}
+
+/// The mail to an admin about a risky act of another one: who, and what they did, as it goes on after their name.
+///
+/// # Errors
+/// A fault of ours.
+pub fn alert(workspace: &str, by: &str, what: &str, address: &str) -> Result<Letter> {
+    letter(format!("A risky change in {workspace}"), &Alert { workspace, by, what, address })
+}
+
 /// Asks whether an address belongs to whoever wants it.
 #[derive(Template)]
 #[template(path = "mail/email_confirmation.txt", whitespace = "preserve")]

@@ -157,6 +157,24 @@ impl Credential {
         }
     }
 
+    /// The name of another credential of these services that is connected as `identity` too.
+    pub fn connected_alike(
+        conn: &mut Conn,
+        workspace: &Id<Workspace>,
+        but: &Id<Credential>,
+        services: &[&str],
+        identity: &str,
+    ) -> Result<Option<String>> {
+        Ok(credentials::table
+            .filter(credentials::workspace_id.eq(workspace).and(credentials::id.ne(but)))
+            .filter(credentials::deleted_at.is_null())
+            .filter(credentials::integration.eq_any(services).and(credentials::identity.eq(identity)))
+            .order((credentials::name_key, credentials::id))
+            .select(credentials::name)
+            .first(conn)
+            .optional()?)
+    }
+
     /// The row, whether deleted or not.
     pub(super) fn find_any(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Self> {
         credentials::table

@@ -7,11 +7,15 @@ use super::user::User;
 use super::workspace::Workspace;
 use super::{Means, audit, membership};
 use crate::clock::At;
-use crate::db::schema::{memberships, users};
+use crate::db::schema::{memberships, passkeys, users};
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use diesel::dsl::exists;
 use diesel::prelude::*;
+
+/// Admins of one workspace who are told of something.
+const TOLD: i64 = 50;
 
 /// Somebody in a workspace.
 #[derive(Debug, Clone, Queryable)]
@@ -22,12 +26,21 @@ pub struct Member {
     pub email_key: String,
     /// When the operator disabled them, if ever.
     pub disabled_at: Option<At>,
+    /// Whether a password alone does not sign them in.
+    pub second_factor: bool,
     /// What they may do.
     pub role: Role,
     /// Since when they belong to it.
     pub since: At,
     /// When that ends by itself.
     pub until: Option<At>,
+}
+
+/// Whether the person of a row has an authenticator app or a passkey.
+macro_rules! has_second_factor {
+    () => {
+        users::totp_sealed.is_not_null().or(exists(passkeys::table.filter(passkeys::user_id.eq(users::id))))
+    };
 }
 
 /// The people of a workspace by address, `limit` at a time, behind `after`; support whose time is over is left out.
@@ -42,6 +55,7 @@ pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, after: &str, now: At, li
             User::as_select(),
             users::email_key,
             users::disabled_at,
+            has_second_factor!(),
             memberships::role,
             memberships::created_at,
             memberships::expires_at,
@@ -68,6 +82,7 @@ pub fn get(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<User>, now: At)
             User::as_select(),
             users::email_key,
             users::disabled_at,
+            has_second_factor!(),
             memberships::role,
             memberships::created_at,
             memberships::expires_at,
@@ -85,7 +100,20 @@ pub fn has_other_admin(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<Use
         .filter(memberships::role.eq(Role::Admin).and(users::disabled_at.is_null()))
         .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
         .select(memberships::user_id);
-    Ok(diesel::select(diesel::dsl::exists(others)).get_result(conn)?)
+    Ok(diesel::select(exists(others)).get_result(conn)?)
+}
+
+/// The admins of a workspace who can sign in, by address; fifty at most.
+pub(super) fn admins(conn: &mut Conn, workspace: &Id<Workspace>, now: At) -> Result<Vec<User>> {
+    Ok(memberships::table
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+        .filter(memberships::workspace_id.eq(workspace).and(memberships::role.eq(Role::Admin)))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
+        .filter(users::disabled_at.is_null())
+        .order(users::email_key)
+        .limit(TOLD)
+        .select(User::as_select())
+        .load(conn)?)
 }
 
 fn keep_an_admin(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<User>, now: At) -> Result<()> {
@@ -205,5 +233,5 @@ pub fn was_here(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<User>) -> 
         .filter(events::chain.eq(workspace.as_str()).and(events::target_id.eq(user.as_str())))
         .filter(events::target_kind.eq("user"))
         .select(events::seq);
-    Ok(diesel::select(diesel::dsl::exists(about)).get_result(conn)?)
+    Ok(diesel::select(exists(about)).get_result(conn)?)
 }

@@ -4,6 +4,7 @@
 //! the transaction nor the permission can be forgotten. Nothing here touches the network.
 
 pub mod account;
+pub mod alert;
 pub mod attempt;
 pub mod audit;
 mod audit_carry;

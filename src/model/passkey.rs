@@ -80,6 +80,16 @@ pub fn add(
     if before.codes == 0 { second_factor::new_codes(tx, means, user, actor) } else { Ok(Vec::new()) }
 }
 
+/// Gives one of a person's passkeys another name.
+pub fn rename(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, id: &str, name: &str, actor: &Actor) -> Result<()> {
+    let own = passkeys::user_id.eq(user).and(passkeys::id.eq(id));
+    if diesel::update(passkeys::table.filter(own)).set(passkeys::name.eq(name)).execute(tx.conn())? == 0 {
+        return Err(Error::NotFound);
+    }
+    let entry = audit::Entry::allow("person.passkey_renamed", audit::Target::user(user)).detail("to", name);
+    audit::record(tx, means, audit::INSTANCE, actor, entry).map(drop)
+}
+
 /// Removes one of a person's passkeys.
 pub fn remove(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, id: &str, actor: &Actor) -> Result<()> {
     let less = |factors: Factors| Factors { passkeys: factors.passkeys - 1, ..factors };

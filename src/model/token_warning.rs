@@ -3,12 +3,12 @@
 use super::bot::Bot;
 use super::bot_token::{BotToken, WARN_DAYS};
 use super::outbox::{self, Promise};
-use super::permission::{Allowed, KeepHouse, Role};
+use super::permission::{Allowed, KeepHouse};
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, audit, member};
 use crate::clock::At;
-use crate::db::schema::{bot_tokens as tokens, bots, memberships, users, workspaces};
+use crate::db::schema::{bot_tokens as tokens, bots, workspaces};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use crate::id::Id;
@@ -19,8 +19,6 @@ use diesel::prelude::*;
 const MARKS: [i64; 2] = [WARN_DAYS, 3];
 /// Tokens of one mail; the rest comes with the next.
 const BATCH: i64 = 50;
-/// Admins of one workspace who are told.
-const ADMINS: i64 = 50;
 /// A warning that could not be sent for so long is of no use.
 const GOOD_FOR: TimeDelta = TimeDelta::days(2);
 
@@ -88,7 +86,7 @@ pub fn warn(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<KeepHouse>, write:
         .filter(workspaces::id.eq(allowed.workspace()))
         .select(Workspace::as_select())
         .first(tx.conn())?;
-    for admin in admins(tx.conn(), &workspace.id, now)? {
+    for admin in member::admins(tx.conn(), &workspace.id, now)? {
         let (subject, text) = write(&workspace, &admin, &ending)?;
         let promise = Promise {
             workspace: Some(&workspace.id),
@@ -128,18 +126,6 @@ fn due_in(conn: &mut Conn, workspace: &Id<Workspace>, now: At) -> Result<Vec<End
             (bots::id, bots::name).nullable(),
             tokens::bot_id.is_null(),
         ))
-        .load(conn)?)
-}
-
-fn admins(conn: &mut Conn, workspace: &Id<Workspace>, now: At) -> Result<Vec<User>> {
-    Ok(memberships::table
-        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
-        .filter(memberships::workspace_id.eq(workspace).and(memberships::role.eq(Role::Admin)))
-        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
-        .filter(users::disabled_at.is_null())
-        .order(users::email_key)
-        .limit(ADMINS)
-        .select(User::as_select())
         .load(conn)?)
 }
 

@@ -111,6 +111,17 @@ impl Settings {
         off.map(|(number, _)| number).collect()
     }
 
+    /// What `after` protects less than this does, as an alert tells it of whoever decided so.
+    pub fn weakened(&self, after: &Self) -> Vec<String> {
+        let second_factor = self.second_factor && !after.second_factor;
+        let lifetime = |settings: &Self| settings.keep_audit().unwrap_or(TimeDelta::MAX);
+        let audit = (lifetime(after) < lifetime(self))
+            .then(|| format!("shortened how long audit events are kept to {} days", after.keep_audit_days));
+        let second_factor =
+            second_factor.then(|| "decided that admins and support need no second factor any more".to_owned());
+        second_factor.into_iter().chain(audit).collect()
+    }
+
     /// The names of the fields in which `other` differs.
     fn changed(&self, other: &Self) -> Vec<&'static str> {
         let numbers = NUMBERS.iter().zip(self.numbers()).zip(other.numbers());
@@ -164,6 +175,17 @@ mod tests {
         let some: Settings = serde_json::from_str(r#"{"idle_minutes":15,"of_a_later_version":1}"#).unwrap();
         assert_eq!(some, Settings { idle_minutes: 15, ..Settings::default() });
         assert!(Settings::default().faults().is_empty());
+    }
+
+    #[test]
+    fn other_admins_hear_of_less_protection_only() {
+        let settings =
+            |second_factor, keep_audit_days| Settings { second_factor, keep_audit_days, ..Settings::default() };
+        let count = |before: Settings, after: Settings| before.weakened(&after).len();
+        assert_eq!(count(settings(true, 0), settings(false, 90)), 2);
+        assert_eq!(count(settings(false, 365), settings(false, 364)), 1);
+        assert_eq!(count(settings(false, 365), settings(true, 0)), 0);
+        assert_eq!(count(settings(true, 90), settings(true, 90)), 0);
     }
 
     #[test]

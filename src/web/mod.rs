@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod address;
+pub mod alert_mail;
 pub mod answer;
 pub mod audit;
 pub mod body;

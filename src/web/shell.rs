@@ -225,6 +225,10 @@ pub fn toast(did: &str) -> Option<Toast> {
             Tone::Good,
             "Deleted. The service has no way to end the sign-in from here: remove the app in the account there.",
         ),
+        "deleted-shared" => (
+            Tone::Good,
+            "Deleted. Another credential is signed in with the same account, so the service was not asked to end it.",
+        ),
         "deleted-revoked" => {
             (Tone::Good, "Deleted, and the service ended the sign-in. Restoring it asks to connect again.")
         }
@@ -256,6 +260,7 @@ pub fn toast(did: &str) -> Option<Toast> {
         "app-off" => (Tone::Warn, "Your authenticator app is off. You were signed out everywhere else."),
         "codes" => (Tone::Good, "These are your new recovery codes. The old ones are of no use any more."),
         "passkey-added" => (Tone::Good, "Your passkey was added. You were signed out everywhere else."),
+        "passkey-renamed" => (Tone::Good, "The passkey was renamed."),
         "passkey-removed" => (Tone::Good, "The passkey was removed. You were signed out everywhere else."),
         "session-ended" => (Tone::Good, "Signed out there."),
         "mail-promised" => (Tone::Plain, "On its way. Reload this page in a moment to see what became of it."),

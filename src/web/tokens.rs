@@ -6,6 +6,7 @@ use crate::crypto::bot_token::mint;
 use crate::crypto::ticket;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::alert;
 use crate::model::bot::Bot;
 use crate::model::bot_token::{
     self, BotToken, NewToken, SHOWN_FOR, Scope, checked_days, checked_name, checked_networks, checked_scopes,
@@ -14,6 +15,7 @@ use crate::model::bot_token::{
 use crate::model::credential::Credential;
 use crate::model::permission::ManageTokens;
 use crate::model::user::User;
+use crate::web::alert_mail;
 use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
 use crate::web::body::{Fields, Posted};
 use crate::web::fresh;
@@ -63,6 +65,7 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let minted = mint(app.means.keyring.random())?;
     let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
     let id = Id::new();
+    let alert = alert_mail::of(&can, &req, &owner.made(&name))?;
     let new = NewToken {
         id: id.clone(),
         bot: owner.bot().cloned(),
@@ -76,8 +79,15 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         replaces: None,
     };
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    match app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await {
-        Ok(()) => to_shown(&can, &app, &owner, &id, ticket.expose()),
+    let done = app.db.write(move |tx| {
+        bot_token::create(tx, &means, &allowed, &new)?;
+        alert::tell(tx, &means, allowed.workspace(), &alert)
+    });
+    match done.await {
+        Ok(()) => {
+            app.mailer.wake();
+            to_shown(&can, &app, &owner, &id, ticket.expose())
+        }
         Err(Error::Conflict(text) | Error::Unprocessable(text)) => {
             refuse(TokenForm { refused: Some(text), ..typed(&fields) }).await
         }
@@ -194,6 +204,14 @@ impl Owner {
         match self {
             Self::Bot(bot) => format!("{}/bots/{}/tokens", can.root(), bot.id),
             Self::Workspace => format!("{}/tokens", can.root()),
+        }
+    }
+
+    /// The making of a token, as an alert tells it.
+    fn made(&self, token: &str) -> String {
+        match self {
+            Self::Bot(bot) => format!("made the token “{token}” of the bot “{}”", bot.name),
+            Self::Workspace => format!("made the token “{token}”, which manages the workspace"),
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Deleted {
     /// Its id, to restore it.
     id: String,
     /// What became of its sign-in at the service: `none` (there was none), `ended`, `stays` (the service has no way to
-    /// end it) or `refused`.
+    /// end it), `shared` (another credential is signed in with the same account, so it was left) or `refused`.
     sign_in: &'static str,
 }
 
@@ -75,6 +75,7 @@ pub async fn destroy(managed: Managed<DeleteCredential>, app: web::Data<App>) ->
             sign_in: match sign_in {
                 SignIn::None => "none",
                 SignIn::Stays => "stays",
+                SignIn::Shared(_) => "shared",
                 SignIn::Ended => "ended",
                 SignIn::Refused => "refused",
             },

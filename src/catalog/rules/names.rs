@@ -70,11 +70,15 @@ fn oauth<'m>(method: &'m Method, known: &mut Vec<&'m str>) -> Judged {
     all_known(tables.into_iter().flat_map(Entries::templates), &asked)?;
     all_known(&oauth.issuer, &asked)?;
     request_names(&oauth.headers, &Entries::default(), method)?;
-    request_names(&oauth.revoke_headers, &Entries::default(), method)?;
     let mut kept = asked.clone();
     kept.extend(oauth.save.keys().map(String::as_str).chain(["token", "refresh_token"]));
-    let later = [&oauth.refresh_params, &oauth.revoke_params, &oauth.revoke_headers];
-    all_known(later.into_iter().flat_map(Entries::templates), &kept)?;
+    all_known(oauth.refresh_params.templates(), &kept)?;
+    if let Some(revoke) = &oauth.revoke {
+        ensure(oauth.revoke_url.is_none(), "it says revoke_url too").within("revoke")?;
+        let basic = revoke.basic.iter().flat_map(|b| [&b.user, &b.pass]);
+        all_known(revoke.request.templates().into_iter().chain(basic), &kept).within("revoke")?;
+        request_names(&revoke.request.headers, &revoke.request.query, method).within("revoke")?;
+    }
     for name in oauth.save.keys() {
         ensure(is_name(name), format!("`{name}` is not a name")).within("save")?;
         known.push(name);

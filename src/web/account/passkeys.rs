@@ -43,9 +43,14 @@ pub async fn options(person: SignedIn, req: HttpRequest, app: web::Data<App>) ->
     ceremony::challenge(&app, Purpose::Registration, Some(&person.user), asked.options, asked.state).await
 }
 
-/// `POST /account/passkeys` (`name credential` of a new one, or `remove`; `current_password`).
+/// `POST /account/passkeys` (`name credential` of a new one, `rename name`, or `remove`; `current_password`, but not
+/// for another name).
 pub async fn update(person: SignedIn, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
+    let renamed = fields.text("rename");
+    if !renamed.is_empty() {
+        return rename(&app, &req, &person, renamed, fields.text("name")).await;
+    }
     if let Some(asked) = fresh::judge(&app, &req, &mut fields).await? {
         let form = drawn(&app, &req, &person, TextBox::of(fields.text("name")), Some(asked)).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
@@ -101,6 +106,23 @@ async fn add(app: &web::Data<App>, req: &HttpRequest, person: &SignedIn, fields:
     Ok(response)
 }
 
+async fn rename(app: &web::Data<App>, req: &HttpRequest, person: &SignedIn, id: String, typed: String) -> Answer {
+    let name = match user::checked_name(&typed) {
+        Ok(name) => name,
+        Err(error) => {
+            let error = Some(Remark { code: "name", text: error.to_string() });
+            let asked = fresh::asked(app, req).await?;
+            let mut form = drawn(app, req, person, TextBox::default(), asked).await?;
+            let row = form.rows.iter_mut().find(|row| row.id == id).ok_or(Error::NotFound)?;
+            row.rename = TextBox { error, ..TextBox::of(typed) };
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
+        }
+    };
+    let (means, actor, user) = (app.means.clone(), person.actor.clone(), person.user.clone());
+    app.db.write(move |tx| passkey::rename(tx, &means, &user, &id, &name, &actor)).await?;
+    see_other_saying("/account/passkeys", "passkey-renamed")
+}
+
 async fn remove(app: &web::Data<App>, req: &HttpRequest, person: &SignedIn, removed: String) -> Answer {
     let user = own(app, person).await?;
     let letter =
@@ -137,6 +159,7 @@ async fn drawn(
             .into_iter()
             .map(|one| PasskeyRow {
                 id: one.id,
+                rename: TextBox::of(one.name.clone()),
                 name: one.name,
                 made: When::new(one.created_at, now),
                 used: one.used_at.map(|at| When::new(at, now)),

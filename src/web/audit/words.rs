@@ -121,6 +121,7 @@ pub const DONE: &[Word] = &[
     word("person.authenticator_off", "Authenticator off", "turned the authenticator app off"),
     word("person.recovery_codes_made", "Recovery codes made", "made new recovery codes"),
     word("person.passkey_added", "Passkey added", "added a passkey"),
+    word("person.passkey_renamed", "Passkey renamed", "renamed a passkey"),
     word("person.passkey_removed", "Passkey removed", "removed a passkey"),
     word("person.factors_taken_away", "Second factors taken away", "took every second factor of {it} away"),
     word("second_factors.resealed", "Second factors sealed anew", "sealed second factors again under a new key"),

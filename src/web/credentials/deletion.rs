@@ -5,7 +5,7 @@ use super::row::is_asked_by_htmx;
 use super::used;
 use crate::app::App;
 use crate::catalog::form::Remark;
-use crate::change::delete::{SignIn, delete};
+use crate::change::delete::{self, SignIn};
 use crate::error::Error;
 use crate::model::credential::Credential;
 use crate::model::credential_change::Deleting;
@@ -40,10 +40,11 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     let (revision, typed) = (fields.number("revision")?, fields.text("confirm_name"));
-    let (deleted, sign_in) = delete(&app, &can.allowed, &row, revision, typed).await?;
+    let (deleted, sign_in) = delete::delete(&app, &can.allowed, &row, revision, typed).await?;
     let did = match sign_in {
         SignIn::None => "deleted",
         SignIn::Stays => "deleted-sign-in",
+        SignIn::Shared(_) => "deleted-shared",
         SignIn::Ended => "deleted-revoked",
         SignIn::Refused => "deleted-not-revoked",
     };
@@ -68,13 +69,17 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
 }
 
 /// What becomes of the sign-in at the service, for the page that asks.
-fn sign_in_text(app: &App, row: &Credential) -> Option<String> {
-    let (integration, method) = app.catalog.method(&row.integration, &row.method)?;
-    let spec = method.oauth.as_ref().filter(|_| method.needs_consent())?;
-    let name = &integration.name;
-    Some(match spec.revoke_url {
-        Some(_) => format!("{name} is asked to end the sign-in."),
-        None => format!("{name} has no way for us to end the sign-in: remove the app in the account there, too."),
+async fn sign_in_text(app: &App, row: &Credential) -> Result<Option<String>, Error> {
+    let (name, _) = names(&app.catalog, &row.integration, &row.method);
+    Ok(match delete::outlook(app, row).await? {
+        SignIn::None => None,
+        SignIn::Stays => {
+            Some(format!("{name} has no way for us to end the sign-in: remove the app in the account there, too."))
+        }
+        SignIn::Shared(other) => {
+            Some(format!("“{other}” is signed in with the same account, so {name} is not asked to end the sign-in."))
+        }
+        SignIn::Ended | SignIn::Refused => Some(format!("{name} is asked to end the sign-in.")),
     })
 }
 
@@ -100,6 +105,6 @@ async fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>)
         confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
         ask_password: None,
         keep_days: can.standing.workspace.settings.keep_deleted_days,
-        sign_in: sign_in_text(app, row),
+        sign_in: sign_in_text(app, row).await?,
     })
 }

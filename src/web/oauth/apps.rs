@@ -16,8 +16,9 @@ use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::credentials::drawn::{head, help};
 use crate::web::credentials::typed::{no_remarks, typed_secrets};
+use crate::web::fresh;
 use crate::web::guard::Can;
-use crate::web::pages::form::{Banner, FormView, HelpView, MethodLink};
+use crate::web::pages::form::{Banner, FormView, HelpView, MethodLink, Proof};
 use crate::web::pages::oauth::{AddressCheck, AppPage};
 use crate::web::pages::shell::Nav;
 use crate::web::pages::status::Hint;
@@ -48,6 +49,7 @@ struct Typed {
     secrets: Vec<String>,
     errors: Remarks,
     banner: Option<Banner>,
+    asked: Option<Proof>,
 }
 
 /// `GET …/apps/{integration}`, with `method`.
@@ -57,10 +59,12 @@ pub async fn edit(can: Allowed, path: web::Path<(String, String)>, req: HttpRequ
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default();
     let client = load(&can, &app, &path.1, &wanted).await?;
-    page(&draw(&can, &app, &req, &client, &Typed::default()))
+    let asked = if client.kept.is_some() { fresh::asked(&app, &req).await? } else { None };
+    page(&draw(&can, &app, &req, &client, &Typed { asked, ..Typed::default() }))
 }
 
-/// `POST …/apps/{integration}` with `method`, `revision`, `f.<field>`; `remove=1` forgets it.
+/// `POST …/apps/{integration}` with `method`, `revision`, `f.<field>`; `remove=1` forgets it. To change or forget one
+/// that is in use takes a proof that is not old (`current_password`).
 pub async fn update(
     can: Allowed,
     path: web::Path<(String, String)>,
@@ -75,6 +79,10 @@ pub async fn update(
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     let (integration, named) = (client.integration.id.clone(), client.method.client().to_owned());
     if form.flag("remove") {
+        let asked = fresh::judge(&app, &req, &mut form).await?;
+        if asked.is_some() {
+            return ask(&can, &app, &req, &client, Typed { asked, ..Typed::default() });
+        }
         let revision = revision.unwrap_or_default();
         let gone =
             app.db.write(move |tx| oauth_app::remove(tx, &means, &allowed, &integration, &named, revision)).await?;
@@ -90,11 +98,14 @@ pub async fn update(
     let mode = stored.as_ref().map_or(Mode::Create, Mode::Edit);
     let parsed = match parse(client.integration, &client.form, mode, input) {
         Ok(parsed) => parsed,
-        Err(errors) => {
-            let typed = Typed { errors, ..typed };
-            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &draw(&can, &app, &req, &client, &typed));
-        }
+        Err(errors) => return ask(&can, &app, &req, &client, Typed { errors, ..typed }),
     };
+    if client.kept.is_some() {
+        let asked = fresh::judge(&app, &req, &mut form).await?;
+        if asked.is_some() {
+            return ask(&can, &app, &req, &client, Typed { asked, ..typed });
+        }
+    }
     let changed = changed_fields(&stored.unwrap_or_default(), &parsed);
     let old = match (&client.kept, parsed.kept.is_empty()) {
         (Some(kept), false) => {
@@ -146,6 +157,11 @@ impl Client<'_> {
         }
         Some(stored)
     }
+}
+
+/// The form again, with what is missing or wrong.
+fn ask(can: &Allowed, app: &App, req: &HttpRequest, client: &Client<'_>, typed: Typed) -> Answer {
+    page_with(StatusCode::UNPROCESSABLE_ENTITY, &draw(can, app, req, client, &typed))
 }
 
 fn overtaken(can: &Allowed, app: &App, req: &HttpRequest, client: &Client<'_>, typed: Typed) -> Answer {
@@ -202,6 +218,7 @@ fn form_view(can: &Allowed, client: &Client<'_>, typed: &Typed) -> FormView {
         method: client.method.id.clone(),
         revision: client.kept.as_ref().map(|kept| kept.revision),
         fields: fields(&client.form, mode, &shown),
+        ask_password: typed.asked.clone(),
         ..FormView::default()
     }
 }

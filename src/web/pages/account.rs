@@ -127,7 +127,7 @@ pub struct Pending {
     pub typed: String,
 }
 
-/// `GET /account/passkeys` and the 422 of its POST (`name credential remove current_password`).
+/// `GET /account/passkeys` and the 422 of its POST (`name credential remove rename current_password`).
 #[derive(Debug, Clone, Template)]
 #[template(path = "account/passkeys.html")]
 pub struct PasskeysPage {
@@ -150,6 +150,8 @@ pub struct PasskeyRow {
     pub id: String,
     /// What its person calls it.
     pub name: String,
+    /// `name` of the form that renames it.
+    pub rename: TextBox,
     /// When it was made.
     pub made: When,
     /// When it was last used.

@@ -42,6 +42,8 @@ pub struct MemberRow {
     pub email: String,
     /// Their role, in words.
     pub role: &'static str,
+    /// Whether they have a second factor, for whoever manages them.
+    pub second_factor: Option<bool>,
     /// Whether it is the person who looks.
     pub own: bool,
     /// Whether the operator disabled them.

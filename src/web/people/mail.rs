@@ -74,6 +74,7 @@ fn about(kind: &str) -> &'static str {
         "password" => "Notice of a new password",
         "email" => "Change of an address",
         "token_end" => "Notice of a token that ends soon",
+        "alert" => "Alert about a risky act",
         "second_factor" => "Notice about a second factor",
         _ => "Message",
     }

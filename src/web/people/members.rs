@@ -62,6 +62,7 @@ fn row<P: Permission>(app: &App, can: &Can<P>, base: &str, one: Member) -> Membe
         name: one.user.name,
         email: one.user.email,
         role: shell::role_word(one.role),
+        second_factor: can.is_admin().then_some(one.second_factor),
         disabled: one.disabled_at.is_some(),
         since: When::new(one.since, now),
         until: one.until.map(|at| When::new(at, now)),

@@ -4,11 +4,13 @@ use crate::app::App;
 use crate::catalog::form::Remark;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::model::alert;
 use crate::model::member;
 use crate::model::permission::{ManageMembers, ManageSettings, Role};
 use crate::model::user::User;
 use crate::model::workspace::Workspace;
 use crate::model::workspace_deletion;
+use crate::web::alert_mail;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
 use crate::web::fresh;
@@ -47,9 +49,15 @@ pub async fn delete(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, 
         let form = deletion(&can, &app, TextBox::of(typed), Some(asked)).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
+    let alert = alert_mail::of(&can, &req, "deleted the whole workspace")?;
     let (means, allowed, name) = (app.means.clone(), can.allowed.clone(), typed.clone());
-    match app.db.write(move |tx| workspace_deletion::delete(tx, &means, &allowed, &name)).await {
+    let done = app.db.write(move |tx| {
+        alert::tell(tx, &means, allowed.workspace(), &alert)?;
+        workspace_deletion::delete(tx, &means, &allowed, &name)
+    });
+    match done.await {
         Ok(()) => {
+            app.mailer.wake();
             sweep(&app, can.workspace()).await?;
             see_other_saying("/", "workspace-deleted")
         }

@@ -4,10 +4,12 @@ use crate::app::App;
 use crate::catalog::form::Remark;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::alert::{self, Alert};
 use crate::model::permission::{ManageSettings, Permission};
 use crate::model::workspace::checked_name;
 use crate::model::workspace_settings::{self, NUMBERS, Settings};
 use crate::model::{outbox, support};
+use crate::web::alert_mail;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::{Fields, Posted};
 use crate::web::fresh;
@@ -51,8 +53,16 @@ pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, 
         let drawn = drawn(&can, &app, typed, Grant::default()).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn);
     };
+    let alerts: Vec<Alert> =
+        before.weakened(&settings).iter().map(|what| alert_mail::of(&can, &req, what)).collect::<Result<_, Error>>()?;
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    app.db.write(move |tx| workspace_settings::save(tx, &means, &allowed, &name, &settings)).await?;
+    app.db
+        .write(move |tx| {
+            workspace_settings::save(tx, &means, &allowed, &name, &settings)?;
+            alerts.iter().try_for_each(|alert| alert::tell(tx, &means, allowed.workspace(), alert))
+        })
+        .await?;
+    app.mailer.wake();
     see_other_saying(format!("{}/settings", can.root()), "settings")
 }
 

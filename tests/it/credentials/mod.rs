@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod editing;
+mod indirect;
 mod isolation;
 mod seals;
 mod statuses;

@@ -147,7 +147,7 @@ fn golden() -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn t171_every_golden_database_opens() {
+async fn t171_t175_every_golden_database_opens() {
     assert!(!golden().is_empty());
     for dir in golden() {
         let before: Vec<Vec<u8>> =

@@ -5,7 +5,7 @@
 //! the environment:
 //!
 //! ```text
-//! ROTATION_ROUNDS=200 cargo test --test it t121_killed -- --nocapture
+//! ROTATION_ROUNDS=200 cargo test --test it t121_t175_killed -- --nocapture
 //! ```
 
 use super::{Inside, keys, sealed_under, secret_of};
@@ -72,7 +72,7 @@ async fn completes(home: &Home, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t121_killed_at_each_step_a_rotation_is_completed_by_the_next() {
+async fn t121_t175_killed_at_each_step_a_rotation_is_completed_by_the_next() {
     let rounds: u32 = std::env::var("ROTATION_ROUNDS").map_or(2, |text| text.parse().expect("a number of rounds"));
     let home = Home::set_up_on_any();
     Inside::of(&home).fill("credential", CREDENTIALS).await;

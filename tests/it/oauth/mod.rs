@@ -8,5 +8,6 @@ mod processes;
 mod quirks;
 mod reconnect;
 mod renewal;
+mod revoking;
 mod serving;
 pub mod stage;

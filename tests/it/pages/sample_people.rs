@@ -65,6 +65,7 @@ fn row(n: usize, name: &str, email: &str, role: &'static str) -> MemberRow {
         name: name.to_owned(),
         email: email.to_owned(),
         role,
+        second_factor: Some(n == 0),
         own: n == 0,
         disabled: n == 2,
         since: ago(60 * 24 * 30),
@@ -80,7 +81,14 @@ fn members(manages: bool) -> Members {
         row(2, "Caio Lima", "caio@acme.example", "Member"),
         row(3, "Dora of the help desk", "dora@help.example", "Support"),
     ];
-    let rows = rows.into_iter().map(|row| MemberRow { href: row.href.filter(|_| manages), ..row }).collect();
+    let rows = rows
+        .into_iter()
+        .map(|row| MemberRow {
+            href: row.href.filter(|_| manages),
+            second_factor: row.second_factor.filter(|_| manages),
+            ..row
+        })
+        .collect();
     Members {
         shell: shell("Members", Nav::Members),
         total: 104,
@@ -335,6 +343,12 @@ fn passkeys(possible: bool, fresh: bool) -> PasskeysPage {
         possible,
         name: TextBox { error: Some(remark("name", "A name has 1 to 200 characters.")), ..TextBox::of(HOSTILE) },
         ask_password: (!fresh).then(|| Proof { passkeys: true, ..Proof::default() }),
-        rows: vec![PasskeyRow { id: "AAAA".to_owned(), name: HOSTILE.to_owned(), made: ago(900), used: Some(ago(3)) }],
+        rows: vec![PasskeyRow {
+            id: "AAAA".to_owned(),
+            name: HOSTILE.to_owned(),
+            rename: TextBox { error: Some(remark("name", "Enter a name.")), ..TextBox::of(HOSTILE) },
+            made: ago(900),
+            used: Some(ago(3)),
+        }],
     }
 }

@@ -3,10 +3,12 @@
 use super::about;
 use crate::support::app::{ACME, TestApp, UMBRELLA, bearer_form, email};
 use crate::support::http_server::Answer;
-use crate::support::person::PASSWORD;
+use crate::support::person::{PASSWORD, Person, sent};
 use chrono::TimeDelta;
+use credenza::db::schema::users;
 use credenza::model::membership;
 use credenza::model::permission::{Allowed, Role};
+use diesel::prelude::*;
 
 #[tokio::test]
 async fn t045_a_role_taken_away_is_felt_by_the_next_request() {
@@ -221,4 +223,61 @@ async fn t018_roles_and_removals_ask_for_the_password_after_ten_minutes() {
     admin.post(&path, &[("role", "member")]).await.expect(303);
     admin.post(&removal, &[]).await.expect(303);
     app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t046_nobody_acts_as_somebody_else() {
+    let app = TestApp::start().await;
+    let (support, admin) = (app.support().await, app.admin().await);
+    let victim = app.user(&email("admin", ACME)).await.to_string();
+    let own = email("support", ACME);
+    let named = [victim.as_str(), "admin@acme.example", "admin"];
+    for (header, value) in ["X-User", "X-Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "Remote-User"]
+        .into_iter()
+        .chain(["X-Impersonate", "X-Act-As", "X-Sudo", "X-Original-User", "Authorization"])
+        .flat_map(|header| named.map(|value| (header, value)))
+    {
+        let page = sent(support.request("GET", "/account").header(header, value)).await.expect(200);
+        assert!(page.body.contains(&own) && !page.body.contains("admin@acme.example"), "{header}: {value}");
+        let list = sent(support.request("GET", "/w/acme/members/invitations").header(header, value)).await;
+        assert!(matches!(list.status, 403 | 404), "{header}: {value}: {}", list.status);
+    }
+    for name in ["user", "user_id", "as", "act_as", "impersonate", "sudo", "email", "session"] {
+        let query = format!("{name}={victim}");
+        let page = support.get(&format!("/account?{query}")).await.expect(200);
+        assert!(page.body.contains(&own), "{name}");
+        support.get(&format!("/w/acme/settings?{query}")).await.expect(403);
+        let form = [("name", "Renamed by support"), ("theme", "dark"), (name, victim.as_str())];
+        support.post("/account", &form).await.expect(303);
+    }
+    let page = admin.get("/account").await.expect(200);
+    assert_ne!(page.attributes("#name", "value"), ["Renamed by support"], "it is their own name that changed");
+    assert_eq!(support.get("/account").await.attributes("#name", "value"), ["Renamed by support"]);
+    for route in credenza::web::routes::table() {
+        for word in ["impersonat", "act-as", "sudo", "switch-user", "become", "login-as"] {
+            assert!(!route.path.contains(word), "{}", route.path);
+        }
+    }
+    let lines = app.instance_events().await;
+    let changed: Vec<_> = lines.iter().filter(|line| line.action == "person.preferences").collect();
+    assert!(!changed.is_empty() && changed.iter().all(|line| line.actor_id != victim), "each line names who it was");
+}
+
+#[tokio::test]
+async fn an_admin_sees_who_has_a_second_factor() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let cells =
+        async |person: &Person| person.get("/w/acme/members").await.expect(200).texts("td[data-label='Second factor']");
+    let before = cells(&admin).await;
+    assert!(!before.is_empty() && before.iter().all(|text| text == "none"), "{before:?}");
+    let member = app.user(&email("member", ACME)).await;
+    app.write(move |tx| {
+        let its = users::table.filter(users::id.eq(&member));
+        Ok(diesel::update(its).set(users::totp_sealed.eq(Some(vec![1_u8]))).execute(tx.conn())?)
+    })
+    .await;
+    let after = cells(&admin).await;
+    assert_eq!((after.len(), after.iter().filter(|text| *text == "on").count()), (before.len(), 1), "{after:?}");
+    assert!(cells(&app.support().await).await.is_empty(), "nobody else is told who is easy to take over");
 }

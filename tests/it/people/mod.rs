@@ -5,6 +5,7 @@
 mod account;
 mod confirm;
 mod invitations;
+mod letters;
 mod mail;
 mod members;
 mod passkeys;

@@ -132,6 +132,14 @@ async fn a_passkey_is_enough_alone_and_stands_for_a_second_factor() {
     let person = app.anon();
     assert_eq!(sign_in(&person, &device, &Lie::default()).await.expect(303).location(), "/account");
     person.get("/w/acme/credentials").await.expect(200);
+    // It gets another name, without a proof and without anybody being signed out.
+    let id = member.get(PAGE).await.expect(200).attributes("input[name=rename]", "value").remove(0);
+    let refused = member.post(PAGE, &[("rename", &id), ("name", " ")]).await.expect(422);
+    assert_eq!(refused.texts("details[open] .why").len(), 1);
+    app.admin().await.post(PAGE, &[("rename", &id), ("name", "Mine")]).await.expect(404);
+    app.admin().await.post(PAGE, &[("rename", &id), ("name", "")]).await.expect(404);
+    member.post(PAGE, &[("rename", &id), ("name", "Key ring")]).await.expect(303);
+    assert_eq!(member.get(PAGE).await.expect(200).texts("tbody .name"), ["Key ring"]);
     // The password alone is not enough any more.
     let other = app.anon();
     assert_eq!(other.sign_in(&email("member", ACME)).await.expect(303).location(), "/sign-in/second-factor");
@@ -147,7 +155,9 @@ async fn a_passkey_is_enough_alone_and_stands_for_a_second_factor() {
     sign_in(&app.anon(), &device, &Lie::default()).await.expect(401);
     app.person(&email("member", ACME)).await.get("/account").await.expect(200);
     let lines: Vec<String> = app.instance_events().await.into_iter().map(|line| line.action).collect();
-    for action in ["person.passkey_added", "person.passkey_removed", "person.password_accepted"] {
+    for action in
+        ["person.passkey_added", "person.passkey_renamed", "person.passkey_removed", "person.password_accepted"]
+    {
         assert!(lines.iter().any(|line| line == action), "{action}");
     }
     app.prove_audit().await;
