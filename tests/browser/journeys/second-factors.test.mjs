@@ -271,14 +271,18 @@ describe('second factors', () => {
     await fresh.page.waitForURL(/\/credentials/);
   });
 
-  stage.step('a passkey is removed, without JavaScript, and opens nothing any more', async () => {
+  stage.step('a passkey is renamed and removed, without JavaScript, and opens nothing any more', async () => {
     const plain = await stage.arrive({ javaScript: false });
     await password(plain, { ...PERSON, password: CHOSEN });
     await fill(plain.page, { code: codes[3] });
     await press(plain.page, 'Sign in');
     await plain.page.waitForURL(/\/credentials/);
     await plain.go('/account/passkeys');
-    await press(plain.page, 'Remove Telephone');
+    await plain.page.getByText('Rename', { exact: false }).first().click();
+    await plain.page.getByLabel('New name').fill('Key ring');
+    await plain.page.getByRole('button', { name: 'Rename' }).click();
+    await see(plain.page.getByText('The passkey was renamed'));
+    await press(plain.page, 'Remove Key ring');
     await see(plain.page.getByText('The passkey was removed'));
     await ana.go('/sign-in');
     await ana.expecting(401, async () => {
