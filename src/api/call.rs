@@ -18,11 +18,13 @@ use crate::egress::trace::Trace;
 use crate::error::Error;
 use crate::model::bot_use::{Asked, Granted, Purpose, Wanted};
 use crate::model::credential_change;
+use crate::web::body::{self, Whole};
 use crate::web::connection::{self, Streaming};
+use crate::web::incoming::Incoming;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::io;
 use std::pin::Pin;
@@ -74,7 +76,7 @@ const KEPT_BACK: [&str; 22] = [
     responses((status = "default", description = "What the service answered, without copies of the secret; or a problem", body = Details, content_type = "application/problem+json")),
     security(("token" = []))
 )]
-pub async fn of_credential(req: HttpRequest, body: web::Payload, app: web::Data<App>) -> Answer {
+pub async fn of_credential(req: HttpRequest, body: Incoming, app: web::Data<App>) -> Answer {
     let name = req.match_info().query("credential").to_owned();
     pass(req, body, app, Wanted::Credential(name)).await
 }
@@ -92,12 +94,12 @@ pub async fn of_credential(req: HttpRequest, body: web::Payload, app: web::Data<
     responses((status = "default", description = "What the service answered, without copies of the secret; or a problem", body = Details, content_type = "application/problem+json")),
     security(("token" = []))
 )]
-pub async fn of_block(req: HttpRequest, body: web::Payload, app: web::Data<App>) -> Answer {
+pub async fn of_block(req: HttpRequest, body: Incoming, app: web::Data<App>) -> Answer {
     let key = req.match_info().query("key").to_owned();
     pass(req, body, app, Wanted::Block(key)).await
 }
 
-async fn pass(req: HttpRequest, body: web::Payload, app: web::Data<App>, wanted: Wanted) -> Answer {
+async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wanted) -> Answer {
     if !PASSED.contains(req.method()) {
         return Err(Problem::method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     }
@@ -127,7 +129,7 @@ async fn pass(req: HttpRequest, body: web::Payload, app: web::Data<App>, wanted:
 /// The call, with the caller's part in it.
 async fn prepared(
     req: &HttpRequest,
-    body: web::Payload,
+    body: Incoming,
     method: &Method,
     granted: &Granted,
     signed: &Signed,
@@ -138,7 +140,7 @@ async fn prepared(
     let headers = req.headers().iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
     let verb = hyper::Method::from_bytes(req.method().as_str().as_bytes()).map_err(Error::internal)?;
     let upload = match needs_whole_body(&method.inject, &verb) {
-        true => with_credential(&method.inject, &held, &whole(body).await?)?,
+        true => with_credential(&method.inject, &held, &whole(body).await?.bytes)?,
         false => upload(req, body)?,
     };
     let query = req.query_string().to_owned();
@@ -147,7 +149,7 @@ async fn prepared(
 }
 
 /// The body as it comes.
-fn upload(req: &HttpRequest, body: web::Payload) -> Result<Upload, Problem> {
+fn upload(req: &HttpRequest, body: Incoming) -> Result<Upload, Problem> {
     let headers = req.headers();
     let length = match headers.get(header::CONTENT_LENGTH) {
         None if !headers.contains_key(header::TRANSFER_ENCODING) => return Ok(Upload::default()),
@@ -164,19 +166,13 @@ fn upload(req: &HttpRequest, body: web::Payload) -> Result<Upload, Problem> {
     Ok(Upload { pieces: Some(Box::pin(pieces)), length })
 }
 
-async fn whole(mut body: web::Payload) -> Result<Bytes, Problem> {
-    let mut all = BytesMut::new();
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|_| Problem::new(&problem::MALFORMED, "The body broke off."))?;
-        if all.len() + piece.len() > WHOLE_BODY {
-            return Err(Problem::new(
-                &problem::TOO_LARGE,
-                "A body into which the credential is put has at most 1 MiB.",
-            ));
+async fn whole(mut body: Incoming) -> Result<Whole, Problem> {
+    match body::read(&mut body, WHOLE_BODY).await {
+        Err(Error::TooLarge) => {
+            Err(Problem::new(&problem::TOO_LARGE, "A body into which the credential is put has at most 1 MiB."))
         }
-        all.extend_from_slice(&piece);
+        done => Ok(done?),
     }
-    Ok(all.freeze())
 }
 
 /// Whether a call is the one by which the credential is checked, so that a good answer says that it works.

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::web::answer::Fault;
+use crate::web::incoming::Incoming;
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ pub const LIMIT: usize = 1 << 20;
 pub const LIMIT_OUTSIDE: usize = 16 << 10;
 /// A form that takes longer to arrive is given up.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// What all forms that are being read may take together, in pieces of [`PIECE`]: 64 MiB.
-static ROOM: Semaphore = Semaphore::const_new(1024);
+/// What all large bodies that are being read may take together, in pieces of [`PIECE`]: 16 MiB.
+static ROOM: Semaphore = Semaphore::const_new(256);
 const PIECE: usize = 64 << 10;
 /// So much of each form is read without asking for room: a flood of large ones keeps no small one out.
 const FREE: usize = 16 << 10;
@@ -31,9 +32,8 @@ const MOST_ENTRIES: usize = 400;
 
 /// A form that has not been read yet.
 pub struct Posted {
-    payload: Payload,
+    incoming: Incoming,
     kind: Result<()>,
-    declared: Option<usize>,
 }
 
 impl FromRequest for Posted {
@@ -41,8 +41,7 @@ impl FromRequest for Posted {
     type Future = Ready<Result<Self, Fault>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let declared = req.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-        ready(Ok(Self { payload: payload.take(), kind: form_type(req.headers()), declared }))
+        ready(Ok(Self { incoming: Incoming::of(req, payload), kind: form_type(req.headers()) }))
     }
 }
 
@@ -77,7 +76,7 @@ impl Posted {
     }
 
     async fn fields_within(mut self, limit: usize) -> Result<Fields> {
-        let Whole { bytes, room } = read(&mut self.payload, self.declared, limit).await?;
+        let Whole { bytes, room } = read(&mut self.incoming, limit).await?;
         if bytes.is_empty() {
             return Ok(Fields::default());
         }
@@ -93,27 +92,27 @@ pub struct Whole {
     room: Vec<SemaphorePermit<'static>>,
 }
 
-/// Reads a body that was declared to have so many bytes, if it was.
+/// Reads a body into memory.
 ///
 /// # Errors
 /// 413 beyond `limit`, 408 for what has not come in ten seconds, 503 while others take all the room that there is.
-pub async fn read(payload: &mut Payload, declared: Option<usize>, limit: usize) -> Result<Whole> {
-    if declared.is_some_and(|length| length > limit) {
+pub async fn read(incoming: &mut Incoming, limit: usize) -> Result<Whole> {
+    if incoming.declared.is_some_and(|length| length > limit) {
         return Err(Error::TooLarge);
     }
     let mut room = Vec::new();
-    let read = whole(payload, limit, &mut room);
+    let read = whole(incoming, limit, &mut room);
     let bytes = tokio::time::timeout(READ_WITHIN, read).await.map_err(|_| Error::TooSlow)??;
     Ok(Whole { bytes, room })
 }
 
 async fn whole(
-    payload: &mut Payload,
+    incoming: &mut Incoming,
     limit: usize,
     room: &mut Vec<SemaphorePermit<'static>>,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    while let Some(chunk) = payload.next().await {
+    while let Some(chunk) = incoming.next().await {
         let chunk = chunk.map_err(|_| Error::BadRequest("The body of this request broke off.".into()))?;
         let length = bytes.len() + chunk.len();
         if length > limit {

@@ -1,17 +1,18 @@
 //! A connection that ends when its other side is too slow to say what it wants, or to take what it asked for.
 //!
 //! While a request is being answered the handler's own limits hold. Before and after, whatever has begun to come
-//! must become a request in ten seconds: bytes of a head, or what is left of a body that nobody reads.
+//! must become a request in ten seconds: bytes of a head, or what is left of a body that nobody reads. Meanwhile no
+//! more of a body is taken in than whoever reads it has room for.
 
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::rt::net::TcpStream;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -25,10 +26,24 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// The first head is the server's to judge, which answers 408; this is a little later.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How often a connection turned from waiting to answering and back; odd while it is answering. And how many bodies
-/// it passes on. Shared with the layers around a request.
+/// So much of a body is taken in ahead of whoever reads it, and a buffer more at most.
+const WINDOW: usize = 16 << 10;
+
+/// What a connection and the layers around its requests tell each other.
 #[derive(Clone, Default)]
-pub struct Turns(Rc<(Cell<u64>, Cell<u64>)>);
+pub struct Turns(Rc<Told>);
+
+#[derive(Default)]
+struct Told {
+    /// How often it turned from waiting to answering and back; odd while it is answering.
+    turns: Cell<u64>,
+    /// How many bodies it passes on.
+    streams: Cell<u64>,
+    /// What was taken in since the turn that nobody has read.
+    ahead: Cell<usize>,
+    /// Who takes in more once it was read.
+    stopped: RefCell<Option<Waker>>,
+}
 
 /// A request is being answered for as long as this lives.
 pub struct Answering(Option<Turns>);
@@ -49,7 +64,7 @@ pub struct Streaming(Option<Turns>);
 pub fn streaming(req: &HttpRequest) -> Streaming {
     let turns = req.conn_data::<Turns>().cloned();
     if let Some(turns) = &turns {
-        turns.0.1.set(turns.0.1.get() + 1);
+        turns.0.streams.set(turns.0.streams.get() + 1);
     }
     Streaming(turns)
 }
@@ -57,7 +72,7 @@ pub fn streaming(req: &HttpRequest) -> Streaming {
 impl Drop for Streaming {
     fn drop(&mut self) {
         if let Some(turns) = &self.0 {
-            turns.0.1.set(turns.0.1.get().saturating_sub(1));
+            turns.0.streams.set(turns.0.streams.get().saturating_sub(1));
             // Twice, so that the connection takes notice and answers as little as before.
             turns.turn();
             turns.turn();
@@ -75,11 +90,35 @@ impl Drop for Answering {
 
 impl Turns {
     fn turn(&self) {
-        self.0.0.set(self.0.0.get() + 1);
+        self.0.turns.set(self.0.turns.get() + 1);
+        self.read(usize::MAX);
     }
 
     fn is_answering(&self) -> bool {
-        self.0.0.get() % 2 == 1 || self.0.1.get() > 0
+        self.0.turns.get() % 2 == 1 || self.0.streams.get() > 0
+    }
+
+    /// So many bytes of a body were read.
+    pub fn read(&self, bytes: usize) {
+        self.0.ahead.set(self.0.ahead.get().saturating_sub(bytes));
+        if let Some(stopped) = self.0.stopped.take() {
+            stopped.wake();
+        }
+    }
+
+    /// Whether nobody has room for more now; whoever asks is woken when that changes. While no request is being
+    /// answered that is at once, when what has come was looked at: it may be a head, or a body to be passed over.
+    fn stops(&self, cx: &Context<'_>) -> bool {
+        if self.0.ahead.get() < WINDOW {
+            return false;
+        }
+        if self.is_answering() {
+            self.0.stopped.replace(Some(cx.waker().clone()));
+        } else {
+            self.0.ahead.set(0);
+            cx.waker().wake_by_ref();
+        }
+        true
     }
 }
 
@@ -117,7 +156,7 @@ impl Watched {
 
     /// Takes notice of a request that began or ended meanwhile.
     fn follow(&mut self) {
-        let turns = self.turns.0.0.get();
+        let turns = self.turns.0.turns.get();
         if turns != self.seen {
             self.seen = turns;
             self.coming.until = (!self.turns.is_answering()).then(|| Instant::now() + KEPT_FOR);
@@ -152,10 +191,14 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if self.turns.stops(cx) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let came = buffer.filled().len() > before;
-        self.judge_read(cx, read, came)
+        let came = buffer.filled().len() - before;
+        self.turns.0.ahead.set(self.turns.0.ahead.get() + came);
+        self.judge_read(cx, read, came > 0)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod entry;
 pub mod fresh;
 pub mod guard;
 pub mod health;
+pub mod incoming;
 pub mod integrations;
 pub mod oauth;
 pub mod once;

@@ -4,8 +4,9 @@ use crate::api::problem::{self, FieldError, Problem};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::web::body::{self, LIMIT};
+use crate::web::incoming::Incoming;
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
@@ -19,9 +20,8 @@ pub(super) const LONGEST_NAME: usize = 60;
 
 /// A body that has not been read yet.
 pub struct Body {
-    payload: Payload,
+    incoming: Incoming,
     kind: Result<(), Problem>,
-    declared: Option<usize>,
 }
 
 impl FromRequest for Body {
@@ -29,8 +29,7 @@ impl FromRequest for Body {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let declared = req.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-        ready(Ok(Self { payload: payload.take(), kind: json_type(req.headers()), declared }))
+        ready(Ok(Self { incoming: Incoming::of(req, payload), kind: json_type(req.headers()) }))
     }
 }
 
@@ -57,7 +56,7 @@ impl Body {
     /// 400 for what is no JSON, for a field that is unknown, comes twice or is of another type; 422 for one that is
     /// missing; and as [`body::read`].
     pub async fn read<T: DeserializeOwned>(mut self) -> Result<T, Problem> {
-        let whole = body::read(&mut self.payload, self.declared, LIMIT).await?;
+        let whole = body::read(&mut self.incoming, LIMIT).await?;
         let bytes: &[u8] = match whole.bytes.as_slice() {
             [] => b"{}",
             bytes => {

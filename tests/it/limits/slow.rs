@@ -83,14 +83,15 @@ async fn endures(base: String, cookie: String, way: Slow) -> Duration {
             Err(_) if stream.write_all(way.drip()).await.is_err() => return began.elapsed(),
             Err(_) => {}
         }
-        assert!(began.elapsed() < Duration::from_secs(90), "{way:?} was endured for {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(100), "{way:?} was endured for {:?}", began.elapsed());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t131_a_thousand_slow_clients_are_closed_and_others_served() {
     let clients = many("SLOW_CLIENTS", 60);
-    // What stands in the server's buffer already is as quiet as a connection that is kept open, and kept as long.
+    // What stands in the server's buffer already is as quiet as a connection that is kept open, and kept as long (75 s);
+    // then it is a head that must end in ten seconds.
     let ways = if clients < 1000 { &WAYS[..6] } else { &WAYS };
     let home = Home::set_up();
     let serving = home.serve();
@@ -108,7 +109,7 @@ async fn t131_a_thousand_slow_clients_are_closed_and_others_served() {
     assert_usable(&quiet, &busy, most, most.saturating_sub(before));
     for one in slow {
         let (way, took) = one.await.expect("a client");
-        let limit = if matches!(way, Slow::Pipelined) { Duration::from_secs(80) } else { CLOSED_WITHIN };
+        let limit = if matches!(way, Slow::Pipelined) { Duration::from_secs(88) } else { CLOSED_WITHIN };
         assert!(took < limit, "{way:?} was endured for {took:?}");
     }
     let took = untaken.await.expect("a client");

@@ -9,7 +9,11 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_credenza");
+/// The program under test: the one that was built with the tests, or `TEST_PROGRAM`.
+fn binary() -> String {
+    std::env::var("TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_credenza").to_owned())
+}
+
 /// The admin whom `Home::set_up` makes.
 pub const EMAIL: &str = "ada@example.com";
 /// Her password.
@@ -122,7 +126,7 @@ impl Home {
 
     /// The program with this home and nothing else in its environment.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         self.surround(&mut command);
         command
     }
@@ -130,7 +134,7 @@ impl Home {
     /// The program started by another one, such as a tracer.
     pub fn command_under(&self, tracer: &str, args: &[&str]) -> Command {
         let mut command = Command::new(tracer);
-        command.args(args).arg(BINARY);
+        command.args(args).arg(binary());
         self.surround(&mut command);
         command
     }
