@@ -26,7 +26,7 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// The first head is the server's to judge, which answers 408; this is a little later.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// So much of a body is taken in ahead of whoever reads it, and a buffer more at most.
+/// So much of a body is taken in ahead of whoever reads it.
 const WINDOW: usize = 16 << 10;
 
 /// What a connection and the layers around its requests tell each other.
@@ -194,10 +194,20 @@ impl AsyncRead for Watched {
         if self.turns.stops(cx) {
             return Poll::Pending;
         }
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let (before, ahead) = (buffer.filled().len(), self.turns.0.ahead.get());
+        let room = WINDOW.saturating_sub(ahead);
+        let read = if buffer.remaining() <= room {
+            Pin::new(&mut self.stream).poll_read(cx, buffer)
+        } else {
+            // The server's buffer grows whenever it is filled, and never shrinks.
+            let mut part = [0; WINDOW];
+            let mut part = ReadBuf::new(&mut part[..room]);
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+            buffer.put_slice(part.filled());
+            read
+        };
         let came = buffer.filled().len() - before;
-        self.turns.0.ahead.set(self.turns.0.ahead.get() + came);
+        self.turns.0.ahead.set(ahead + came);
         self.judge_read(cx, read, came > 0)
     }
 }
