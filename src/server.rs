@@ -26,6 +26,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// So many connections may wait to be let in, as far as the system allows: the standard library asks for 128, and a
+/// burst beyond that leaves people waiting for their system to try again.
+const WAITING: i32 = 4096;
 /// How long a stop waits for requests that are under way.
 const GRACE_S: u64 = 30;
 /// How long a stop waits for the log to be folded into the file; it is only tidier.
@@ -39,6 +42,7 @@ pub fn build(
     workers: usize,
     extra: fn(&mut web::ServiceConfig),
 ) -> std::io::Result<Server> {
+    rustix::net::listen(&listener, WAITING)?;
     let server = Server::build()
         .workers(workers)
         .max_concurrent_connections(most_connections() / workers.max(1))
