@@ -14,6 +14,7 @@ use crate::mail::Mailer;
 use crate::model::Means;
 use crate::model::attempt::Limits;
 use crate::model::listed::Lists;
+use crate::model::session::Visitors;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -44,6 +45,8 @@ pub struct App {
     pub denials: AtomicU64,
     /// The pages of the list that were read last.
     pub lists: Lists,
+    /// The sessions of requests, looked up together.
+    pub visitors: Visitors,
     /// Who of the bots is let in at once.
     pub door: Door,
     /// Live sessions for the calls of bots.

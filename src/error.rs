@@ -20,6 +20,9 @@ pub enum Error {
     /// A signed-in person is needed.
     #[error("Sign in first.")]
     SignInNeeded,
+    /// The token of a call was revoked or ended after it was let in, before anything was changed.
+    #[error("This token was revoked, or it ended, while the call was under way. Nothing was changed.")]
+    TokenEnded,
     /// An unsafe request that did not come from our own pages.
     #[error("This request did not come from this console's own pages.")]
     CrossSite,
@@ -95,7 +98,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::BadRequest(_) => 400,
-            Self::SignInNeeded => 401,
+            Self::SignInNeeded | Self::TokenEnded => 401,
             Self::Forbidden | Self::CrossSite | Self::SecondFactorNeeded => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,

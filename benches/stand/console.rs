@@ -27,6 +27,7 @@ use credenza::model::audit;
 use credenza::model::instance::{self, Opened};
 use credenza::model::listed::Lists;
 use credenza::model::permission::Actor;
+use credenza::model::session;
 use credenza::secret::Secret;
 use credenza::server;
 use credenza::web::static_files;
@@ -227,6 +228,7 @@ async fn app(
         limits: Limits { account: 1000, network: 1000, everybody: 10_000 },
         denials: AtomicU64::new(0),
         lists: Lists::default(),
+        visitors: session::visitors(),
         sessions: Sessions::default(),
         assets,
         demo: false,

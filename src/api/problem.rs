@@ -226,6 +226,7 @@ impl From<Error> for Problem {
             Error::NotFound => Self::new(&NOT_FOUND, detail),
             Error::Forbidden | Error::SecondFactorNeeded | Error::CrossSite => Self::new(&FORBIDDEN, detail),
             Error::SignInNeeded => Self::new(&TOKEN_MISSING, detail),
+            Error::TokenEnded => Self::new(&TOKEN_REVOKED, detail),
             Error::BadRequest(_) => Self::new(&MALFORMED, detail),
             Error::Conflict(_) => Self::new(&CONFLICT, detail),
             Error::Unprocessable(_) => Self::new(&INVALID, detail),

@@ -27,6 +27,7 @@ use crate::model::attempt::Limits;
 use crate::model::instance::{self, Opened};
 use crate::model::listed::Lists;
 use crate::model::rollback::{self, Gap};
+use crate::model::session;
 use crate::model::user::User;
 use crate::secret::Secret;
 use std::fs::DirBuilder;
@@ -289,6 +290,7 @@ pub async fn app(
         limits: Limits::default(),
         denials: AtomicU64::new(0),
         lists: Lists::default(),
+        visitors: session::visitors(),
         sessions: Sessions::default(),
         assets,
         demo: false,

@@ -14,6 +14,7 @@ mod migrate;
 mod pool;
 pub mod schema;
 mod storage;
+mod together;
 pub mod types;
 mod unit;
 mod writer;
@@ -23,6 +24,7 @@ pub use committed::Committed;
 pub use connect::{DatabaseUrl, UrlError};
 pub use migrate::MigrateError;
 pub use storage::Storage;
+pub use together::Together;
 
 use crate::anchor::{Head, Heads};
 use crate::error::{Error, Result};

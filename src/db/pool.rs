@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const READERS: u32 = 4;
 const SERVER_CONNECTIONS: u32 = 10;
-const WAIT: Duration = Duration::from_secs(5);
+/// Whoever waits for a connection is told so after this.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 const RETRIES: u32 = 3;
 
 struct Manager(DatabaseUrl);

@@ -106,11 +106,25 @@ impl Lists {
         kept(&self.counts, workspace.clone(), head, || count::all(conn, workspace))
     }
 
+    /// The same, if it is kept as it is under `head`.
+    pub fn kept_counts(&self, workspace: &Id<Workspace>, head: &Head) -> Option<Arc<Counts>> {
+        found(&self.counts, workspace, head)
+    }
+
+    /// As [`Lists::support`], if it is kept as it is under `head`.
+    pub fn kept_support(&self, workspace: &Id<Workspace>, head: &Head, now: At) -> Option<Vec<Access>> {
+        found(&self.support, workspace, head).map(|open| of_now(&open, now))
+    }
+
     /// Who may look in as support now, as it is under `head`; their names as they were then.
     pub fn support(&self, conn: &mut Conn, workspace: &Id<Workspace>, head: &Head, now: At) -> Result<Vec<Access>> {
         let open = kept(&self.support, workspace.clone(), head, || support::open(conn, workspace, now))?;
-        Ok(open.iter().filter(|access| access.until.is_none_or(|end| end > now)).cloned().collect())
+        Ok(of_now(&open, now))
     }
+}
+
+fn of_now(open: &[Access], now: At) -> Vec<Access> {
+    open.iter().filter(|access| access.until.is_none_or(|end| end > now)).cloned().collect()
 }
 
 fn found<K: Hash + Eq, V>(all: &Shelf<K, V>, key: &K, head: &Head) -> Option<Arc<V>> {

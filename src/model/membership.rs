@@ -73,6 +73,20 @@ impl Surroundings {
         Self::of(conn, lists, slug, user, open, now)
     }
 
+    /// As [`Surroundings::of`], without the database, if all that it needs is kept.
+    pub fn kept(lists: &Lists, slug: &str, user: &User, open: &[Open], now: At) -> Option<Self> {
+        let Open { workspace, role, head } = open.iter().find(|open| open.workspace.slug == slug)?;
+        let counts = lists.kept_counts(&workspace.id, head)?;
+        let support = match role {
+            Role::Admin => lists.kept_support(&workspace.id, head, now)?,
+            Role::Member | Role::Support => Vec::new(),
+        };
+        let standing = Standing { workspace: workspace.clone(), user: user.clone(), role: *role };
+        let mut workspaces: Vec<Workspace> = open.iter().map(|open| open.workspace.clone()).collect();
+        workspaces.sort_by(|a, b| a.slug.cmp(&b.slug));
+        Some(Self { standing, workspaces, counts, head: head.clone(), support })
+    }
+
     /// The same for a person who was just read and has not been disabled, and the workspaces that are open to them.
     pub fn of(
         conn: &mut Conn,

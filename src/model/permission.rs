@@ -253,7 +253,7 @@ impl<P: Permission> Allowed<P> {
             By::Token(token) => {
                 let token = BotToken::find(tx.conn(), &self.workspace, token)?;
                 let open = token.is_some_and(|token| token.revoked_at.is_none() && token.expires_at > now);
-                return if open { Ok(()) } else { Err(Error::Forbidden) };
+                return if open { Ok(()) } else { Err(Error::TokenEnded) };
             }
             By::Person(user) => user,
         };

@@ -8,11 +8,12 @@ use super::workspace::Workspace;
 use super::{Means, audit, step};
 use crate::clock::At;
 use crate::db::schema::{audit_heads, memberships, sessions, users, workspaces};
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Together, Tx};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 /// A session ends after this long without a request.
 pub const IDLE: TimeDelta = TimeDelta::minutes(60);
@@ -62,7 +63,7 @@ impl Lifetime {
 }
 
 /// A session that has not ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Live {
     /// The session.
     pub session: Session,
@@ -70,6 +71,19 @@ pub struct Live {
     pub user: User,
     /// The workspaces that are open to them.
     pub open: Vec<Open>,
+}
+
+/// Looks the sessions of requests up: by the hash of their key, at the time of the request.
+pub type Visitors = Together<(String, At), Live>;
+
+/// Makes what looks sessions up.
+pub fn visitors() -> Visitors {
+    Together::new(|conn, asked| {
+        let ids: Vec<String> = asked.iter().map(|(id, _)| id.clone()).collect();
+        let latest = asked.iter().map(|(_, at)| *at).max().unwrap_or(At::EPOCH);
+        let live = Session::live(conn, &ids, latest)?;
+        Ok(asked.iter().filter_map(|one| Some((one.clone(), live.get(&one.0)?.clone()))).collect())
+    })
 }
 
 /// A session to be stored.
@@ -91,42 +105,60 @@ pub struct NewSession<'a> {
 /// A session, its person, and one of their workspaces, if they have any.
 type Row = (Session, User, Option<Workspace>, Option<Role>, Option<Head>);
 
-impl Session {
-    /// The session of this key hash, its person, and the workspaces that are open to them, as many as the switcher
-    /// shows, the oldest first; if it has not ended and the person has not been disabled. One query, since every page
-    /// asks it.
-    pub fn live(conn: &mut Conn, id: &str, now: At) -> Result<Option<Live>> {
-        let valid = memberships::expires_at.is_null().or(memberships::expires_at.gt(now));
+macro_rules! rows_of {
+    ($which:expr, $now:expr, $most:expr) => {{
+        let valid = memberships::expires_at.is_null().or(memberships::expires_at.gt($now));
         let theirs = memberships::user_id.eq(users::id).and(valid);
         let its_workspace = workspaces::id.nullable().eq(memberships::workspace_id.nullable());
         let its_chain = audit_heads::chain.nullable().eq(memberships::workspace_id.nullable());
-        let rows: Vec<Row> = sessions::table
+        sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .left_join(memberships::table.on(theirs))
             .left_join(workspaces::table.on(its_workspace))
             .left_join(audit_heads::table.on(its_chain))
-            .filter(sessions::id.eq(id))
+            .filter($which)
             .filter(users::disabled_at.is_null())
-            .filter(sessions::seen_at.gt(now.plus(-IDLE)))
-            .filter(sessions::created_at.gt(now.plus(-ABSOLUTE)))
-            .order(memberships::workspace_id)
-            .limit(SWITCHER)
+            .filter(sessions::seen_at.gt($now.plus(-IDLE)))
+            .filter(sessions::created_at.gt($now.plus(-ABSOLUTE)))
+            .order((sessions::id, memberships::workspace_id))
+            .limit($most)
             .select((
-                Self::as_select(),
+                Session::as_select(),
                 User::as_select(),
                 Option::<Workspace>::as_select(),
                 memberships::role.nullable(),
                 audit_heads::hash.nullable(),
             ))
-            .load(conn)?;
-        let mut live: Option<Live> = None;
+    }};
+}
+
+impl Session {
+    /// The sessions of these key hashes, their persons, and the workspaces that are open to each, as many as the switcher
+    /// shows, the oldest first; without those that have ended and people who have been disabled. One query, since every
+    /// page asks it.
+    pub fn live(conn: &mut Conn, ids: &[String], now: At) -> Result<HashMap<String, Live>> {
+        let most = i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_mul(SWITCHER);
+        let rows: Vec<Row> = match ids {
+            [id] => rows_of!(sessions::id.eq(id), now, most).load(conn)?,
+            ids => rows_of!(sessions::id.eq_any(ids), now, most).load(conn)?,
+        };
+        let overflows = ids.len() > 1 && i64::try_from(rows.len()).is_ok_and(|n| n >= most);
+        if let (true, Some((some, others))) = (overflows, ids.split_at_checked(ids.len() / 2)) {
+            // Somebody has more workspaces than the switcher shows, and others may be cut off behind them.
+            let mut all = Self::live(conn, some, now)?;
+            all.extend(Self::live(conn, others, now)?);
+            return Ok(all);
+        }
+        let mut all: HashMap<String, Live> = HashMap::new();
         for (session, user, workspace, role, head) in rows {
-            let live = live.get_or_insert_with(|| Live { session, user, open: Vec::new() });
-            if let (Some(workspace), Some(role), Some(head)) = (workspace, role, head) {
+            let live = all.entry(session.id.clone()).or_insert_with(|| Live { session, user, open: Vec::new() });
+            if let (Some(workspace), Some(role), Some(head)) = (workspace, role, head)
+                && i64::try_from(live.open.len()).is_ok_and(|n| n < SWITCHER)
+            {
                 live.open.push(Open { workspace, role, head });
             }
         }
-        Ok(live)
+        Ok(all)
     }
 
     /// Whether the session has lasted longer than it may.

@@ -195,6 +195,7 @@ fn copy(error: &Error) -> Error {
         Error::Forbidden => Error::Forbidden,
         Error::SecondFactorNeeded => Error::SecondFactorNeeded,
         Error::SignInNeeded => Error::SignInNeeded,
+        Error::TokenEnded => Error::TokenEnded,
         Error::CrossSite => Error::CrossSite,
         Error::BadRequest(text) => Error::BadRequest(text.clone()),
         Error::Conflict(text) => Error::Conflict(text.clone()),

@@ -3,11 +3,13 @@
 use crate::app::App;
 use crate::clock::At;
 use crate::crypto::token;
+use crate::db::Conn;
 use crate::error::Error;
 use crate::id::Id;
 use crate::measure;
-use crate::model::membership::Surroundings;
+use crate::model::membership::{Open, Surroundings};
 use crate::model::session::{Lifetime, Live, NewSession, Session};
+use crate::model::user::User;
 use crate::web::visit;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_web::cookie::time::Duration;
@@ -40,56 +42,40 @@ impl Store {
     pub fn new(app: web::Data<App>) -> Self {
         Self { app }
     }
+
+    /// Where a person stands in the workspace `slug`, with what stands around a page there.
+    async fn around(&self, slug: String, user: User, open: Vec<Open>, now: At) -> Result<Option<Surroundings>, Error> {
+        if let Some(kept) = Surroundings::kept(&self.app.lists, &slug, &user, &open, now) {
+            return Ok(Some(kept));
+        }
+        let app = self.app.clone();
+        let read = move |conn: &mut Conn| Surroundings::of(conn, &app.lists, &slug, user.clone(), open.clone(), now);
+        self.app.db.look_up(read).await
+    }
 }
 
 type State = HashMap<String, String>;
-
-/// What a cookie leads to.
-enum Found {
-    /// No session that lasts.
-    Nobody,
-    /// One that lasted longer than a workspace of its person allows.
-    Outlived,
-    /// A session, and where its person stands.
-    Live(Box<Session>, Option<Box<Surroundings>>),
-}
 
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let id = token::digest(key.as_ref());
         let now = self.app.means.now();
-        let (wanted, slug, app) = (id.clone(), visit::named(), self.app.clone());
-        let found = self
-            .app
-            .db
-            .look_up(move |conn| {
-                let Some(Live { session, user, open }) = Session::live(conn, &wanted, now)? else {
-                    return Ok(Found::Nobody);
-                };
-                if session.has_outlived(Lifetime::within(open.iter().map(|open| &open.workspace)), now) {
-                    return Ok(Found::Outlived);
-                }
-                let around = match &slug {
-                    Some(slug) => Surroundings::of(conn, &app.lists, slug, user, open, now)?,
-                    None => None,
-                };
-                Ok(Found::Live(Box::new(session), around.map(Box::new)))
-            })
-            .await
-            .map_err(|error| LoadError::Other(anyhow::Error::new(error)))?;
-        let (session, around) = match found {
-            Found::Live(session, around) => (session, around),
-            Found::Nobody => return Ok(None),
-            Found::Outlived => {
-                let ended = self.app.db.write(move |tx| Session::end(tx, &id)).await;
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "a session that is over could not be removed; nobody can use it");
-                }
-                return Ok(None);
+        let failed = |error: Error| LoadError::Other(anyhow::Error::new(error));
+        let live = self.app.visitors.ask(&self.app.db, (id.clone(), now)).await.map_err(failed)?;
+        let Some(Live { session, user, open }) = live else { return Ok(None) };
+        if session.has_outlived(Lifetime::within(open.iter().map(|open| &open.workspace)), now) {
+            let ended = self.app.db.write(move |tx| Session::end(tx, &id)).await;
+            if let Err(error) = ended {
+                tracing::warn!(%error, "a session that is over could not be removed; nobody can use it");
             }
+            return Ok(None);
+        }
+        let around = match visit::named() {
+            Some(slug) => self.around(slug, user, open, now).await.map_err(failed)?,
+            None => None,
         };
         if let Some(around) = around {
-            visit::leave(*around);
+            visit::leave(around);
         }
         if session.is_stale(now) {
             let touched = id.clone();

@@ -32,3 +32,4 @@ mod settings;
 mod storm;
 mod support;
 mod time;
+mod visitors;

@@ -18,7 +18,7 @@ const LARGE: usize = (1 << 20) - 64;
 /// What so many bodies at the same time may take, in KiB: the large ones that are read, and what a connection takes while
 /// it is answered, however large its body is.
 fn flat(bodies: usize) -> u64 {
-    (64 << 10) + bodies as u64 * 60
+    (96 << 10) + bodies as u64 * 60
 }
 
 /// A form of which all but the last byte has been sent.

@@ -5,6 +5,7 @@ use crate::support::app::ACME;
 use crate::support::http_server::Answer;
 use crate::support::person::sent;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn bearer(name: &str, token: &str) -> Value {
     let values = json!({ "base_url": BASE, "check_path": "/me", "token": token });
@@ -257,5 +258,25 @@ async fn a_new_secret_serves_at_once_or_is_staged_promoted_and_taken_back() {
     ] {
         assert_eq!(machine.send("POST", path, &body).await.status, status, "{body}");
     }
+    scene.app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t142_a_token_that_is_revoked_while_its_call_is_under_way_changes_nothing() {
+    let scene = Scene::start().await;
+    let machine = scene.known().await;
+    scene.app.service.prepare(Answer::Late(Duration::from_secs(3), Box::new(ok())));
+    let body = bearer("Warehouse", "tok-of-the-warehouse");
+    let call = machine.send("POST", "/api/v1/credentials", &body);
+    let revoke = async {
+        while scene.app.service.requests().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let path = format!("/w/acme/tokens/{}/revocation", scene.token.id);
+        scene.admin.post(&path, &[]).await.expect(303);
+    };
+    let (reply, ()) = tokio::join!(call, revoke);
+    assert_eq!(reply.problem(401), "token-revoked");
+    assert!(!scene.admin.get("/w/acme/credentials").await.expect(200).body.contains("Warehouse"));
     scene.app.prove_audit().await;
 }

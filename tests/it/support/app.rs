@@ -32,6 +32,7 @@ use credenza::model::attempt::Limits;
 use credenza::model::instance::{self, Opened};
 use credenza::model::listed::Lists;
 use credenza::model::permission::{Actor, Allowed, Role};
+use credenza::model::session;
 use credenza::model::user::User;
 use credenza::model::workspace::Workspace;
 use credenza::model::{Means, membership};
@@ -410,6 +411,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
         limits: Limits::default(),
         denials: 0.into(),
         lists: Lists::default(),
+        visitors: session::visitors(),
         sessions: Sessions::default(),
         assets: assets(),
         demo: false,
