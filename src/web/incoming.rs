@@ -42,8 +42,11 @@ impl Stream for Incoming {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let piece = Pin::new(&mut self.payload).poll_next(cx);
-        if let (Poll::Ready(Some(Ok(piece))), Some(turns)) = (&piece, &self.turns) {
-            turns.read(piece.len());
+        match (&piece, &self.turns) {
+            (Poll::Ready(Some(Ok(piece))), Some(turns)) => turns.read(piece.len()),
+            // All of it was read. What else came is not of the body: the sizes of its pieces.
+            (Poll::Pending, Some(turns)) => turns.read(usize::MAX),
+            _ => {}
         }
         piece
     }

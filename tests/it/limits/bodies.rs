@@ -7,7 +7,7 @@
 use super::{assert_usable, many, peak, resident, visits};
 use crate::support::program::{Browser, Home, webhook};
 use crate::support::raw;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -129,4 +129,32 @@ async fn t131_nobody_from_outside_makes_the_server_keep_a_large_body() {
     }
     assert!(answers.iter().filter(|(_, status)| *status != 0).count() > answers.len() / 4, "{answers:?}");
     assert!(most.saturating_sub(before) < flat(answers.len()), "{before} KiB grew to {most} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_in_small_pieces_is_read_whole() {
+    let home = Home::set_up();
+    let serving = home.serve();
+    let admin = Browser::sign_in(&serving.base).await;
+    let host = serving.base.trim_start_matches("http://");
+    // The sizes of the pieces take far more than what is taken in ahead of the reader.
+    for (path, cookie, pieces, length) in [
+        ("/sign-in", "", 5_000, 1),
+        ("/w/acme/credentials", admin.cookie(), 10_000, 90),
+        ("/w/acme/credentials", admin.cookie(), 9, 100_000),
+    ] {
+        let mut stream = raw::connect(&serving.base).await;
+        let mut text = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\n\
+             Content-Type: {FORM}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nname=\r\n"
+        );
+        let piece = format!("{length:x}\r\n{}\r\n", "x".repeat(length));
+        text.push_str(&piece.repeat(pieces));
+        text.push_str("0\r\n\r\n");
+        let began = Instant::now();
+        stream.write_all(text.as_bytes()).await.expect("a body");
+        let answer = String::from_utf8_lossy(&raw::rest(&mut stream, Duration::from_secs(15)).await).into_owned();
+        assert_eq!(raw::status(&answer), 422, "{path} in {pieces} pieces of {length}: {answer}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{path} in {pieces} pieces: {:?}", began.elapsed());
+    }
 }
