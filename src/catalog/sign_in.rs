@@ -31,6 +31,9 @@ pub struct OAuth {
     pub revoke_url: Option<UrlTemplate>,
     /// How it is ended where the provider has a way of its own.
     pub revoke: Option<Revoke>,
+    /// What ends with it.
+    #[serde(default)]
+    pub revoke_ends: RevokeEnds,
     /// What is asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -117,6 +120,19 @@ impl OAuth {
     pub fn renews(&self) -> bool {
         self.refresh != Refresh::None
     }
+}
+
+/// What else the provider ends when it is asked to end a sign-in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeEnds {
+    /// Nothing.
+    Token,
+    /// Every sign-in of the account that “connected as” names.
+    #[default]
+    Account,
+    /// Every sign-in of the person, whom “connected as” does not name.
+    Person,
 }
 
 /// The request that ends a sign-in, where RFC 7009 is not what the provider speaks; it may name `{token}` and

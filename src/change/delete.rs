@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::broker::Opened;
-use crate::catalog::schema::{Method, OAuth};
+use crate::catalog::schema::{Method, OAuth, RevokeEnds};
 use crate::check::oauth;
 use crate::db::{Conn, Tx};
 use crate::error::Result;
@@ -68,26 +68,36 @@ pub async fn outlook(app: &App, row: &Credential) -> Result<SignIn> {
         return Ok(SignIn::None);
     };
     let Some(address) = oauth.revoke_address() else { return Ok(SignIn::Stays) };
-    if row.identity.is_empty() {
+    if oauth.revoke_ends == RevokeEnds::Token {
         return Ok(SignIn::Ended);
     }
     let ends_there = |m: &Method| {
-        m.oauth.as_ref().and_then(OAuth::revoke_address).is_some_and(|other| other.text() == address.text())
+        let other = m.oauth.as_ref().and_then(OAuth::revoke_address);
+        other.is_some_and(|other| other.text() == address.text())
     };
-    let services = app.catalog.all().iter().filter(|service| service.methods.iter().any(ends_there));
-    let services: Vec<String> = services.map(|service| service.id.clone()).collect();
-    let row = row.clone();
-    let alike = move |conn: &mut Conn| {
-        let services: Vec<&str> = services.iter().map(String::as_str).collect();
-        Credential::connected_alike(conn, &row.workspace_id, &row.id, &services, &row.identity)
-    };
+    let all = app.catalog.all().iter();
+    let kinds = all.flat_map(|service| service.methods.iter().map(move |method| (service, method)));
+    let kinds: Vec<(String, String)> = kinds
+        .filter(|(_, method)| ends_there(method))
+        .map(|(service, method)| (service.id.clone(), method.id.clone()))
+        .collect();
+    // Where the address is typed, the same words may mean another service.
+    let typed = address.parts().any(|part| part.names().next().is_some());
+    let (row, any_account) = (row.clone(), oauth.revoke_ends == RevokeEnds::Person);
+    let alike = move |conn: &mut Conn| row.connected_alike(conn, &kinds, any_account, typed);
     Ok(app.db.read(alike).await?.map_or(SignIn::Ended, SignIn::Shared))
 }
 
 async fn end(app: &App, allowed: &Allowed<DeleteCredential>, row: &Credential, opened: Opened<'_>) -> Result<SignIn> {
     let Opened { method, values, grant: Some((_, tokens)), .. } = opened else { return Ok(SignIn::None) };
-    if let kept @ SignIn::Shared(_) = outlook(app, row).await? {
-        return Ok(kept);
+    match outlook(app, row).await {
+        Ok(SignIn::Shared(other)) => return Ok(SignIn::Shared(other)),
+        Ok(_) => {}
+        Err(error) => {
+            // It is deleted already: whoever asked is told that, and that the sign-in may be there still.
+            tracing::warn!(?error, credential = %row.id, "who else lives on its sign-in could not be read");
+            return Ok(SignIn::Refused);
+        }
     }
     let context = app.broker().context();
     let asked = oauth::revoke(&context, method, &values, &tokens.values, tokens.refresh.as_ref()).await;

@@ -62,22 +62,27 @@ where
             let mut found = db.look_up(move |conn| find(conn, std::slice::from_ref(&wanted))).await?;
             return Ok(found.remove(&key));
         }
-        let (reply, answer) = oneshot::channel();
-        let leads = {
-            let mut queue = lock(&self.queue);
-            queue.waiting.push(Waiting { key, reply });
-            let leads = queue.leaders < LEADERS || queue.begun.elapsed() > SOON;
-            queue.leaders += usize::from(leads);
-            leads
-        };
-        if leads {
-            // A task of its own: who came first may go away, and the others still wait.
-            tokio::spawn(lead(db.clone(), Lead { queue: self.queue.clone(), ended: false }, find));
+        let (reply, mut answer) = oneshot::channel();
+        lock(&self.queue).waiting.push(Waiting { key, reply });
+        self.lead_unless(db, |queue| queue.leaders >= LEADERS && queue.begun.elapsed() <= SOON);
+        if let Ok(answered) = tokio::time::timeout(SOON, &mut answer).await {
+            return answered.map_err(|_| given_up())?;
         }
-        let answer = tokio::time::timeout(WAIT, answer).await;
-        answer
+        // Those who lead may be stuck, and nobody else may come.
+        self.lead_unless(db, |queue| queue.waiting.is_empty() || queue.begun.elapsed() < SOON);
+        let answered = tokio::time::timeout(WAIT, answer).await;
+        answered
             .map_err(|_| Error::unavailable("the database did not answer a look-up in time"))?
             .map_err(|_| given_up())?
+    }
+
+    fn lead_unless(&self, db: &Db, others_do: impl FnOnce(&Queue<K, V>) -> bool) {
+        let mut queue = lock(&self.queue);
+        if !others_do(&queue) {
+            queue.leaders += 1;
+            // A task of its own: who came first may go away, and the others still wait.
+            tokio::spawn(lead(db.clone(), Lead { queue: self.queue.clone(), ended: false }, self.find));
+        }
     }
 }
 
@@ -132,7 +137,7 @@ where
         let keys: Vec<K> = group.iter().map(|one| one.key.clone()).collect();
         let found = db.read(move |conn| find(conn, &keys)).await;
         if let Err(error) = &found {
-            tracing::debug!(?error, asked = group.len(), "a look-up failed");
+            tracing::warn!(?error, asked = group.len(), "a look-up failed");
         }
         for one in group {
             let found = match &found {

@@ -5,11 +5,14 @@ use super::version::Place;
 use super::workspace::Workspace;
 use crate::clock::At;
 use crate::db::Conn;
-use crate::db::schema::credentials;
+use crate::db::schema::{credentials, oauth_grants as grants};
 use crate::db::types::{Json, text_enum};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use diesel::prelude::*;
+
+/// Credentials of the same account that are looked at, to find one.
+const ALIKE: i64 = 50;
 
 text_enum! {
     /// What a credential is for.
@@ -157,22 +160,36 @@ impl Credential {
         }
     }
 
-    /// The name of another credential of these services that is connected as `identity` too.
+    /// The name of another connected credential of these services and methods that would lose its sign-in with this one:
+    /// one of the same account or of an unknown one, or, with `any_account`, of any; at the same place, with `same_place`.
     pub fn connected_alike(
+        &self,
         conn: &mut Conn,
-        workspace: &Id<Workspace>,
-        but: &Id<Credential>,
-        services: &[&str],
-        identity: &str,
+        kinds: &[(String, String)],
+        any_account: bool,
+        same_place: bool,
     ) -> Result<Option<String>> {
-        Ok(credentials::table
-            .filter(credentials::workspace_id.eq(workspace).and(credentials::id.ne(but)))
-            .filter(credentials::deleted_at.is_null())
-            .filter(credentials::integration.eq_any(services).and(credentials::identity.eq(identity)))
+        let its_grant =
+            grants::workspace_id.eq(credentials::workspace_id).and(grants::credential_id.eq(credentials::id));
+        let services: Vec<&str> = kinds.iter().map(|(service, _)| service.as_str()).collect();
+        let mut query = credentials::table
+            .inner_join(grants::table.on(its_grant))
+            .filter(credentials::workspace_id.eq(&self.workspace_id).and(credentials::id.ne(&self.id)))
+            .filter(credentials::deleted_at.is_null().and(credentials::integration.eq_any(services)))
+            .into_boxed();
+        if !any_account && !self.identity.is_empty() {
+            query = query.filter(credentials::identity.eq_any([self.identity.as_str(), ""]));
+        }
+        if same_place {
+            query = query.filter(credentials::place.eq(&self.place));
+        }
+        let found: Vec<(String, String, String)> = query
             .order((credentials::name_key, credentials::id))
-            .select(credentials::name)
-            .first(conn)
-            .optional()?)
+            .limit(ALIKE)
+            .select((credentials::integration, credentials::method, credentials::name))
+            .load(conn)?;
+        let of_kind = |service: &str, method: &str| kinds.iter().any(|(s, m)| s == service && m == method);
+        Ok(found.into_iter().find(|(service, method, _)| of_kind(service, method)).map(|(.., name)| name))
     }
 
     /// The row, whether deleted or not.

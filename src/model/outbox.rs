@@ -3,7 +3,7 @@
 use super::permission::{Actor, Allowed, ManageMail};
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, audit};
+use super::{Means, alert, audit};
 use crate::clock::At;
 use crate::crypto::context::Context;
 use crate::crypto::envelope;
@@ -202,7 +202,7 @@ pub fn missed(tx: &mut Tx<'_>, means: &Means, mail: &Mail, problem: &str, hopele
     Ok(gives_up)
 }
 
-/// Mails of a workspace, and those to its people that are of none.
+/// Mails of a workspace, and those to its people that are of none; but not what they are told of another workspace.
 fn seen_by<'a>(workspace: &Id<Workspace>) -> outbox::BoxedQuery<'a, crate::db::MultiBackend> {
     let people = memberships::table
         .filter(memberships::workspace_id.eq(workspace.clone()))
@@ -212,7 +212,8 @@ fn seen_by<'a>(workspace: &Id<Workspace>) -> outbox::BoxedQuery<'a, crate::db::M
             outbox::workspace_id.eq(Some(workspace.clone())).or(outbox::workspace_id
                 .is_null()
                 .and(outbox::user_id.eq_any(people))
-                .and(outbox::user_id.is_not_null())),
+                .and(outbox::user_id.is_not_null())
+                .and(outbox::kind.ne(alert::KIND))),
         )
         .into_boxed()
 }

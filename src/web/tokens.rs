@@ -65,7 +65,7 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let minted = mint(app.means.keyring.random())?;
     let (ticket, shown) = ticket::seal(app.means.keyring.random(), &minted.text)?;
     let id = Id::new();
-    let alert = alert_mail::of(&can, &req, &owner.made(&name))?;
+    let alert = alert_mail::of(&can, &req, &owner.told("made", &name))?;
     let new = NewToken {
         id: id.clone(),
         bot: owner.bot().cloned(),
@@ -157,8 +157,15 @@ pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         shown: Some(shown),
         replaces: Some((old.id, TimeDelta::minutes(overlap))),
     };
+    let alert = alert_mail::of(&can, &req, &owner.told("rotated", &new.name))?;
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    app.db.write(move |tx| bot_token::create(tx, &means, &allowed, &new)).await?;
+    app.db
+        .write(move |tx| {
+            bot_token::create(tx, &means, &allowed, &new)?;
+            alert::tell(tx, &means, allowed.workspace(), &alert)
+        })
+        .await?;
+    app.mailer.wake();
     to_shown(&can, &app, &owner, &id, ticket.expose())
 }
 
@@ -207,11 +214,11 @@ impl Owner {
         }
     }
 
-    /// The making of a token, as an alert tells it.
-    fn made(&self, token: &str) -> String {
+    /// What was done to make a token, as an alert tells it.
+    fn told(&self, did: &str, token: &str) -> String {
         match self {
-            Self::Bot(bot) => format!("made the token “{token}” of the bot “{}”", bot.name),
-            Self::Workspace => format!("made the token “{token}”, which manages the workspace"),
+            Self::Bot(bot) => format!("{did} the token “{token}” of the bot “{}”", bot.name),
+            Self::Workspace => format!("{did} the token “{token}”, which manages the workspace"),
         }
     }
 

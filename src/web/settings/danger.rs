@@ -52,7 +52,7 @@ pub async fn delete(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, 
     let alert = alert_mail::of(&can, &req, "deleted the whole workspace")?;
     let (means, allowed, name) = (app.means.clone(), can.allowed.clone(), typed.clone());
     let done = app.db.write(move |tx| {
-        alert::tell(tx, &means, allowed.workspace(), &alert)?;
+        alert::tell_of_the_end(tx, &means, allowed.workspace(), &alert)?;
         workspace_deletion::delete(tx, &means, &allowed, &name)
     });
     match done.await {

@@ -13,20 +13,32 @@ fn basic(user: &str, pass: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{pass}")))
 }
 
-/// Enters a client, connects a credential, deletes it, and gives the last request that the service got.
-async fn ended(app: &TestApp, admin: &Person, new: &[(&str, &str)], agreed: &str, answers: &[Value]) -> Recorded {
-    let service = new[0].1;
-    let method = new[1].1;
-    let client = [("method", method), ("f.client_id", "10020"), ("f.client_secret", "the-client-secret")];
-    admin.post(&format!("/w/acme/apps/{service}"), &client).await.expect(303);
+/// Enters a client and connects a credential; its page.
+async fn connect(app: &TestApp, admin: &Person, new: &[(&str, &str)], agreed: &str, answers: &[Value]) -> String {
+    let client = [("method", new[1].1), ("f.client_id", "10020"), ("f.client_secret", "the-client-secret")];
+    // One that is there already says that somebody was first.
+    admin.post(&format!("/w/acme/apps/{}", new[0].1), &client).await;
     let waiting = start(admin, new).await;
     answers.iter().for_each(|body| app.service.prepare(Answer::json(200, body)));
     let page = admin.get(&format!("{}{agreed}", waiting.agreed())).await.expect(303).location().to_owned();
     assert!(page.starts_with("/w/acme/credentials/"), "{page}");
+    page
+}
+
+/// Deletes a credential whose service is asked to end the sign-in; the request that it got.
+async fn deleted(app: &TestApp, admin: &Person, page: &str) -> Recorded {
     assert!(admin.get(&format!("{page}/deletion")).await.body.contains("is asked to end the sign-in"));
+    let before = app.service.requests().len();
     app.service.prepare(Answer::json(200, &json!({ "success": true })));
     admin.post(&format!("{page}/deletion"), &[]).await.expect(303);
+    assert_eq!(app.service.requests().len(), before + 1);
     app.service.requests().pop().expect("a request")
+}
+
+/// Connects a credential, deletes it, and gives the request that ended the sign-in.
+async fn ended(app: &TestApp, admin: &Person, new: &[(&str, &str)], agreed: &str, answers: &[Value]) -> Recorded {
+    let page = connect(app, admin, new, agreed, answers).await;
+    deleted(app, admin, &page).await
 }
 
 #[tokio::test]
@@ -102,4 +114,34 @@ async fn a_sign_in_that_another_credential_lives_on_is_not_ended() {
     app.service.prepare(Answer::json(200, &json!({})));
     admin.post(&format!("{second}/deletion"), &[]).await.expect(303);
     assert_eq!(app.service.requests().pop().expect("a request").path(), "/revoke");
+}
+
+#[tokio::test]
+async fn what_a_service_ends_besides_decides_whom_a_deletion_would_hurt() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    // A token of its own: the other sign-in of the same account stays.
+    let answers = [json!({ "access_token": "gho_tok", "scope": "read:user" }), json!({ "login": "octo" })];
+    let github = [("integration", "github"), ("method", "oauth"), ("name", "Code")];
+    let one = connect(&app, &admin, &github, "", &answers).await;
+    connect(&app, &admin, &[github[0], github[1], ("name", "More code")], "", &answers).await;
+    assert_eq!(deleted(&app, &admin, &one).await.path(), "/applications/10020/token");
+    // The person, whatever the numbers are called: the other number would be cut off.
+    let number = |number: &'static str, name: &'static str| {
+        [("integration", "whatsapp-cloud"), ("method", "oauth"), ("name", name), ("f.phone_number_id", number)]
+    };
+    let answers = |number: &str| {
+        [
+            json!({ "access_token": "short", "expires_in": 3600 }),
+            json!({ "access_token": "long", "expires_in": 5_184_000 }),
+            json!({ "id": number, "verified_name": "Acme", "display_phone_number": number }),
+        ]
+    };
+    let sales = connect(&app, &admin, &number("106540352242922", "Sales"), "", &answers("106540352242922")).await;
+    connect(&app, &admin, &number("206540352242922", "Help"), "", &answers("206540352242922")).await;
+    let page = admin.get(&format!("{sales}/deletion")).await.expect(200);
+    assert!(page.body.contains("“Help” is signed in with the same account"), "{}", page.body);
+    let before = app.service.requests().len();
+    admin.post(&format!("{sales}/deletion"), &[]).await.expect(303);
+    assert_eq!(app.service.requests().len(), before);
 }

@@ -1,10 +1,12 @@
 //! What mails say: nothing secret but a link that works once, and the risky acts of other admins.
 
 use super::{about, deliver, invited, kept};
-use crate::support::app::{ACME, TestApp, email};
+use crate::support::app::{ACME, TestApp, UMBRELLA, email};
 use crate::support::person::{PASSWORD, Person};
 use chrono::TimeDelta;
 use credenza::model::bot_token::Scope;
+use credenza::model::membership;
+use credenza::model::permission::{Allowed, Role};
 use regex::Regex;
 
 /// Every mail so far, with soft line breaks undone (RFC 2045 §6.7).
@@ -86,21 +88,30 @@ async fn the_other_admins_are_told_of_risky_acts_and_nobody_else() {
     let (theirs, own) = (email("member", ACME), email("admin", ACME));
     let bot = app.bot("Order confirmations").await;
     admin.post(&format!("/w/acme/bots/{bot}/tokens"), &[("name", "Deploy"), ("scope", "use")]).await.expect(303);
-    admin.post("/w/acme/tokens", &[("name", "Terraform")]).await.expect(303);
+    let made = admin.post("/w/acme/tokens", &[("name", "Terraform")]).await.expect(303);
+    let rotation = format!("{}/rotation", made.location());
+    admin.post(&rotation, &[("overlap", "60")]).await.expect(303);
     let told = alerts(&app, &theirs).await;
-    assert_eq!(told.len(), 2);
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().any(|mail| mail.contains("rotated the token")), "{told:?}");
+    // Another workspace of theirs hears nothing of it.
+    let foreign = app.foreign_admin().await;
+    let (means, umbrella, member) = (app.means.clone(), app.workspace(UMBRELLA).await, app.user(&theirs).await);
+    app.write(move |tx| membership::add(tx, &means, &Allowed::operator(umbrella.clone()), &member, Role::Member)).await;
+    assert!(!foreign.get("/w/umbrella/mail").await.expect(200).body.contains("risky act"));
+    assert!(admin.get("/w/acme/mail").await.expect(200).body.contains("risky act"));
     assert!(told.iter().any(|mail| mail.contains("Deploy") && mail.contains("Order confirmations")), "{told:?}");
     assert!(told.iter().any(|mail| mail.contains("Terraform") && mail.contains("manages the workspace")), "{told:?}");
     admin.post("/w/acme/settings", &[("name", "Acme"), ("keep_audit_days", "365")]).await.expect(303);
     admin.post("/w/acme/settings", &[("name", "Acme"), ("keep_audit_days", "0")]).await.expect(303);
     admin.post("/w/acme/settings", &[("name", "Acme Ltd"), ("token_days", "30")]).await.expect(303);
     let told = alerts(&app, &theirs).await;
-    assert!(told.len() == 3 && told[2].contains("365 days"), "only what protects less: {told:?}");
+    assert!(told.len() == 4 && told[3].contains("365 days"), "only what protects less: {told:?}");
     assert_eq!(alerts(&app, &own).await.len(), 0, "nobody is told what they did themselves");
     admin.post("/w/acme/settings/deletion", &[("confirm_name", "Acme Ltd")]).await.expect(303);
     let told = alerts(&app, &theirs).await;
-    assert!(told.len() == 4 && told[3].contains("deleted the whole workspace"), "{told:?}");
-    assert!(told[3].contains(&own), "it says who: {told:?}");
+    assert!(told.len() == 5 && told[4].contains("deleted the whole workspace"), "{told:?}");
+    assert!(told[4].contains(&own), "it says who: {told:?}");
     other.get("/w/acme/credentials").await.expect(404);
     for role in ["support", "pending"] {
         assert!(alerts(&app, &email(role, ACME)).await.is_empty());
