@@ -8,22 +8,21 @@ use std::net::IpAddr;
 /// Longer descriptions are cut.
 const AGENT_LIMIT: usize = 200;
 
-/// The client's address. `X-Forwarded-For` counts only from a trusted proxy, and of it only the right-most
-/// entry that is not a trusted proxy itself.
+/// The client's address. `X-Forwarded-For` counts only from a trusted proxy: its entries are walked from the right as
+/// long as whoever is reached is a trusted proxy itself. What stands left of the client, or of an entry that is no
+/// address, was written by anybody.
 pub fn address(req: &HttpRequest, config: &Config) -> Option<IpAddr> {
-    let peer = req.peer_addr()?.ip();
     let trusted = |ip: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(ip));
-    if !trusted(&peer) {
-        return Some(peer);
+    let lines: Vec<&str> =
+        req.headers().get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default()).collect();
+    let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|hop| hop.trim().parse::<IpAddr>());
+    let mut client = req.peer_addr()?.ip();
+    while trusted(&client)
+        && let Some(Ok(hop)) = hops.next()
+    {
+        client = hop;
     }
-    let hops: Vec<IpAddr> = req
-        .headers()
-        .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map_while(|hop| hop.trim().parse().ok())
-        .collect();
-    hops.into_iter().rev().find(|hop| !trusted(hop)).or(Some(peer))
+    Some(client)
 }
 
 /// `User-Agent` on one line: control and format characters become spaces.
@@ -66,6 +65,29 @@ mod tests {
         assert_eq!(seen("192.0.2.1", "10.9.9.9, 203.0.113.9", "192.0.2.0/24"), "203.0.113.9");
         assert_eq!(seen("192.0.2.1", "203.0.113.9, 192.0.2.5", "192.0.2.0/24"), "203.0.113.9");
         assert_eq!(seen("192.0.2.1", "nonsense", "192.0.2.0/24"), "192.0.2.1");
+    }
+
+    #[test]
+    fn t010_nothing_left_of_the_client_is_read() {
+        let proxies = "192.0.2.0/24,2001:db8:ffff::/48";
+        assert_eq!(seen("192.0.2.1", "1.2.3.4, x, 203.0.113.9", proxies), "203.0.113.9");
+        assert_eq!(seen("192.0.2.1", "1.2.3.4, 203.0.113.9, 2001:db8:ffff::1", proxies), "203.0.113.9");
+        assert_eq!(seen("2001:db8:ffff::1", "1.2.3.4, 2001:db8::9", proxies), "2001:db8::9");
+        for junk in ["x", "", "203.0.113.9:80", "[2001:db8::9]", "unknown"] {
+            assert_eq!(seen("192.0.2.1", &format!("1.2.3.4, {junk}"), proxies), "192.0.2.1", "{junk:?}");
+            assert_eq!(seen("192.0.2.1", &format!("1.2.3.4, {junk}, 192.0.2.5"), proxies), "192.0.2.5", "{junk:?}");
+        }
+    }
+
+    #[test]
+    fn t010_lines_of_one_header_are_one_list() {
+        let req = TestRequest::default()
+            .peer_addr("192.0.2.1:1".parse().unwrap())
+            .append_header(("x-forwarded-for", "1.2.3.4"))
+            .append_header(("x-forwarded-for", "203.0.113.9"))
+            .append_header(("x-forwarded-for", "192.0.2.5"))
+            .to_http_request();
+        assert_eq!(address(&req, &config("192.0.2.0/24")).unwrap().to_string(), "203.0.113.9");
     }
 
     #[test]

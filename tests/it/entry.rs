@@ -306,6 +306,17 @@ async fn t010_a_64_is_one_network_and_only_trusted_proxies_are_believed() {
 }
 
 #[tokio::test]
+async fn t010_nobody_borrows_an_address_by_writing_nonsense_before_their_own() {
+    let app = TestApp::builder().var("CREDENZA_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    for n in 1..=3 {
+        assert_eq!(fail_from(&app, &format!("198.51.100.{n}, x, 203.0.113.9")).await, 422);
+    }
+    let counted = async |bucket: &'static str| app.read(move |conn| attempt::failures(conn, bucket)).await;
+    assert_eq!(counted("network:203.0.113.9").await, 3);
+    assert_eq!(counted("network:198.51.100.1").await, 0);
+}
+
+#[tokio::test]
 async fn t020_nobody_sets_the_password_of_somebody_else() {
     let app = TestApp::start().await;
     let (admin, other) = (app.admin().await, app.user(&email("member", "acme")).await);
