@@ -49,7 +49,7 @@ async fn framed<B: MessageBody + 'static>(
     style: Style,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let is_https = req.app_data::<web::Data<App>>().is_some_and(|app| app.config.is_https());
-    let (method, path) = (req.method().clone(), logged(req.path()));
+    let (method, path) = (req.method().clone(), address::logged(req.path()));
     let _answering = connection::answering(&req);
     let started = std::time::Instant::now();
     let answered = |endpoint: &Endpoint, status: StatusCode| {
@@ -118,13 +118,6 @@ impl ResponseError for Drawn {
         secure(response.headers_mut(), self.is_https);
         response
     }
-}
-
-/// The path of a request for the log: what is passed on to a service may hold what belongs to nobody else.
-fn logged(path: &str) -> String {
-    let end = path.find("/proxy/").map_or(path.len(), |at| at + "/proxy/".len());
-    let shown = path.get(..end).unwrap_or_default();
-    if crate::crypto::bot_token::within(shown).is_empty() { shown.to_owned() } else { "(a token)".to_owned() }
 }
 
 /// What is refused before anybody is asked for.

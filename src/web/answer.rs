@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::db::Storage;
 use crate::error::Error;
 use crate::measure::{self, Endpoint};
+use crate::web::address;
 use crate::web::connection;
 use crate::web::guard::SignedIn;
 use crate::web::pages::error::ErrorPage;
@@ -219,9 +220,8 @@ fn copy(error: &Error) -> Error {
 impl Asked {
     fn answered(&self, endpoint: &Endpoint, status: u16, took: Duration) {
         endpoint.answered(self.method.as_str(), status, took);
-        tracing::info!(
-            method = %self.method, path = self.path, status, ms = took.as_millis() as u64, "answered"
-        );
+        let path = address::logged(&self.path);
+        tracing::info!(method = %self.method, path, status, ms = took.as_millis() as u64, "answered");
     }
 
     /// The frame of an error's page: with the side bar for a person, unless the server itself is in trouble.

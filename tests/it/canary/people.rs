@@ -1,10 +1,11 @@
 //! Passwords of people, the token of the first run, and keys of sessions.
 
 use super::needle::{Canaries, Hits};
+use crate::people::{deliver, kept, link};
 use crate::support::app::TestApp;
 use crate::support::dump::dump;
 use crate::support::log::Capture;
-use crate::support::person::Reply;
+use crate::support::person::{Person, Reply};
 
 fn look(canaries: &Canaries, place: &str, text: &str) -> Hits {
     canaries.search().hits(place, text.as_bytes())
@@ -84,15 +85,33 @@ async fn t068_passwords_setup_tokens_and_session_keys_stay_out_of_sight() {
         }
         hits.extend(look(&canaries, path, &all_of(&reply)));
     }
+    let links = one_time_links(&app, &again).await;
+    for path in &links {
+        canaries.watch("token of a link", path.rsplit('/').next().expect("a token"));
+        again.get(path).await.expect(200);
+        app.anon().get(&format!("{path}/")).await;
+    }
     again.post("/sign-out", &[]).await.expect(303);
     let rows: Vec<String> = dump(&mut app.database.connect()).into_values().flatten().collect();
     let rows = rows.join("\n");
     assert!(rows.contains("ada@example.com") && rows.contains("$argon2id$"), "the rows were seen");
     hits.extend(look(&canaries, "tables", &rows));
     let log = super::sinks::heard(&log);
-    assert!(log.contains("/w/acme/nothing"), "the log was heard");
+    for heard in ["/w/acme/nothing", "/password/reset/", "/invitations/", "/account/email/"] {
+        assert!(log.contains(heard), "{heard}: the log was heard");
+    }
     hits.extend(look(&canaries, "log", &log));
     assert!(hits.is_empty(), "{hits:#?}");
+}
+
+/// The links that were mailed for a new password, an invitation and another address.
+async fn one_time_links(app: &TestApp, admin: &Person) -> Vec<String> {
+    app.anon().post("/password/forgot", &[("email", "ada@example.com")]).await.expect(303);
+    admin.post("/w/acme/invitations", &[("email", "nina@example.com"), ("role", "member")]).await.expect(303);
+    admin.post("/account/email", &[("email", "ada@elsewhere.example")]).await.expect(303);
+    deliver(app).await;
+    let mails = kept(app).join("\n");
+    ["/password/reset/", "/invitations/", "/account/email/"].map(|path| link(&mails, path)).to_vec()
 }
 
 fn passwords(texts: &[&str]) -> Canaries {

@@ -28,7 +28,7 @@ async fn with_mail(mailbox: impl FnOnce(Mailbox) -> Mailbox + 'static) -> TestAp
 }
 
 /// Hands over what is due.
-async fn deliver(app: &TestApp) {
+pub async fn deliver(app: &TestApp) {
     jobs::outbox::deliver(&app.state).await.expect("mails are tried");
 }
 
@@ -39,14 +39,14 @@ fn heard(app: &TestApp) -> String {
 }
 
 /// The last address in a text that leads to this path.
-fn link(text: &str, path: &str) -> String {
+pub fn link(text: &str, path: &str) -> String {
     let at = text.rfind(path).unwrap_or_else(|| panic!("{path} is not in {text}"));
     let end = |c: char| c.is_whitespace() || matches!(c, '<' | '"');
     text[at..].split(end).next().unwrap_or_default().to_owned()
 }
 
 /// The mails that were kept as files, one after the other.
-fn kept(app: &TestApp) -> Vec<String> {
+pub fn kept(app: &TestApp) -> Vec<String> {
     let mut found: Vec<_> = std::fs::read_dir(app.dir.path().join("mail"))
         .map(|entries| entries.map(|entry| entry.expect("an entry").path()).collect())
         .unwrap_or_default();
