@@ -176,6 +176,15 @@ pub(super) fn withdraw_all_of(tx: &mut Tx<'_>, workspace: &Id<Workspace>, user: 
     Ok(())
 }
 
+/// Takes back every open invitation that somebody sent, into whichever workspace.
+pub(super) fn withdraw_everywhere(tx: &mut Tx<'_>, user: &Id<User>, now: At) -> Result<()> {
+    let open = invitations::table
+        .filter(invitations::invited_by.eq(user.as_str()))
+        .filter(invitations::accepted_at.is_null().and(invitations::withdrawn_at.is_null()));
+    diesel::update(open).set(invitations::withdrawn_at.eq(Some(now))).execute(tx.conn())?;
+    Ok(())
+}
+
 /// Who accepts.
 pub enum Guest<'a> {
     /// Somebody who is known, and whose address it was sent to.

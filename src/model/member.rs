@@ -144,7 +144,6 @@ pub fn set_role(
     }
     if before.role == Role::Admin && role != Role::Admin {
         keep_an_admin(tx.conn(), allowed.workspace(), user, now)?;
-        invitation::withdraw_all_of(tx, allowed.workspace(), user, now)?;
     }
     if before.role != role {
         put_role(tx, means, allowed, user, (before.role, role))?;
@@ -155,6 +154,7 @@ pub fn set_role(
     }
 }
 
+/// Another role; the invitations of whoever is no admin any more end.
 fn put_role(
     tx: &mut Tx<'_>,
     means: &Means,
@@ -162,6 +162,9 @@ fn put_role(
     user: &Id<User>,
     (from, to): (Role, Role),
 ) -> Result<()> {
+    if from == Role::Admin {
+        invitation::withdraw_all_of(tx, allowed.workspace(), user, means.now())?;
+    }
     let row = memberships::workspace_id.eq(allowed.workspace()).and(memberships::user_id.eq(user));
     diesel::update(memberships::table.filter(row)).set(memberships::role.eq(to)).execute(tx.conn())?;
     let entry = audit::Entry::allow("member.role_changed", audit::Target::user(user))
@@ -205,8 +208,8 @@ fn go<P: Permission>(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-/// Takes a person's access to everything away and ends their sessions, or gives it back; for the operator.
-/// [`Error::Conflict`] where a workspace would be left without an admin.
+/// Takes a person's access to everything away and ends their sessions and the invitations they sent, or gives the
+/// access back; for the operator. [`Error::Conflict`] where a workspace would be left without an admin.
 pub fn set_disabled(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, disabled: bool) -> Result<()> {
     let now = means.now();
     let led = membership::workspaces_led_by(tx.conn(), user, now)?;
@@ -220,6 +223,9 @@ pub fn set_disabled(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, disabled: b
         }
     }
     User::set_disabled(tx, user, disabled.then_some(now))?;
+    if disabled {
+        invitation::withdraw_everywhere(tx, user, now)?;
+    }
     let ended = Session::end_all_of(tx, user, None)?;
     let action = if disabled { "person.disabled" } else { "person.enabled" };
     let entry = audit::Entry::allow(action, audit::Target::user(user)).detail("sessions", ended);

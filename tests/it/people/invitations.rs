@@ -1,10 +1,12 @@
 //! Invitations: one link, one address, once, for a week.
 
 use super::{about, deliver, heard, invited, kept, link, with_mail};
-use crate::support::app::{ACME, TestApp, email};
+use crate::support::app::{ACME, TestApp, UMBRELLA, email};
 use crate::support::dump::dump;
 use crate::support::person::{PASSWORD, sent};
 use chrono::TimeDelta;
+use credenza::model::permission::{Allowed, Role};
+use credenza::model::{member, membership};
 
 const NEW: [(&str, &str); 2] = [("name", "Nina Newcomer"), ("password", "twelve calm otters swim")];
 
@@ -176,4 +178,43 @@ async fn whoever_may_not_invite_any_more_has_invited_nobody() {
     app.anon().get(&path).await.expect(200);
     admin.post(&about(&app, "member").await, &[("role", "member")]).await.expect(303);
     app.anon().get(&path).await.expect(404);
+}
+
+#[tokio::test]
+async fn t014_whoever_hands_a_workspace_over_comes_back_by_no_invitation_of_their_own() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = invited(&app, &admin, "nina@acme.example", "admin").await;
+    app.anon().get(&path).await.expect(200);
+    let member = app.user(&email("member", ACME)).await.to_string();
+    admin.post("/w/acme/settings/transfer", &[("member", &member)]).await.expect(303);
+    app.anon().get(&path).await.expect(404);
+    app.anon().post(&path, &NEW).await.expect(404);
+    app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn t014_whoever_is_disabled_has_invited_nobody_anywhere() {
+    let app = TestApp::start().await;
+    let (admin, leaver) = (app.admin().await, app.member().await);
+    let user = app.user(&email("member", ACME)).await;
+    admin.post(&about(&app, "member").await, &[("role", "admin")]).await.expect(303);
+    let (means, workspace, added) = (app.means.clone(), app.workspace(UMBRELLA).await, user.clone());
+    app.write(move |tx| membership::add(tx, &means, &Allowed::operator(workspace.clone()), &added, Role::Admin)).await;
+    let here = invited(&app, &leaver, "nina@acme.example", "admin").await;
+    let form = [("email", "nina@umbrella.example"), ("role", "admin")];
+    leaver.post("/w/umbrella/invitations", &form).await.expect(303);
+    deliver(&app).await;
+    let there = link(&kept(&app).pop().expect("a mail"), "/invitations/");
+    let others = invited(&app, &admin, "nils@acme.example", "member").await;
+    for path in [&here, &there, &others] {
+        app.anon().get(path).await.expect(200);
+    }
+    let means = app.means.clone();
+    app.write(move |tx| member::set_disabled(tx, &means, &user, true)).await;
+    for path in [&here, &there] {
+        app.anon().get(path).await.expect(404);
+        app.anon().post(path, &NEW).await.expect(404);
+    }
+    app.anon().get(&others).await.expect(200);
 }
