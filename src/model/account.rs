@@ -4,7 +4,7 @@ use super::outbox::{self, Promise};
 use super::permission::Actor;
 use super::session::Session;
 use super::user::{self, User};
-use super::{Means, audit};
+use super::{Means, audit, reset};
 use crate::clock::At;
 use crate::crypto::token;
 use crate::db::schema::{email_changes, users};
@@ -46,9 +46,10 @@ pub fn notify(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, notice: &Notice<'
     outbox::promise(tx, means, &mail).map(drop)
 }
 
-/// Stores a person's new password; every session but theirs of now ends.
+/// Stores a person's new password; every session but theirs of now ends, and so do links for a new password.
 pub fn set_password(tx: &mut Tx<'_>, means: &Means, user: &Id<User>, password_hash: &str, actor: &Actor) -> Result<()> {
     User::set_password(tx, user, password_hash)?;
+    reset::forget(tx, user)?;
     let ended = Session::end_all_of(tx, user, Some(&actor.session))?;
     let entry = audit::Entry::allow("person.password_changed", audit::Target::user(user)).detail("sessions", ended);
     audit::record(tx, means, audit::INSTANCE, actor, entry).map(drop)
@@ -94,8 +95,9 @@ pub fn email_of(conn: &mut Conn, user: &Id<User>, link: &str, now: At) -> Result
         .optional()?)
 }
 
-/// Gives a person the address that their link was sent to; every session but theirs of now ends. Returns the old and
-/// the new one. [`Error::Conflict`] if somebody else has it meanwhile.
+/// Gives a person the address that their link was sent to; every session but theirs of now ends, and so do links for a
+/// new password, which lie in the old mailbox. Returns the old address and the new one. [`Error::Conflict`] if somebody
+/// else has it meanwhile.
 pub fn set_email(
     tx: &mut Tx<'_>,
     means: &Means,
@@ -113,6 +115,7 @@ pub fn set_email(
         Ok(())
     });
     super::unique_as(done, "Somebody else has this address already.")?;
+    reset::forget(tx, user)?;
     let ended = Session::end_all_of(tx, user, Some(&actor.session))?;
     let entry = audit::Entry::allow("person.email_changed", audit::Target::user(user)).detail("sessions", ended);
     audit::record(tx, means, audit::INSTANCE, actor, entry)?;

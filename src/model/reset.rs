@@ -103,7 +103,7 @@ pub fn redeem(tx: &mut Tx<'_>, means: &Means, link: &str, password_hash: &str, a
     .optional()?;
     let user = spent.ok_or(Error::NotFound)?;
     let person = User::find(tx.conn(), &user)?.ok_or(Error::NotFound)?;
-    diesel::delete(resets::table.filter(resets::user_id.eq(&user))).execute(tx.conn())?;
+    forget(tx, &user)?;
     User::set_password(tx, &user, password_hash)?;
     attempt::forgive(tx, &user)?;
     let ended = Session::end_all_of(tx, &user, None)?;
@@ -111,6 +111,12 @@ pub fn redeem(tx: &mut Tx<'_>, means: &Means, link: &str, password_hash: &str, a
     let actor = Actor { kind: "person", id: user.to_string(), ..actor.clone() };
     audit::record(tx, means, audit::INSTANCE, &actor, entry)?;
     Ok(person)
+}
+
+/// Forgets every link that a person was sent.
+pub(super) fn forget(tx: &mut Tx<'_>, user: &Id<User>) -> Result<()> {
+    diesel::delete(resets::table.filter(resets::user_id.eq(user))).execute(tx.conn())?;
+    Ok(())
 }
 
 /// Forgets links whose time is over; returns how many.

@@ -115,6 +115,26 @@ async fn t013_a_link_works_once_for_half_an_hour() {
 }
 
 #[tokio::test]
+async fn t013_a_link_ends_with_the_password_and_the_address_it_was_sent_for() {
+    let app = TestApp::start().await;
+    let member = app.member().await;
+    let of_another = asked(&app, &email("admin", ACME)).await;
+    let before_password = asked(&app, &email("member", ACME)).await;
+    member.post("/account/password", &[("current_password", PASSWORD), ("password", CHOSEN)]).await.expect(303);
+    let before_address = asked(&app, &email("member", ACME)).await;
+    member.post("/account/email", &[("email", "new@acme.example")]).await.expect(303);
+    deliver(&app).await;
+    app.anon().get(&before_address).await.expect(200);
+    let confirmation = link(&kept(&app).join("\n"), "/account/email/");
+    member.post(&confirmation, &[]).await.expect(303);
+    for path in [&before_password, &before_address] {
+        app.anon().get(path).await.expect(404);
+        app.anon().post(path, &[("password", "nine loud geese march")]).await.expect(404);
+    }
+    app.anon().get(&of_another).await.expect(200);
+}
+
+#[tokio::test]
 async fn t013_nobody_is_flooded_with_links() {
     let app = TestApp::start().await;
     let mut answers = Vec::new();
