@@ -7,7 +7,7 @@ use super::user::User;
 use super::workspace::Workspace;
 use crate::clock::At;
 use crate::db::Conn;
-use crate::db::schema::{bot_tokens as tokens, bots, credential_versions, credentials};
+use crate::db::schema::{bot_tokens as tokens, bots, credential_versions, credentials, oauth_grants};
 use crate::error::Result;
 use crate::id::Id;
 use diesel::prelude::*;
@@ -15,16 +15,21 @@ use diesel::prelude::*;
 /// So many are listed.
 pub const LISTED: i64 = 500;
 
-/// The credentials of a workspace that somebody made, or gave the secret that is in use; by name.
+/// The credentials of a workspace that somebody made, gave the secret that is in use, or connected as themselves; by
+/// name.
 pub fn credentials_of(conn: &mut Conn, workspace: &Id<Workspace>, user: &Id<User>) -> Result<Vec<Credential>> {
     let entered = credential_versions::table
         .filter(credential_versions::workspace_id.eq(workspace))
         .filter(credential_versions::created_by.eq(user.as_str()))
         .filter(credential_versions::sealed.is_not_null())
         .select(credential_versions::credential_id);
+    let connected = oauth_grants::table
+        .filter(oauth_grants::workspace_id.eq(workspace).and(oauth_grants::connected_by.eq(user.as_str())))
+        .select(oauth_grants::credential_id);
+    let known = credentials::id.eq_any(entered).or(credentials::id.eq_any(connected));
     Ok(credentials::table
         .filter(credentials::workspace_id.eq(workspace).and(credentials::deleted_at.is_null()))
-        .filter(credentials::created_by.eq(user.as_str()).or(credentials::id.eq_any(entered)))
+        .filter(credentials::created_by.eq(user.as_str()).or(known))
         .order(credentials::name_key)
         .limit(LISTED)
         .select(Credential::as_select())

@@ -1,7 +1,7 @@
 //! Consent again in place: the same id, handle and users.
 
 use super::stage::{connected, info, look, tokens, told};
-use crate::support::app::TestApp;
+use crate::support::app::{ACME, TestApp, email};
 use crate::support::http_server::Answer;
 use credenza::model::status::Status;
 use serde_json::json;
@@ -55,6 +55,23 @@ async fn another_account_has_to_be_confirmed() {
     admin.post(&format!("{page}/checks"), &[]).await.expect(303);
     assert!(app.service.requests().pop().expect("a request").query().contains("others-access"));
     app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn whoever_consented_anew_is_told_of_when_they_leave() {
+    let app = TestApp::start().await;
+    let (admin, leaver) = (app.admin().await, app.member().await);
+    let id = connected(&app, &admin).await;
+    let member = format!("/w/acme/members/{}", app.user(&email("member", ACME)).await);
+    admin.post(&member, &[("role", "admin")]).await.expect(303);
+    let left = async || admin.get(&format!("{member}/report")).await.expect(200).texts("tr[id^=left-] a.name");
+    assert!(left().await.is_empty());
+    let flow = leaver.post(&format!("/w/acme/credentials/{id}/connect"), &[]).await.expect(303);
+    let waiting = look(&leaver, flow.location()).await;
+    app.service.prepare(tokens("second-access", Some("second-refresh")));
+    app.service.prepare(info("bots@example.com"));
+    leaver.get(&waiting.agreed()).await.expect(303);
+    assert_eq!(left().await, ["Leads sheet"]);
 }
 
 #[tokio::test]
