@@ -20,6 +20,9 @@ pub const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
 /// Notices are tried for so long.
 pub const NOTICE: TimeDelta = TimeDelta::days(3);
 
+/// What mails about another address are called among the mails.
+pub const EMAIL_KIND: &str = "email";
+
 /// A notice to a person about their account.
 pub struct Notice<'a> {
     /// What it is about.

@@ -1,9 +1,9 @@
 //! Mails that were promised: written in the transaction of what they tell of, handed over by a job, shown to admins.
 
-use super::permission::{Actor, Allowed, ManageMail};
+use super::permission::{Actor, Allowed, ManageMail, Role};
 use super::user::User;
 use super::workspace::Workspace;
-use super::{Means, alert, audit};
+use super::{Means, account, alert, audit};
 use crate::clock::At;
 use crate::crypto::context::Context;
 use crate::crypto::envelope;
@@ -202,10 +202,12 @@ pub fn missed(tx: &mut Tx<'_>, means: &Means, mail: &Mail, problem: &str, hopele
     Ok(gives_up)
 }
 
-/// Mails of a workspace, and those to its people that are of none; but not what they are told of another workspace.
-fn seen_by<'a>(workspace: &Id<Workspace>) -> outbox::BoxedQuery<'a, crate::db::MultiBackend> {
+/// Mails of a workspace, and those to its people that are of none; but not what they are told of another workspace, nor
+/// of another address, nor what those are sent who only look in as support.
+fn seen_by<'a>(workspace: &Id<Workspace>, now: At) -> outbox::BoxedQuery<'a, crate::db::MultiBackend> {
     let people = memberships::table
-        .filter(memberships::workspace_id.eq(workspace.clone()))
+        .filter(memberships::workspace_id.eq(workspace.clone()).and(memberships::role.ne(Role::Support)))
+        .filter(memberships::expires_at.is_null().or(memberships::expires_at.gt(now)))
         .select(memberships::user_id.nullable());
     outbox::table
         .filter(
@@ -213,7 +215,8 @@ fn seen_by<'a>(workspace: &Id<Workspace>) -> outbox::BoxedQuery<'a, crate::db::M
                 .is_null()
                 .and(outbox::user_id.eq_any(people))
                 .and(outbox::user_id.is_not_null())
-                .and(outbox::kind.ne(alert::KIND))),
+                .and(outbox::kind.ne(alert::KIND))
+                .and(outbox::kind.ne(account::EMAIL_KIND))),
         )
         .into_boxed()
 }
@@ -244,8 +247,8 @@ pub struct Unsent {
 }
 
 /// How many mails of a workspace and to its people did not go.
-pub fn unsent(conn: &mut Conn, workspace: &Id<Workspace>) -> Result<Unsent> {
-    let left = seen_by(workspace).filter(outbox::state.eq_any([MailState::Waiting, MailState::Failed]));
+pub fn unsent(conn: &mut Conn, workspace: &Id<Workspace>, now: At) -> Result<Unsent> {
+    let left = seen_by(workspace, now).filter(outbox::state.eq_any([MailState::Waiting, MailState::Failed]));
     let rows: Vec<(MailState, bool)> =
         left.limit(COUNTED).select((outbox::state, outbox::problem.ne(""))).load(conn)?;
     let count = |state, problem: Option<bool>| {
@@ -265,8 +268,14 @@ pub fn waiting(conn: &mut Conn) -> Result<i64> {
 }
 
 /// Mails of a workspace and to its people, newest first, older than `before`.
-pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, before: Option<&Id<Mail>>, limit: i64) -> Result<Vec<Mail>> {
-    let query = seen_by(workspace);
+pub fn page(
+    conn: &mut Conn,
+    workspace: &Id<Workspace>,
+    before: Option<&Id<Mail>>,
+    now: At,
+    limit: i64,
+) -> Result<Vec<Mail>> {
+    let query = seen_by(workspace, now);
     let query = match before {
         Some(before) => query.filter(outbox::id.lt(before.clone())),
         None => query,
@@ -278,8 +287,8 @@ pub fn page(conn: &mut Conn, workspace: &Id<Workspace>, before: Option<&Id<Mail>
 pub fn again(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageMail>, id: &Id<Mail>) -> Result<()> {
     let now = means.now();
     allowed.begin(tx, now)?;
-    let found: Option<Mail> =
-        seen_by(allowed.workspace()).filter(outbox::id.eq(id)).select(Mail::as_select()).first(tx.conn()).optional()?;
+    let seen = seen_by(allowed.workspace(), now);
+    let found: Option<Mail> = seen.filter(outbox::id.eq(id)).select(Mail::as_select()).first(tx.conn()).optional()?;
     let mail = found.ok_or(Error::NotFound)?;
     if mail.sealed.is_none() {
         return Err(Error::Conflict(match mail.state {

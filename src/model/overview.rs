@@ -165,7 +165,7 @@ fn care(conn: &mut Conn, workspace: &Id<Workspace>, now: At) -> Result<Care> {
         .order((tokens::expires_at, tokens::id))
         .limit(LISTED)
         .select((tokens::name, tokens::expires_at, (bots::id, bots::name).nullable()));
-    Ok(Care { tokens: ending.load(conn)?, mail: outbox::unsent(conn, workspace)? })
+    Ok(Care { tokens: ending.load(conn)?, mail: outbox::unsent(conn, workspace, now)? })
 }
 
 fn keys(conn: &mut Conn, means: &Means, workspace: &Id<Workspace>) -> Result<Keys> {

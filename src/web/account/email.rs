@@ -6,7 +6,7 @@ use crate::catalog::form::Remark;
 use crate::crypto::token;
 use crate::error::{Error, Result};
 use crate::mail::letter;
-use crate::model::account::{self, GOOD_FOR, Notice};
+use crate::model::account::{self, EMAIL_KIND, GOOD_FOR, Notice};
 use crate::model::outbox::{self, Promise};
 use crate::model::user;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
@@ -52,14 +52,14 @@ pub async fn update(person: SignedIn, posted: Posted, req: HttpRequest, app: web
             let mail = Promise {
                 workspace: None,
                 user: Some(&id),
-                kind: "email",
+                kind: EMAIL_KIND,
                 to: &email,
                 subject: &there.subject,
                 text: &there.text,
                 good_for: GOOD_FOR,
             };
             outbox::promise(tx, &means, &mail)?;
-            let notice = Notice { kind: "email", to: &old.email, subject: &here.subject, text: &here.text };
+            let notice = Notice { kind: EMAIL_KIND, to: &old.email, subject: &here.subject, text: &here.text };
             account::notify(tx, &means, &id, &notice)
         })
         .await?;
@@ -106,7 +106,7 @@ pub async fn confirmed(person: SignedIn, req: HttpRequest, app: web::Data<App>) 
         .write(move |tx| {
             let (old, new) = account::set_email(tx, &means, &id, &token, &actor)?;
             let letter = letter::email_changed(&name, &new)?;
-            let notice = Notice { kind: "email", to: &old, subject: &letter.subject, text: &letter.text };
+            let notice = Notice { kind: EMAIL_KIND, to: &old, subject: &letter.subject, text: &letter.text };
             account::notify(tx, &means, &id, &notice)
         })
         .await?;

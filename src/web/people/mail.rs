@@ -25,8 +25,8 @@ pub async fn index(can: Can<ManageMail>, req: HttpRequest, app: web::Data<App>) 
         None => None,
         Some((_, id)) => Some(Id::<Mail>::parse(&id).ok_or_else(|| Error::BadRequest("“after” is no mail.".into()))?),
     };
-    let workspace = can.workspace().clone();
-    let mut found = app.db.read(move |conn| outbox::page(conn, &workspace, before.as_ref(), PAGE + 1)).await?;
+    let (workspace, now) = (can.workspace().clone(), app.means.now());
+    let mut found = app.db.read(move |conn| outbox::page(conn, &workspace, before.as_ref(), now, PAGE + 1)).await?;
     let base = format!("{}/mail", can.root());
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
@@ -72,7 +72,6 @@ fn about(kind: &str) -> &'static str {
         "reset" => "Link for a new password",
         "new_device" => "Notice of a new device",
         "password" => "Notice of a new password",
-        "email" => "Change of an address",
         "token_end" => "Notice of a token that ends soon",
         "alert" => "Alert about a risky act",
         "second_factor" => "Notice about a second factor",

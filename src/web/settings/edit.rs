@@ -123,7 +123,8 @@ pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Gr
 
 async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
     let (workspace, now) = (can.workspace().clone(), app.means.now());
-    let unit = move |conn: &mut Conn| Ok((support::open(conn, &workspace, now)?, outbox::unsent(conn, &workspace)?));
+    let unit =
+        move |conn: &mut Conn| Ok((support::open(conn, &workspace, now)?, outbox::unsent(conn, &workspace, now)?));
     let (open, unsent) = app.db.read(unit).await?;
     let [idle, absolute, tokens, keep, keep_audit] = typed.numbers;
     let numbers = vec![

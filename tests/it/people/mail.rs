@@ -1,10 +1,13 @@
 //! The outbox: what was promised arrives, later if it must, and what it says is erased.
 
 use super::{deliver, heard, kept, with_mail};
-use crate::support::app::TestApp;
+use crate::support::app::{ACME, TestApp, UMBRELLA, email};
 use crate::support::dump::dump;
+use crate::support::person::Person;
 use crate::support::smtp_server::{Mailbox, Verdict};
 use chrono::TimeDelta;
+use credenza::db::schema;
+use diesel::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -143,4 +146,28 @@ async fn two_processes_hand_a_mail_over_once() {
     app.admin().await.post("/w/acme/mail", &[]).await.expect(303);
     futures_util::future::join_all((0..4).map(|_| deliver(&app))).await;
     assert_eq!(heard(&app).matches("RCPT TO").count(), 1);
+}
+
+#[tokio::test]
+async fn t032_mails_to_people_are_shown_where_they_belong_and_not_where_they_look_in() {
+    let app = TestApp::start().await;
+    let (admin, member) = (app.admin().await, app.member().await);
+    let (helper, own) = (email("member", UMBRELLA), email("member", ACME));
+    let grant = [("email", helper.as_str()), ("reason", "Ticket 4711"), ("hours", "4")];
+    admin.post("/w/acme/settings/support", &grant).await.expect(303);
+    for address in [helper.clone(), email("support", ACME), own.clone()] {
+        app.anon().post("/password/forgot", &[("email", address.as_str())]).await.expect(303);
+    }
+    member.post("/account/email", &[("email", "new@elsewhere.example")]).await.expect(303);
+    let shown = async |person: &Person, path: &str| person.get(path).await.expect(200).texts("tbody .sub");
+    assert_eq!(shown(&admin, "/w/acme/mail").await, [own.clone()]);
+    assert_eq!(shown(&app.foreign_admin().await, "/w/umbrella/mail").await, [helper]);
+    let columns = (schema::outbox::kind, schema::outbox::recipient, schema::outbox::id);
+    let all: Vec<(String, String, String)> =
+        app.read(move |conn| Ok(schema::outbox::table.select(columns).load(conn)?)).await;
+    assert_eq!(all.len(), 5);
+    for (kind, to, id) in all {
+        let status = if kind == "reset" && to == own { 303 } else { 404 };
+        admin.post(&format!("/w/acme/mail/{id}/delivery"), &[]).await.expect(status);
+    }
 }
