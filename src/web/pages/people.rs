@@ -132,8 +132,8 @@ pub struct LeftToken {
     pub prefix: String,
     /// Its bot and that bot's tokens; none for one that manages the workspace.
     pub bot: Option<Link>,
-    /// The page that makes another in its place, where it has a bot.
-    pub rotate: Option<String>,
+    /// The page that makes another in its place.
+    pub rotate: String,
     /// When it ends.
     pub ends: When,
     /// When it was last used.

@@ -97,12 +97,13 @@ async fn left_behind<P: Permission>(can: &Can<P>, app: &App, user: &Id<User>) ->
 }
 
 fn left_token(root: &str, token: leaver::Made, now: At) -> LeftToken {
-    let bot = token.bot.map(|(id, name)| (format!("{root}/bots/{id}/tokens"), name));
+    let bot = token.bot.map(|(id, label)| Link { label, href: format!("{root}/bots/{id}/tokens") });
+    let tokens = bot.as_ref().map_or_else(|| format!("{root}/tokens"), |bot| bot.href.clone());
     LeftToken {
         name: token.name,
         prefix: token.prefix,
-        rotate: bot.as_ref().map(|(href, _)| format!("{href}/{}/rotation", token.id)),
-        bot: bot.map(|(href, label)| Link { label, href }),
+        bot,
+        rotate: format!("{tokens}/{}/rotation", token.id),
         ends: When::new(token.ends, now),
         used: token.used.map(|at| When::new(at, now)),
     }

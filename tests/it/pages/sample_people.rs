@@ -125,7 +125,7 @@ fn left() -> LeftBehind {
         name: name.to_owned(),
         prefix: "crdz_k3Jd9sQ1".to_owned(),
         bot: bot.map(|name| Link { label: name.to_owned(), href: format!("{ROOT}/bots/1/tokens") }),
-        rotate: bot.map(|_| format!("{ROOT}/bots/1/tokens/2/rotation")),
+        rotate: format!("{ROOT}{}/tokens/2/rotation", if bot.is_some() { "/bots/1" } else { "" }),
         ends: ago(-3000),
         used: bot.map(|_| ago(7)),
     };

@@ -133,6 +133,18 @@ async fn t019_whoever_is_removed_is_signed_out_everywhere_and_leaves_a_report() 
 }
 
 #[tokio::test]
+async fn a_token_that_manages_is_replaced_from_the_report_on_its_maker() {
+    let app = TestApp::start().await;
+    let (admin, leaver) = (app.admin().await, app.member().await);
+    let path = about(&app, "member").await;
+    admin.post(&path, &[("role", "admin")]).await.expect(303);
+    let made = leaver.post("/w/acme/tokens", &[("name", "Deploy pipeline"), ("days", "30")]).await.expect(303);
+    let left = admin.get(&format!("{path}/report")).await.expect(200).attributes(".left td a", "href");
+    assert_eq!(left, [format!("{}/rotation", made.location())]);
+    admin.get(&left[0]).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_member_goes_by_themselves() {
     let app = TestApp::start().await;
     let member = app.member().await;
