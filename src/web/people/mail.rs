@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::id::Id;
 use crate::mail::letter;
+use crate::model::alert;
 use crate::model::outbox::{self, Mail, MailState, Promise};
 use crate::model::permission::ManageMail;
 use crate::web::answer::{Answer, page, see_other_saying};
@@ -73,7 +74,7 @@ fn about(kind: &str) -> &'static str {
         "new_device" => "Notice of a new device",
         "password" => "Notice of a new password",
         "token_end" => "Notice of a token that ends soon",
-        "alert" => "Alert about a risky act",
+        alert::KIND => "Alert about a risky act",
         "second_factor" => "Notice about a second factor",
         _ => "Message",
     }
