@@ -37,13 +37,14 @@ pub async fn edit(can: Can<ManageSettings>, req: HttpRequest, app: web::Data<App
 }
 
 /// `POST …/settings` (`name second_factor` and the numbers of [`NUMBERS`]; `current_password` where the second factor
-/// changes).
+/// changes or something is protected less).
 pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let before = &can.standing.workspace.settings;
     let (mut typed, read) = read(before, &fields);
+    let weakened = read.as_ref().map(|(_, after)| before.weakened(after)).unwrap_or_default();
     let asked = match &read {
-        Some((_, after)) if after.second_factor != before.second_factor => {
+        Some((_, after)) if after.second_factor != before.second_factor || !weakened.is_empty() => {
             fresh::judge(&app, &req, &mut fields).await?
         }
         _ => None,
@@ -54,7 +55,7 @@ pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, 
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &drawn);
     };
     let alerts: Vec<Alert> =
-        before.weakened(&settings).iter().map(|what| alert_mail::of(&can, &req, what)).collect::<Result<_, Error>>()?;
+        weakened.iter().map(|what| alert_mail::of(&can, &req, what)).collect::<Result<_, Error>>()?;
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
     app.db
         .write(move |tx| {

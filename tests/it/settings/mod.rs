@@ -4,6 +4,7 @@
 mod danger;
 
 use crate::support::app::{ACME, TestApp, UMBRELLA, email};
+use crate::support::person::PASSWORD;
 use chrono::TimeDelta;
 use credenza::db::schema::credentials;
 use credenza::jobs::keep_house;
@@ -68,6 +69,24 @@ async fn t005_the_strictest_workspace_of_a_person_ends_their_session() {
     let foreign = app.foreign_admin().await;
     app.means.clock.advance(TimeDelta::minutes(30));
     foreign.get("/w/umbrella/credentials").await.expect(200);
+}
+
+#[tokio::test]
+async fn t018_settings_that_protect_less_ask_for_the_password_after_ten_minutes() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.means.clock.advance(TimeDelta::minutes(11));
+    let kept = async || admin.get(PAGE).await.expect(200).attributes("#keep_audit_days", "value");
+    let shorter = [("name", "Acme"), ("keep_audit_days", "90")];
+    let refused = admin.post(PAGE, &shorter).await.expect(422);
+    assert_eq!(refused.attributes("#current_password-error", "data-code"), ["current_password"]);
+    assert_eq!(refused.attributes("#keep_audit_days", "value"), ["90"], "what was typed stays");
+    assert_eq!(kept().await, ["0"]);
+    admin.post(PAGE, &[("name", "Acme"), ("idle_minutes", "30")]).await.expect(303);
+    admin.post(PAGE, &[shorter[0], shorter[1], ("current_password", PASSWORD)]).await.expect(303);
+    assert_eq!(kept().await, ["90"]);
+    app.means.clock.advance(TimeDelta::minutes(11));
+    admin.post(PAGE, &[("name", "Acme"), ("keep_audit_days", "365")]).await.expect(303);
 }
 
 #[tokio::test]
