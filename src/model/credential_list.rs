@@ -123,10 +123,9 @@ pub struct Cursor {
 impl Cursor {
     /// Reads a cursor from an address; [`Error::BadRequest`] if it is none.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = || Error::BadRequest("The page that this address asks for does not exist.".into());
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
-        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| bad())?;
-        Id::<Credential>::parse(&cursor.id).ok_or_else(bad)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| no_such_page())?;
+        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| no_such_page())?;
+        Id::<Credential>::parse(&cursor.id).ok_or_else(no_such_page)?;
         Ok(cursor)
     }
 
@@ -144,6 +143,16 @@ impl Cursor {
         };
         Self { key, id: row.id.to_string() }
     }
+
+    /// The time that the key stands for. None is before 1970, where calendars of databases end at different years.
+    fn time(&self) -> Result<At> {
+        let at = self.key.parse().ok().and_then(At::from_micros);
+        at.filter(|at| *at >= At::EPOCH).ok_or_else(no_such_page)
+    }
+}
+
+fn no_such_page() -> Error {
+    Error::BadRequest("The page that this address asks for does not exist.".into())
 }
 
 /// One page of the list.
@@ -222,17 +231,17 @@ enum Stretch {
 /// What lies behind the cursor. Where many share a key, the rest of those and what follows them are two
 /// stretches: one condition for both would walk over all that come before the cursor.
 fn stretches(query: &Query) -> Result<Vec<Stretch>> {
-    let Some(Cursor { key, id }) = query.after.clone() else { return Ok(vec![Stretch::Whole]) };
-    let bad = || Error::BadRequest("The page that this address asks for does not exist.".into());
+    let Some(after) = &query.after else { return Ok(vec![Stretch::Whole]) };
+    let id = after.id.clone();
     Ok(match query.sort {
         Sort::Newest => vec![Stretch::BehindId(id)],
-        Sort::Name => vec![Stretch::BehindName(key, id)],
+        Sort::Name => vec![Stretch::BehindName(after.key.clone(), id)],
         Sort::Status => {
-            let status = Status::parse(&key).ok_or_else(bad)?;
+            let status = Status::parse(&after.key).ok_or_else(no_such_page)?;
             vec![Stretch::SameStatus(status, id), Stretch::BetterStatus(status)]
         }
         Sort::LastUsed => {
-            let at = key.parse().ok().and_then(At::from_micros).ok_or_else(bad)?;
+            let at = after.time()?;
             vec![Stretch::UsedThen(at, id), Stretch::UsedBefore(at)]
         }
     })
@@ -261,24 +270,35 @@ fn ordered(found: InWorkspace<'_>, sort: Sort) -> InWorkspace<'_> {
     }
 }
 
-/// Deleted credentials of a workspace, the last deleted on top; at most `limit`.
+/// One page of the deleted credentials of a workspace, the last deleted on top, and where the next page begins, if
+/// there is one.
+///
+/// # Errors
+/// [`Error::BadRequest`] for a cursor of another list.
 pub fn deleted(
     conn: &mut Conn,
     workspace: &Id<Workspace>,
-    after: Option<&Credential>,
-    limit: i64,
-) -> Result<Vec<Credential>> {
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Credential>, Option<Cursor>)> {
     let mut query = credentials::table
         .filter(credentials::workspace_id.eq(workspace).and(credentials::deleted_at.is_not_null()))
         .order((credentials::deleted_at.desc(), credentials::id.desc()))
-        .limit(limit)
+        .limit(i64::try_from(limit + 1).unwrap_or(i64::MAX))
         .select(Credential::as_select())
         .into_boxed();
     if let Some(last) = after {
-        let same = credentials::deleted_at.eq(last.deleted_at).and(credentials::id.lt(&last.id));
-        query = query.filter(credentials::deleted_at.lt(last.deleted_at).or(same));
+        let at = last.time()?;
+        query = query
+            .filter(credentials::deleted_at.le(at))
+            .filter(credentials::deleted_at.lt(at).or(credentials::id.lt(&last.id)));
     }
-    Ok(query.load(conn)?)
+    let mut rows: Vec<Credential> = query.load(conn)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more).and_then(|row| Some((row.deleted_at?, &row.id)));
+    let next = last.map(|(at, id)| Cursor { key: at.micros().to_string(), id: id.to_string() });
+    Ok((rows, next))
 }
 
 /// Whether a workspace has deleted credentials that can still be restored.
@@ -335,6 +355,15 @@ mod tests {
         assert_eq!(Cursor::parse(&cursor.text().unwrap()).unwrap(), cursor);
         for bad in ["", "1e18", "-1", "AAAA", "eyJrZXkiOiIiLCJpZCI6IicgT1IgMT0xLS0ifQ"] {
             assert!(Cursor::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_time_is_a_time_that_both_databases_know() {
+        let of = |key: &str| Cursor { key: key.into(), id: Id::<super::Credential>::new().to_string() };
+        assert_eq!(of("1790000000000000").time().unwrap().micros(), 1_790_000_000_000_000);
+        for bad in ["", "x", "1e18", "-1", "-8000000000000000000", "9223372036854775807"] {
+            assert!(of(bad).time().is_err(), "{bad}");
         }
     }
 }

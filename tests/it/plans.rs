@@ -88,7 +88,11 @@ fn the_list_goes_along_an_index_in_every_order_and_under_every_filter() {
     ] {
         credential_list::page(&mut conn, &workspace, &filtered).expect("a page");
     }
-    credential_list::deleted(&mut conn, &workspace, None, 50).expect("the deleted ones");
+    let cursor = serde_json::json!({ "key": "1790000000000000", "id": workspace.as_str() }).to_string();
+    let cursor = Cursor::parse(&URL_SAFE_NO_PAD.encode(cursor)).expect("a cursor");
+    for after in [None, Some(&cursor)] {
+        credential_list::deleted(&mut conn, &workspace, after, 50).expect("the deleted ones");
+    }
     credential_list::has_deleted(&mut conn, &workspace).expect("an answer");
     credential_list::recent_integrations(&mut conn, &workspace).expect("services");
 

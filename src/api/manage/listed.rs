@@ -4,7 +4,6 @@ use crate::api::answer::{Answer, Query, json};
 use crate::api::credentials::{Credentials, Metadata};
 use crate::api::problem::{self, Problem};
 use crate::app::App;
-use crate::error::Error;
 use crate::id::Id;
 use crate::model::audit_names;
 use crate::model::credential::{Credential, Environment};
@@ -48,21 +47,13 @@ pub async fn answer(app: &App, workspace: &Id<Workspace>, query: Query) -> Answe
 }
 
 async fn deleted(app: &App, workspace: &Id<Workspace>, query: Query) -> Answer {
-    let bad = || Error::BadRequest("The page that this address asks for does not exist.".into());
-    let after = query.text("after").map(|text| Id::<Credential>::parse(text).ok_or_else(bad)).transpose()?;
+    let after = query.text("after").map(Cursor::parse).transpose()?;
     let (limit, workspace) = (query.limit()?, workspace.clone());
     let page = app
         .db
         .read(move |conn| {
-            let after = match &after {
-                Some(id) => Some(Credential::get_deleted(conn, &workspace, id).map_err(|_| bad())?),
-                None => None,
-            };
-            let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-            let mut rows = credential_list::deleted(conn, &workspace, after.as_ref(), most)?;
-            let more = rows.len() > limit;
-            rows.truncate(limit);
-            let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+            let (rows, next) = credential_list::deleted(conn, &workspace, after.as_ref(), limit)?;
+            let next = next.as_ref().map(Cursor::text).transpose()?;
             drawn(conn, &workspace, rows, next)
         })
         .await?;

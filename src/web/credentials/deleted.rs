@@ -4,11 +4,10 @@ use super::drawn::{names, tile};
 use crate::app::App;
 use crate::change::details::DetailRemarks;
 use crate::error::Error;
-use crate::id::Id;
 use crate::model::audit_names;
 use crate::model::credential::{Credential, checked_name};
 use crate::model::credential_change::{self, Saved};
-use crate::model::credential_list;
+use crate::model::credential_list::{self, Cursor};
 use crate::model::permission::{DeleteCredential, Permission, RestoreCredential};
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
 use crate::web::body::Posted;
@@ -22,12 +21,14 @@ use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-/// So many are listed; older ones go by themselves.
-const LISTED: i64 = 200;
+/// Rows of a page.
+const ROWS: usize = 50;
 
-/// `GET …/credentials/deleted`.
-pub async fn index(can: Can<DeleteCredential>, app: web::Data<App>) -> Answer {
-    page(&list(&can, &app, None).await?)
+/// `GET …/credentials/deleted` (`after`).
+pub async fn index(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let after = url::form_urlencoded::parse(req.query_string().as_bytes()).find(|(name, _)| name == "after");
+    let after = after.filter(|(_, text)| !text.is_empty()).map(|(_, text)| Cursor::parse(&text)).transpose()?;
+    page(&list(&can, &app, after, None).await?)
 }
 
 /// `POST …/{id}/restoration` (`name` if the old one is taken).
@@ -52,9 +53,9 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
         .await?;
     match saved {
         Saved::NameTaken(holder) => {
-            let value = if typed.is_empty() { row.name } else { typed };
+            let value = if typed.is_empty() { row.name.clone() } else { typed };
             let new_name = TextBox { error: DetailRemarks::name_taken(&holder).name, ..TextBox::of(value) };
-            page_with(StatusCode::CONFLICT, &list(&can, &app, Some((&id, new_name))).await?)
+            page_with(StatusCode::CONFLICT, &list(&can, &app, None, Some((row, new_name))).await?)
         }
         Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), "restored"),
     }
@@ -71,20 +72,31 @@ pub async fn purge(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<
     see_other_saying(back, "purged")
 }
 
+/// The page behind `after`. A row that was `refused` has a box for another name; it is on top where the page does not
+/// have it anyway.
 async fn list<P: Permission>(
     can: &Can<P>,
     app: &App,
-    taken: Option<(&Id<Credential>, TextBox)>,
+    after: Option<Cursor>,
+    refused: Option<(Credential, TextBox)>,
 ) -> Result<Deleted, Error> {
-    let workspace = can.workspace().clone();
-    let (found, people) = app
+    let (workspace, asked) = (can.workspace().clone(), refused.as_ref().map(|(row, _)| row.clone()));
+    let is_first = after.is_none();
+    let (found, next, people) = app
         .db
         .read(move |conn| {
-            let found = credential_list::deleted(conn, &workspace, None, LISTED)?;
+            let (mut found, next) = credential_list::deleted(conn, &workspace, after.as_ref(), ROWS)?;
+            if let Some(row) = &asked
+                && found.iter().all(|one| one.id != row.id)
+            {
+                found.insert(0, row.clone());
+            }
             let ids: Vec<String> = found.iter().map(|row| row.deleted_by.clone()).collect();
-            Ok((found, audit_names::who(conn, &workspace, &ids)?))
+            let people = audit_names::who(conn, &workspace, &ids)?;
+            Ok((found, next, people))
         })
         .await?;
+    let next = next.as_ref().map(Cursor::text).transpose()?;
     let (base, now, settings) = (can.list(), app.means.now(), &can.standing.workspace.settings);
     let rows = found
         .iter()
@@ -101,15 +113,16 @@ async fn list<P: Permission>(
                 purge: When::new(at.plus(settings.keep_deleted()), now),
                 restore: format!("{base}/{}/restoration", row.id),
                 purge_href: format!("{base}/{}/purge", row.id),
-                new_name: taken.as_ref().filter(|(id, _)| **id == row.id).map(|(_, text)| text.clone()),
+                new_name: refused.as_ref().filter(|(one, _)| one.id == row.id).map(|(_, text)| text.clone()),
             }
         })
         .collect();
     Ok(Deleted {
         shell: shell::inside(app, can, "Recently deleted", Nav::Credentials),
+        first: (!is_first).then(|| format!("{base}/deleted")),
+        next: next.map(|after| format!("{base}/deleted?after={after}")),
         base,
         keep_days: settings.keep_deleted_days,
         rows,
-        next: None,
     })
 }

@@ -49,6 +49,8 @@ pub struct Deleted {
     pub keep_days: i64,
     /// What was deleted, the latest first.
     pub rows: Vec<DeletedRow>,
+    /// Address of the first page, when this is not it.
+    pub first: Option<String>,
     /// Address of the next page.
     pub next: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod deleted;
 mod editing;
 mod indirect;
 mod isolation;

@@ -373,6 +373,7 @@ pub fn deleted() -> Deleted {
         base: BASE.to_owned(),
         keep_days: 30,
         rows: vec![line(1, "Old newsletter", Some(taken)), line(2, HOSTILE, None)],
-        next: None,
+        first: Some(format!("{BASE}/deleted")),
+        next: Some(format!("{BASE}/deleted?after=0190")),
     }
 }

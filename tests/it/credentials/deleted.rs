@@ -1,0 +1,51 @@
+//! “Recently deleted”: all of its pages, and what is restored from there.
+
+use crate::support::app::TestApp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const DELETED: &str = "/w/acme/credentials/deleted";
+
+fn restoration(id: &str) -> String {
+    format!("/w/acme/credentials/{id}/restoration")
+}
+
+#[tokio::test]
+async fn more_than_a_page_of_what_was_deleted_can_be_restored_and_removed() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut ids = Vec::new();
+    for n in 0..52 {
+        ids.push(app.website(&admin, &format!("Shop {n}"), "a signing secret of a shop").await);
+    }
+    for id in &ids {
+        admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+    }
+    let page = admin.get(DELETED).await.expect(200);
+    let names = page.texts("tbody .name");
+    assert_eq!((names.len(), names[0].as_str()), (50, "Shop 51"), "the last deleted on top");
+    assert_eq!(page.texts(".pager a"), ["Next page"]);
+    let next = page.attributes("a[rel=next]", "href").remove(0);
+    let last = admin.get(&next).await.expect(200);
+    assert_eq!(last.texts("tbody .name"), ["Shop 1", "Shop 0"]);
+    assert_eq!(last.attributes(".pager a", "href"), [DELETED], "back to the first, and no further");
+
+    // One of another page is on top of the first when it needs another name.
+    app.website(&admin, "Shop 0", "a signing secret of a new shop").await;
+    let taken = admin.post(&restoration(&ids[0]), &[]).await.expect(409);
+    assert_eq!(taken.attributes("input[name=name]", "value"), ["Shop 0"]);
+    assert_eq!(taken.texts("tbody .name")[..2], ["Shop 0", "Shop 51"]);
+
+    // The address of a page stays good when what it continues behind is not there any more.
+    admin.post(&restoration(&ids[2]), &[]).await.expect(303);
+    assert_eq!(admin.get(&next).await.expect(200).texts("tbody .name"), ["Shop 1", "Shop 0"]);
+    admin.post(&restoration(&ids[0]), &[("name", "Old shop")]).await.expect(303);
+    admin.post(&format!("/w/acme/credentials/{}/purge", ids[1]), &[]).await.expect(303);
+    assert!(admin.get(&next).await.expect(200).texts("tbody .name").is_empty());
+
+    let of = |key: &str| URL_SAFE_NO_PAD.encode(serde_json::json!({ "key": key, "id": ids[0] }).to_string());
+    for bad in ["1e18".to_owned(), "-1".to_owned(), "%27".to_owned(), of(""), of("shop"), of("-8000000000000000000")] {
+        admin.get(&format!("{DELETED}?after={bad}")).await.expect(400);
+    }
+    admin.get(&format!("{DELETED}?after=")).await.expect(200);
+}
