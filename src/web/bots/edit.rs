@@ -62,10 +62,7 @@ pub(super) fn taken(details: &Details, holder: &str) -> Boxes {
 }
 
 fn boxes(name: &str, description: &str, wrong: Wrong) -> Boxes {
-    (
-        TextBox { error: wrong.name, ..TextBox::of(name) },
-        TextBox { error: wrong.description, ..TextBox::of(description) },
-    )
+    (TextBox::judged(name, wrong.name), TextBox::judged(description, wrong.description))
 }
 
 pub(super) fn form(can: &Allowed, app: &App, bot: Option<&Bot>, (name, description): Boxes) -> BotForm {

@@ -2,10 +2,10 @@
 
 use super::drawn::{names, tile};
 use crate::app::App;
-use crate::change::details::DetailRemarks;
+use crate::change::details::{DetailRemarks, checked_name};
 use crate::error::Error;
 use crate::model::audit_names;
-use crate::model::credential::{Credential, checked_name};
+use crate::model::credential::Credential;
 use crate::model::credential_change::{self, Saved};
 use crate::model::credential_list::{self, Cursor};
 use crate::model::permission::{DeleteCredential, Permission, RestoreCredential};
@@ -31,20 +31,23 @@ pub async fn index(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<
     page(&list(&can, &app, after, None).await?)
 }
 
-/// `POST …/{id}/restoration` (`name` if the old one is taken).
+/// `POST …/{id}/restoration` (`name` if the old one is taken): 409 for a name that is taken, 422 for one that cannot be.
 pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data<App>) -> Answer {
     let fields = posted.fields().await?;
     let id = can.credential()?;
     let typed = fields.text("name");
-    let name = match typed.as_str() {
-        "" => None,
-        typed => match checked_name(typed) {
-            Ok(name) => Some(name),
-            Err(text) => return Err(Error::Unprocessable(text.to_owned()).into()),
-        },
-    };
     let (workspace, wanted) = (can.workspace().clone(), id.clone());
     let row = app.db.read(move |conn| Credential::get_deleted(conn, &workspace, &wanted)).await?;
+    let name = match typed.as_str() {
+        "" => None,
+        text => match checked_name(&app.catalog, text) {
+            Ok(name) => Some(name),
+            Err(remark) => {
+                let again = Some((row, TextBox::judged(typed, Some(remark))));
+                return page_with(StatusCode::UNPROCESSABLE_ENTITY, &list(&can, &app, None, again).await?);
+            }
+        },
+    };
     let (service, _) = names(&app.catalog, &row.integration, &row.method);
     let (means, allowed, restored) = (app.means.clone(), can.allowed.clone(), id.clone());
     let saved = app
@@ -54,8 +57,8 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
     match saved {
         Saved::NameTaken(holder) => {
             let value = if typed.is_empty() { row.name.clone() } else { typed };
-            let new_name = TextBox { error: DetailRemarks::name_taken(&holder).name, ..TextBox::of(value) };
-            page_with(StatusCode::CONFLICT, &list(&can, &app, None, Some((row, new_name))).await?)
+            let again = Some((row, TextBox::judged(value, DetailRemarks::name_taken(&holder).name)));
+            page_with(StatusCode::CONFLICT, &list(&can, &app, None, again).await?)
         }
         Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), "restored"),
     }

@@ -34,7 +34,7 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     let (typed, revision) = (fields.text("name"), fields.number("revision")?);
     let row = load(&can, &app).await?;
     let refuse = |status, error: Option<Remark>| {
-        page_with(status, &form(&can, &app, &row, TextBox { error, ..TextBox::of(typed.clone()) }))
+        page_with(status, &form(&can, &app, &row, TextBox::judged(typed.clone(), error)))
     };
     let name = match checked_name(&app.catalog, &typed) {
         Ok(name) => name,
@@ -53,7 +53,7 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
                 now.name
             );
             let error = Some(Remark { code: "stale", text });
-            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, TextBox { error, ..TextBox::of(typed) }))
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, TextBox::judged(typed, error)))
         }
     }
 }

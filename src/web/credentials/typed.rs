@@ -191,12 +191,11 @@ pub struct Boxes {
 impl Boxes {
     /// As they were typed, with what is wrong.
     pub fn typed(typed: &Typed, wrong: DetailRemarks) -> Self {
-        let text = |value: &str, error: Option<Remark>| TextBox { error, ..TextBox::of(value) };
         Self {
-            name: TextBox { warning: vague(&typed.name), ..text(&typed.name, wrong.name) },
-            description: text(&typed.description, wrong.description),
-            environment: text(&typed.environment, wrong.environment),
-            tags: text(&typed.tags, wrong.tags),
+            name: TextBox { warning: vague(&typed.name), ..TextBox::judged(&typed.name, wrong.name) },
+            description: TextBox::judged(&typed.description, wrong.description),
+            environment: TextBox::judged(&typed.environment, wrong.environment),
+            tags: TextBox::judged(&typed.tags, wrong.tags),
         }
     }
 }

@@ -6,11 +6,12 @@ use super::start::{fresh, page};
 use crate::app::App;
 use crate::catalog::form::Values;
 use crate::catalog::schema::{Integration, Method};
+use crate::change::details::checked_name;
 use crate::check::oauth::{Consent, asked_scopes, authorize};
 use crate::clock::At;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::model::credential::{Credential, checked_name};
+use crate::model::credential::Credential;
 use crate::model::oauth_flow::{self, Chosen, Flow, FlowKind, Stage, Trouble};
 use crate::model::permission::ConnectCredential;
 use crate::model::workspace::Workspace;
@@ -60,7 +61,8 @@ pub async fn update(can: Allowed, path: Address, posted: Posted, app: web::Data<
     }
     let name = fields.text("name");
     if flow.kind == FlowKind::Create && !name.is_empty() {
-        chosen.details.name = checked_name(&name).map_err(|text| Error::Unprocessable(text.into()))?;
+        let name = checked_name(&app.catalog, &name).map_err(|remark| Error::Unprocessable(remark.text))?;
+        chosen.details.name = name;
     }
     let Some(all) = with_app_of(&app, can.workspace(), integration, method, &chosen, &flow).await? else {
         return see_other(super::start::app_page(&can.root(), integration, method));

@@ -37,7 +37,7 @@ pub struct Deletion {
     pub sign_in: Option<String>,
 }
 
-/// `GET …/credentials/deleted`, and the 409 of a restoration.
+/// `GET …/credentials/deleted`, and the 409 and 422 of a restoration.
 #[derive(Debug, Clone, Template)]
 #[template(path = "credentials/deleted.html")]
 pub struct Deleted {
@@ -76,6 +76,6 @@ pub struct DeletedRow {
     pub restore: String,
     /// `POST …/{id}/purge`.
     pub purge_href: String,
-    /// After a 409: the box for another name, with the remark.
+    /// After a 409 or 422: the box for another name, with the remark.
     pub new_name: Option<TextBox>,
 }

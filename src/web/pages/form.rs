@@ -150,6 +150,14 @@ impl TextBox {
     pub fn of(value: impl Into<String>) -> Self {
         Self { value: value.into(), ..Self::default() }
     }
+
+    /// A box with what was typed and what is wrong with it, if something is. A secret that was typed where everybody
+    /// can read it is not drawn again.
+    pub fn judged(typed: impl Into<String>, error: Option<Remark>) -> Self {
+        let is_secret = error.as_ref().is_some_and(|remark| remark.code == "secret_in_plain");
+        let value = if is_secret { String::new() } else { typed.into() };
+        Self { value, error, ..Self::default() }
+    }
 }
 
 /// The box of a risky form that asks once more who it is (`current_password`); what is typed is never drawn.

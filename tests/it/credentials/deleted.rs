@@ -49,3 +49,27 @@ async fn more_than_a_page_of_what_was_deleted_can_be_restored_and_removed() {
     }
     admin.get(&format!("{DELETED}?after=")).await.expect(200);
 }
+
+#[tokio::test]
+async fn t069_a_name_to_restore_under_is_judged_like_any_other_and_a_secret_in_it_is_not_drawn() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    admin.post(&format!("/w/acme/credentials/{id}/deletion"), &[]).await.expect(303);
+    let secret = "sk_live_51J3v9Kq8ZbLxT2mN4pQ6rS8tUvWxYz0123";
+    let long = "x".repeat(201);
+    for (typed, code, kept) in [(secret, "secret_in_plain", ""), (long.as_str(), "invalid", long.as_str())] {
+        let refused = admin.post(&restoration(&id), &[("name", typed)]).await.expect(422);
+        assert_eq!(refused.attributes(".why", "data-code"), [code]);
+        assert_eq!(refused.attributes("input[name=name]", "value"), [kept]);
+        assert_eq!(refused.attributes("input[name=name]", "aria-invalid"), ["true"]);
+        assert!(!refused.body.contains(secret));
+        assert!(app.row(&id).await.deleted_at.is_some(), "it stays where it is");
+    }
+    admin.post(&restoration(&id), &[("name", "Shop orders")]).await.expect(303);
+    assert_eq!(app.row(&id).await.name, "Shop orders");
+    let renamed = admin.post(&format!("/w/acme/credentials/{id}/name"), &[("name", secret)]).await.expect(422);
+    assert_eq!(renamed.attributes("input[name=name]", "value"), [""]);
+    assert!(!renamed.body.contains(secret));
+    app.prove_audit().await;
+}
