@@ -291,3 +291,125 @@ describe('second factors', () => {
     });
   });
 });
+
+describe('second factors, JavaScript off', () => {
+  const stage = useStage({ name: 'second factors js off', sendsMail: true });
+  const arrive = () => stage.arrive({ javaScript: false });
+  const proveBy = async ({ page }, typed) => {
+    await page.waitForURL(/second-factor/);
+    await fill(page, { code: typed });
+    await press(page, 'Sign in');
+  };
+  let ana; let key; let codes;
+
+  stage.step('an app is set up by the key that is typed into it', async () => {
+    ana = await arrive();
+    await setUp(ana, stage);
+    const { page } = ana;
+    await ana.go('/account/second-factor');
+    await press(page, 'Set it up');
+    await see(page.locator('svg.qr'));
+    key = await page.locator('#totp-key').innerText();
+    await ana.expecting(422, async () => {
+      await fill(page, { code: '000000' });
+      await press(page, 'Turn it on');
+      await see(page.getByText('This is not the code'));
+    });
+    await fill(page, { code: code(key) });
+    await press(page, 'Turn it on');
+    await see(page.locator('#recovery-codes'));
+    codes = await page.locator('#recovery-codes li').allInnerTexts();
+    assert.equal(codes.length, 10);
+    await ana.go('/account/second-factor');
+    assert.equal(await page.locator('#recovery-codes').count(), 0, 'codes are shown once');
+  });
+
+  stage.step('signing in asks for a code of it', async () => {
+    const { page } = ana;
+    await leave(ana);
+    await password(ana, PERSON);
+    await ana.expecting(401, async () => {
+      await proveBy(ana, '000000');
+      await see(page.getByText('This code is not right'));
+    });
+    await proveBy(ana, code(key, 1));
+    await page.waitForURL(/\/credentials/);
+  });
+
+  stage.step('risky acts ask again: in the form, and on the page for what has no form', async () => {
+    const { page } = ana;
+    await ana.go(at('/bots/new'));
+    await fill(page, { name: 'Night report' });
+    await submit(page, page.getByRole('main').getByRole('button').first());
+    const tokens = `${new URL(page.url()).pathname}/tokens`;
+    stage.console.age('sessions', 'auth_at', 11);
+    await ana.go(tokens);
+    await ana.expecting(422, async () => {
+      await fill(page, { name: 'Worker', current_password: 'not the password at all' });
+      await press(page, 'Make token');
+      await see(page.locator('#current_password-error'));
+    });
+    assert.equal(await page.locator('#name').inputValue(), 'Worker');
+    await fill(page, { current_password: PERSON.password });
+    await press(page, 'Make token');
+    await see(page.getByText('This is the only time it is shown'));
+    stage.console.age('sessions', 'auth_at', 11);
+    await ana.expecting(401, () => ana.go(at('/audit.csv')));
+    await see(page.getByRole('heading', { name: 'Confirm that it is you' }));
+    await ana.expecting(422, async () => {
+      await fill(page, { current_password: 'not the password at all' });
+      await press(page, 'Confirm');
+      await see(page.locator('#current_password-error'));
+    });
+    await fill(page, { current_password: PERSON.password });
+    const file = page.waitForEvent('download');
+    await press(page, 'Confirm');
+    assert.match((await file).suggestedFilename(), /audit.*\.csv$/);
+  });
+
+  stage.step('a session is ended from another browser, by itself and with all others', async () => {
+    const other = await arrive();
+    const others = ana.page.locator('tr[id^="session-"]').filter({ hasNotText: 'this one' });
+    const ends = [() => others.getByRole('button').click(), () => press(ana.page, 'Sign out everywhere else')];
+    for (const [n, end] of ends.entries()) {
+      await password(other, PERSON);
+      await proveBy(other, codes[n]);
+      await other.page.waitForURL(/\/credentials/);
+      await ana.go('/account/sessions');
+      assert.equal(await others.count(), 1);
+      await end();
+      await see(ana.page.getByText('Signed out there'));
+      assert.equal(await others.count(), 0);
+      await other.go('/account');
+      assert.match(other.page.url(), /sign-in/);
+    }
+    await ana.go('/account');
+    assert.match(ana.page.url(), /account/);
+  });
+
+  stage.step('a workspace asks its admins for more than a password', async () => {
+    await ana.go(at('/settings'));
+    await fill(ana.page, { second_factor: '1' });
+    await press(ana.page, 'Save');
+    await see(ana.page.getByText('The settings are saved'));
+    const file = join(stage.scratch.path, 'password');
+    writeFileSync(file, KIM.password);
+    stage.console.shell('member', 'add', '--workspace', PERSON.slug, '--email', KIM.email, '--role', 'admin', '--password-file', file);
+    const kim = await arrive();
+    await password(kim, KIM);
+    await kim.page.waitForURL(/\/account\/second-factor/);
+    await see(kim.page.locator('#asked'));
+    await kim.go(at('/audit'));
+    assert.match(kim.page.url(), /\/account\/second-factor/, 'nothing else opens there');
+    await press(kim.page, 'Set it up');
+    await fill(kim.page, { code: code(await kim.page.locator('#totp-key').innerText()) });
+    await press(kim.page, 'Turn it on');
+    await see(kim.page.locator('#recovery-codes'));
+    assert.equal(await kim.go(at('/audit')), 200);
+    await kim.go('/account/second-factor');
+    await kim.expecting(409, async () => {
+      await press(kim.page, 'Turn it off');
+      await see(kim.page.getByText('asks its admins and support'));
+    });
+  });
+});
