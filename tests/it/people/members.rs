@@ -90,6 +90,24 @@ async fn a_workspace_is_handed_over_in_one_step() {
 }
 
 #[tokio::test]
+async fn an_admin_who_removes_themselves_is_told_that_they_leave_and_stays_signed_in() {
+    let app = TestApp::start().await;
+    let (admin, member) = (app.admin().await, app.member().await);
+    admin.post(&about(&app, "member").await, &[("role", "admin")]).await.expect(303);
+    let removal = format!("{}/removal", about(&app, "admin").await);
+    let asked = admin.get(&removal).await.expect(200);
+    assert_eq!(asked.texts("main h1"), ["Leave this workspace?"]);
+    assert_eq!(asked.texts("main form button.danger"), ["Leave"]);
+    assert!(!asked.body.contains("signed out everywhere"));
+    let other = member.get(&removal).await.expect(200);
+    assert_eq!(other.texts("main form button.danger"), ["Remove"]);
+    assert!(other.body.contains("signed out everywhere"));
+    admin.post(&removal, &[]).await.expect(303);
+    admin.get("/account").await.expect(200);
+    admin.get("/w/acme/members").await.expect(404);
+}
+
+#[tokio::test]
 async fn t019_whoever_is_removed_is_signed_out_everywhere_and_leaves_a_report() {
     let app = TestApp::start().await;
     let (admin, leaver) = (app.admin().await, app.member().await);
