@@ -129,15 +129,19 @@ async fn t019_whoever_is_removed_is_signed_out_everywhere_and_leaves_a_report() 
             admin.post(&format!("{made}/revocation"), &[]).await.expect(303);
         }
     }
+    leaver.post("/w/acme/tokens", &[("name", "Pipeline")]).await.expect(303);
     let asked = admin.get(&format!("{path}/removal")).await.expect(200);
     assert_eq!(asked.texts("tr[id^=left-] a.name"), ["Made by the leaver", "Taken over"]);
-    assert_eq!(asked.texts(".left th .name"), ["Seen by the leaver"]);
+    assert_eq!(asked.texts(".left th .name"), ["Pipeline", "Seen by the leaver"]);
     let reply = admin.post(&format!("{path}/removal"), &[]).await.expect(303);
     assert_eq!(reply.location(), format!("{path}/report"));
     let report = admin.get(reply.location()).await.expect(200);
     assert_eq!(report.texts("tr[id^=left-] a.name"), ["Made by the leaver", "Taken over"]);
-    assert_eq!(report.texts(".left th .name"), ["Seen by the leaver"]);
-    assert!(report.attributes(".left td a", "href")[0].starts_with(&format!("{tokens}/")), "a way to another one");
+    assert_eq!(report.texts(".left th .name"), ["Pipeline", "Seen by the leaver"]);
+    for (href, list) in report.attributes(".left td a", "href").iter().zip(["/w/acme/tokens", tokens.as_str()]) {
+        assert!(href.starts_with(&format!("{list}/")), "a way to another one: {href}");
+        admin.get(href).await.expect(200);
+    }
     for person in [&leaver, &elsewhere] {
         assert_eq!(person.get("/w/acme/credentials").await.expect(303).location(), "/sign-in");
     }
