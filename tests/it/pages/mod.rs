@@ -91,6 +91,16 @@ fn every_control_has_a_label() {
 }
 
 #[test]
+fn a_new_password_is_kept_by_managers_under_the_address_that_signs_in() {
+    each(|s, html| {
+        let (new, name) = (select("[autocomplete=new-password]"), select("[autocomplete=username]"));
+        for form in html.select(&select("form")).filter(|form| form.select(&new).next().is_some()) {
+            assert_eq!(form.select(&name).count(), 1, "{}", s.name);
+        }
+    });
+}
+
+#[test]
 fn t058_nothing_is_inline_and_nothing_is_foreign() {
     each(|s, html| {
         for element in html.select(&select("*")) {
