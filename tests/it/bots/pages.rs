@@ -162,7 +162,7 @@ async fn a_bot_without_a_credential_is_not_published_and_one_that_fails_only_kno
     admin.post(&off, &[("hours", "1")]).await.expect(303);
     let warned = admin.post(&publication, &[("published", "1")]).await.expect(409);
     assert_eq!(warned.attributes("input[type=checkbox]", "name"), ["anyway"]);
-    assert_eq!(admin.get(&bot).await.texts("h1 .tag"), ["draft"]);
+    assert_eq!(admin.get(&bot).await.texts("h1"), ["Order confirmations draft"]);
     admin.post(&publication, &[("published", "1"), ("anyway", "1")]).await.expect(303);
     assert_eq!(admin.get(&bot).await.texts("h1 .tag"), ["published"]);
     admin.post(&format!("{bot}/deletion"), &[]).await.expect(409);
@@ -177,7 +177,7 @@ async fn a_bot_without_a_credential_is_not_published_and_one_that_fails_only_kno
 
 #[tokio::test]
 async fn the_list_of_bots_goes_on_by_key_and_refuses_nonsense() {
-    let (app, admin, ..) = stage().await;
+    let (app, admin, _, bot) = stage().await;
     for n in 0..51 {
         app.new_bot(&admin, &format!("Bot {n}")).await;
     }
@@ -189,4 +189,8 @@ async fn the_list_of_bots_goes_on_by_key_and_refuses_nonsense() {
     for bad in ["1e18", "-1", "x", "%27"] {
         admin.get(&format!("{BOTS}?after={bad}")).await.expect(400);
     }
+    let oldest = bot.rsplit('/').next().expect("an id");
+    let behind = admin.get(&format!("{BOTS}?after={oldest}")).await.expect(200);
+    assert_eq!(behind.attributes("#create", "id").len(), 1, "there are bots, only not here");
+    assert_eq!(behind.texts(".pager a"), ["First page"]);
 }

@@ -41,7 +41,9 @@ async fn more_than_a_page_of_what_was_deleted_can_be_restored_and_removed() {
     assert_eq!(admin.get(&next).await.expect(200).texts("tbody .name"), ["Shop 1", "Shop 0"]);
     admin.post(&restoration(&ids[0]), &[("name", "Old shop")]).await.expect(303);
     admin.post(&format!("/w/acme/credentials/{}/purge", ids[1]), &[]).await.expect(303);
-    assert!(admin.get(&next).await.expect(200).texts("tbody .name").is_empty());
+    let emptied = admin.get(&next).await.expect(200);
+    assert!(emptied.texts("tbody .name").is_empty());
+    assert_eq!(emptied.attributes(".empty a", "href"), [DELETED]);
 
     let of = |key: &str| URL_SAFE_NO_PAD.encode(serde_json::json!({ "key": key, "id": ids[0] }).to_string());
     for bad in ["1e18".to_owned(), "-1".to_owned(), "%27".to_owned(), of(""), of("shop"), of("-8000000000000000000")] {
