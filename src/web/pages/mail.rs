@@ -16,6 +16,8 @@ pub struct Mails {
     pub kept_in: Option<String>,
     /// The mails, newest first.
     pub rows: Vec<MailRow>,
+    /// Address of the first page, when this is not it.
+    pub first: Option<String>,
     /// Address of the next page.
     pub next: Option<String>,
 }

@@ -27,6 +27,8 @@ pub struct Members {
     pub rows: Vec<MemberRow>,
     /// Where the workspace's pages begin.
     pub root: String,
+    /// Address of the first page, when this is not it.
+    pub first: Option<String>,
     /// Address of the next page.
     pub next: Option<String>,
 }

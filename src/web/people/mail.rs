@@ -26,7 +26,7 @@ pub async fn index(can: Can<ManageMail>, req: HttpRequest, app: web::Data<App>) 
         None => None,
         Some((_, id)) => Some(Id::<Mail>::parse(&id).ok_or_else(|| Error::BadRequest("“after” is no mail.".into()))?),
     };
-    let (workspace, now) = (can.workspace().clone(), app.means.now());
+    let (workspace, now, is_first) = (can.workspace().clone(), app.means.now(), before.is_none());
     let mut found = app.db.read(move |conn| outbox::page(conn, &workspace, before.as_ref(), now, PAGE + 1)).await?;
     let base = format!("{}/mail", can.root());
     let more = found.len() > PAGE as usize;
@@ -36,6 +36,7 @@ pub async fn index(can: Can<ManageMail>, req: HttpRequest, app: web::Data<App>) 
         shell: shell::inside(&app, &can, "Mail", Nav::Members),
         kept_in: app.mailer.keeps().then(|| app.mailer.folder().display().to_string()),
         rows: found.iter().map(|mail| row(&app, &base, mail)).collect(),
+        first: (!is_first).then(|| base.clone()),
         base,
         next,
     })

@@ -28,7 +28,7 @@ pub async fn index(can: Can<ReadMembers>, req: HttpRequest, app: web::Data<App>)
         .find(|(name, _)| name == "after")
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default();
-    let (workspace, now) = (can.workspace().clone(), app.means.now());
+    let (workspace, now, is_first) = (can.workspace().clone(), app.means.now(), after.is_empty());
     let (mut found, total) = app
         .db
         .read(move |conn| {
@@ -49,6 +49,7 @@ pub async fn index(can: Can<ReadMembers>, req: HttpRequest, app: web::Data<App>)
         manages: can.is_admin(),
         rows: found.into_iter().map(|one| row(&app, &can, &base, one)).collect(),
         root: can.root(),
+        first: (!is_first).then_some(base),
         next,
     })
 }

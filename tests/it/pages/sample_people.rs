@@ -95,6 +95,7 @@ fn members(manages: bool) -> Members {
         manages,
         rows,
         root: ROOT.to_owned(),
+        first: Some(format!("{ROOT}/members")),
         next: Some(format!("{ROOT}/members?after=d")),
     }
 }
@@ -234,6 +235,7 @@ fn mail(kept_in: Option<String>, rows: Vec<MailRow>) -> Mails {
         base: format!("{ROOT}/mail"),
         kept_in,
         rows,
+        first: Some(format!("{ROOT}/mail")),
         next: Some(format!("{ROOT}/mail?after=01930003")),
     }
 }

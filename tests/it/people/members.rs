@@ -90,6 +90,18 @@ async fn a_workspace_is_handed_over_in_one_step() {
 }
 
 #[tokio::test]
+async fn later_pages_of_members_and_mails_lead_back_to_the_first() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.workspace(ACME).await;
+    for (list, after) in [("/w/acme/members", "b"), ("/w/acme/mail", id.as_str())] {
+        assert!(admin.get(list).await.expect(200).attributes(".pager a", "href").is_empty());
+        let later = admin.get(&format!("{list}?after={after}")).await.expect(200);
+        assert_eq!(later.attributes(".pager a", "href"), [list]);
+    }
+}
+
+#[tokio::test]
 async fn an_admin_who_removes_themselves_is_told_that_they_leave_and_stays_signed_in() {
     let app = TestApp::start().await;
     let (admin, member) = (app.admin().await, app.member().await);
