@@ -104,7 +104,7 @@ async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wan
         return Err(Problem::method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     }
     let caller = caller::bearer(&app, &req).await?;
-    let flow = app.door.flow(&caller.token.digest).map_err(|full| Problem::wait(full.retry_after_s))?;
+    let flow = take::flow(&app, &caller).await?;
     let granted = take::granted(&app, Asked { caller, purpose: Purpose::Use, wanted, version: None }).await?;
     let row = &granted.row;
     let kind = app.catalog.method(&row.integration, &row.method).ok_or_else(|| Error::internal("no service"))?;

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::broker::door::Place;
+use crate::broker::door::{Full, Place};
 use crate::db::Tx;
 use crate::id::Id;
 use crate::measure;
@@ -80,26 +80,39 @@ async fn refused(app: &web::Data<App>, caller: &Caller, refusal: Refusal) -> Res
     Ok(refusal.into())
 }
 
+/// A place for a call that is passed on, for as long as it flows; only for a token that the database knows.
+///
+/// # Errors
+/// 401 for others; 429 above the limits.
+pub async fn flow(app: &web::Data<App>, caller: &Caller) -> Result<Place, Problem> {
+    known(app, caller).await?;
+    app.door.flow(&caller.token.digest).map_err(full)
+}
+
 /// A place at the door for a token that the database knows. Who comes with others never gets to a write.
 async fn enter(app: &web::Data<App>, caller: &Caller) -> Result<(Place, Id<Workspace>), Problem> {
-    let full = |full: crate::broker::door::Full| {
-        measure::USES_LIMITED.add(1);
-        Problem::wait(full.retry_after_s)
+    let home = known(app, caller).await?;
+    Ok((app.door.judge(&caller.token.digest).map_err(full)?, home))
+}
+
+/// The workspace of a token that the database knows. Whoever comes with others is judged by the address.
+async fn known(app: &web::Data<App>, caller: &Caller) -> Result<Id<Workspace>, Problem> {
+    let digest = &caller.token.digest;
+    if let Some(home) = app.door.home(digest) {
+        return Ok(home);
+    }
+    let _place = app.door.judge(&caller.actor.address).map_err(full)?;
+    let wanted = digest.clone();
+    let Some(home) = app.db.read(move |conn| BotToken::workspace_of(conn, &wanted)).await? else {
+        app.door.refused(&caller.actor.address);
+        app.denials.fetch_add(1, Ordering::Relaxed);
+        return Err(Refusal::Unknown.into());
     };
-    let digest = caller.token.digest.clone();
-    let home = match app.door.home(&digest) {
-        Some(home) => home,
-        None => {
-            let _place = app.door.judge(&caller.actor.address).map_err(full)?;
-            let wanted = digest.clone();
-            let Some(home) = app.db.read(move |conn| BotToken::workspace_of(conn, &wanted)).await? else {
-                app.door.refused(&caller.actor.address);
-                app.denials.fetch_add(1, Ordering::Relaxed);
-                return Err(Refusal::Unknown.into());
-            };
-            app.door.learn(&digest, &home);
-            home
-        }
-    };
-    Ok((app.door.judge(&digest).map_err(full)?, home))
+    app.door.learn(digest, &home);
+    Ok(home)
+}
+
+fn full(full: Full) -> Problem {
+    measure::USES_LIMITED.add(1);
+    Problem::wait(full.retry_after_s)
 }

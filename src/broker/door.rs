@@ -74,7 +74,7 @@ impl Door {
         place(&mine, &self.judging)
     }
 
-    /// A place for one call that is passed on, for as long as it flows.
+    /// A place for one call that is passed on, for as long as it flows; only for a token that [`Door::home`] knows.
     ///
     /// # Errors
     /// [`Full`].
@@ -87,9 +87,10 @@ impl Door {
         self.entry(key, |entry| entry.refusals = entry.refusals.saturating_add(1));
     }
 
-    /// The workspace of a token's digest that was in the database once.
+    /// The workspace of a token's digest that was in the database once. Asking takes no room: whoever invents tokens
+    /// pushes nobody out.
     pub fn home(&self, key: &str) -> Option<Id<Workspace>> {
-        self.entry(key, |entry| entry.home.clone())
+        self.book().get(key).and_then(|entry| entry.home.clone())
     }
 
     /// Remembers that a token's digest is in the database, and of which workspace it is.
@@ -128,7 +129,7 @@ fn place(mine: &Arc<Semaphore>, all: &Arc<Semaphore>) -> Result<Place, Full> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AT_ONCE, AT_ONCE_EACH, Door, FLOWS_EACH, Full, REFUSALS};
+    use super::{AT_ONCE, AT_ONCE_EACH, Door, FLOWS_EACH, Full, KEYS, REFUSALS};
     use crate::clock::Clock;
     use crate::id::Id;
     use chrono::TimeDelta;
@@ -169,5 +170,15 @@ mod tests {
         assert!(door.home("a").is_none());
         door.learn("a", &home);
         assert!(door.home("a") == Some(home) && door.home("b").is_none());
+    }
+
+    #[test]
+    fn t009_asking_for_invented_tokens_pushes_nobody_out() {
+        let door = Door::new(Clock::movable());
+        let home = Id::new();
+        door.learn("a", &home);
+        (0..REFUSALS).for_each(|_| door.refused("a"));
+        assert!((0..=KEYS.get()).all(|n| door.home(&format!("invented {n}")).is_none()));
+        assert!(door.judge("a").is_err() && door.home("a") == Some(home));
     }
 }

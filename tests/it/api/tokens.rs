@@ -2,6 +2,7 @@
 
 use super::{Scene, TOKEN};
 use crate::support::app::ACME;
+use crate::support::http_server::Answer;
 use crate::support::person::{Person, sent};
 use chrono::TimeDelta;
 use credenza::crypto::bot_token::mint;
@@ -10,6 +11,7 @@ use credenza::model::audit::Outcome;
 use credenza::model::bot_token::{self, Scope};
 use credenza::model::permission::Allowed;
 use diesel::prelude::*;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -113,6 +115,24 @@ async fn who_is_refused_over_and_over_is_told_to_wait_and_grows_no_chain() {
     assert_eq!(waits, 20);
     scene.app.means.clock.advance(TimeDelta::seconds(61));
     machine.get(&scene.at("secret")).await.expect(200);
+}
+
+#[tokio::test]
+async fn t009_an_invented_token_takes_no_place_of_calls_that_flow() {
+    let scene = Scene::start().await;
+    let door = &scene.app.door;
+    let held: Vec<_> = (0..).map_while(|n: u32| door.flow(&format!("held {n}")).ok()).collect();
+    let invented = mint(scene.app.means.keyring.random()).expect("a token").text;
+    let reply = scene.app.machine(invented.expose()).get(&scene.at("proxy/me")).await;
+    assert_eq!(reply.problem(401), "token-unknown", "it is not asked whether there is room");
+    let before = scene.app.events(ACME).await.len();
+    let reply = scene.machine().get(&scene.at("proxy/me")).await;
+    assert_eq!(reply.problem(429), "limit-reached");
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert_eq!(scene.app.events(ACME).await.len(), before, "what has no room is no use");
+    drop(held);
+    scene.app.service.prepare(Answer::json(200, &json!({})));
+    scene.machine().get(&scene.at("proxy/me")).await.expect(200);
 }
 
 #[tokio::test]
