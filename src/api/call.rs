@@ -4,30 +4,32 @@ use super::answer::Answer;
 use super::problem::{self, Details, PASSED, Problem};
 use super::{caller, take};
 use crate::app::App;
-use crate::broker::call::{Passed, Ready, Unsent, needs_whole_body, ready, with_credential};
+use crate::broker::call::{Passed, Ready, Unsent, fits, needs_whole_body, ready, with_credential};
 use crate::broker::door::Place;
 use crate::broker::mask::Mask;
 use crate::broker::session::{Signed, Trouble};
+use crate::catalog::form::Values;
 use crate::catalog::schema::{Integration, Method};
-use crate::check::held::Held;
+use crate::check::held::{Held, Session};
 use crate::check::policy;
 use crate::check::report::Outcome;
 use crate::egress::fault::{Fault, Network};
 use crate::egress::flow::{Bounds, Download, Flowing, Upload};
 use crate::egress::trace::Trace;
 use crate::error::Error;
-use crate::model::bot_use::{Asked, Granted, Purpose, Wanted};
+use crate::model::bot_use::{Asked, Granted, Purpose, Refusal, Wanted};
 use crate::model::credential_change;
 use crate::web::body::{self, Whole};
 use crate::web::connection::{self, Streaming};
 use crate::web::incoming::Incoming;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -105,20 +107,20 @@ async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wan
     }
     let caller = caller::bearer(&app, &req).await?;
     let flow = take::flow(&app, &caller).await?;
-    let granted = take::granted(&app, Asked { caller, purpose: Purpose::Use, wanted, version: None }).await?;
+    length(req.headers())?;
+    let passed = Arc::new(passed(&req)?);
+    let asked = Asked { caller, purpose: Purpose::Use, wanted, version: None };
+    let granted = take::granted_if(&app, asked, fitting(passed.clone())).await?;
     let row = &granted.row;
     let kind = app.catalog.method(&row.integration, &row.method).ok_or_else(|| Error::internal("no service"))?;
-    if kind.1.inject.base_url.is_none() || kind.1.inject.sign.is_some() {
-        return Err(Unsent::NotHttp.into());
-    }
     let signed = app.sessions.live(&app.broker(), &granted, kind).await?.map_err(Problem::from)?;
-    let Ready { outgoing, mask } = prepared(&req, body, kind.1, &granted, &signed).await?;
-    let is_check = is_the_check(
-        kind.1,
-        &Held { values: &granted.values, session: &signed.session },
-        &outgoing.method,
-        outgoing.target.resource().expose(),
-    );
+    let held = Held { values: &granted.values, session: &signed.session };
+    let upload = match needs_whole_body(&kind.1.inject, &passed.method) {
+        true => with_credential(&kind.1.inject, &held, &whole(body).await?.bytes)?,
+        false => upload(req.headers(), body)?,
+    };
+    let Ready { outgoing, mask } = ready(kind.1, &held, &passed, upload)?;
+    let is_check = is_the_check(kind.1, &held, &outgoing.method, outgoing.target.resource().expose());
     let policy = policy::of(kind.1, &granted.values, None);
     let mut trace = Trace::within(CONNECT_WITHIN);
     let answered = app.egress.flow(outgoing, &policy, Bounds::default(), &mut trace).await?;
@@ -126,41 +128,42 @@ async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wan
     given(&req, answered, mask, flow)
 }
 
-/// The call, with the caller's part in it.
-async fn prepared(
-    req: &HttpRequest,
-    body: Incoming,
-    method: &Method,
-    granted: &Granted,
-    signed: &Signed,
-) -> Result<Ready, Problem> {
-    let held = Held { values: &granted.values, session: &signed.session };
+/// What the caller asks to be passed on.
+fn passed(req: &HttpRequest) -> Result<Passed, Problem> {
     let path = req.uri().path();
     let path = path.find("/proxy/").and_then(|at| path.get(at + "/proxy/".len()..)).unwrap_or_default().to_owned();
     let headers = req.headers().iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
     let verb = hyper::Method::from_bytes(req.method().as_str().as_bytes()).map_err(Error::internal)?;
-    let upload = match needs_whole_body(&method.inject, &verb) {
-        true => with_credential(&method.inject, &held, &whole(body).await?.bytes)?,
-        false => upload(req, body)?,
-    };
-    let query = req.query_string().to_owned();
-    let passed = Passed { method: verb, path, query, headers: headers.collect(), body: upload };
-    Ok(ready(method, &held, passed)?)
+    Ok(Passed { method: verb, path, query: req.query_string().to_owned(), headers: headers.collect() })
+}
+
+/// Judges the caller's part of a call before it counts as a use: what cannot be sent is refused and written down so.
+fn fitting(passed: Arc<Passed>) -> impl Fn(&Method, &Values) -> Result<(), Refusal> + Send + 'static {
+    move |method, values| {
+        let session = Session::default();
+        fits(method, &Held { values, session: &session }, &passed).map(drop).map_err(|unsent| {
+            let problem = Problem::from(unsent);
+            Refusal::Unfit(problem.kind.code, problem.detail)
+        })
+    }
+}
+
+/// The length of a body, where it is told.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(text) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
+    let length = text.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+    let length = length.ok_or_else(|| Problem::new(&problem::MALFORMED, "The length of the body is not a number."))?;
+    if length > Bounds::default().bytes {
+        return Err(Problem::new(&problem::TOO_LARGE, "A body that is passed on has at most 256 MiB."));
+    }
+    Ok(Some(length))
 }
 
 /// The body as it comes.
-fn upload(req: &HttpRequest, body: Incoming) -> Result<Upload, Problem> {
-    let headers = req.headers();
-    let length = match headers.get(header::CONTENT_LENGTH) {
-        None if !headers.contains_key(header::TRANSFER_ENCODING) => return Ok(Upload::default()),
-        None => None,
-        Some(text) => {
-            let length = text.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-            Some(length.ok_or_else(|| Problem::new(&problem::MALFORMED, "The length of the body is not a number."))?)
-        }
-    };
-    if length.is_some_and(|length| length > Bounds::default().bytes) {
-        return Err(Problem::new(&problem::TOO_LARGE, "A body that is passed on has at most 256 MiB."));
+fn upload(headers: &HeaderMap, body: Incoming) -> Result<Upload, Problem> {
+    let length = length(headers)?;
+    if length.is_none() && !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(Upload::default());
     }
     let pieces = body.map(|piece| piece.map_err(|error| io::Error::other(error.to_string())));
     Ok(Upload { pieces: Some(Box::pin(pieces)), length })
@@ -315,7 +318,7 @@ impl From<Unsent> for Problem {
 impl From<Trouble> for Problem {
     fn from(trouble: Trouble) -> Self {
         let report = match trouble {
-            Trouble::Unreadable => return crate::model::bot_use::Refusal::Unreadable.into(),
+            Trouble::Unreadable => return Refusal::Unreadable.into(),
             Trouble::Report(report) => report,
         };
         let kind = match report.outcome {

@@ -204,6 +204,7 @@ impl From<Refusal> for Problem {
             Refusal::Unreadable => "The stored values of this credential cannot be decrypted.".to_owned(),
             Refusal::NoService => "The catalogue no longer has the service of this credential.".to_owned(),
             Refusal::NoVersion => "This version is not there, not served yet, or not served any more.".to_owned(),
+            Refusal::Unfit(_, text) => text,
         };
         Self::new(kind, detail)
     }
@@ -314,6 +315,7 @@ mod tests {
             Refusal::Unreadable,
             Refusal::NoService,
             Refusal::NoVersion,
+            Refusal::Unfit("path-refused", String::new()),
         ];
         let kinds: BTreeSet<&str> = refusals
             .iter()

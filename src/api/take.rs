@@ -3,6 +3,8 @@
 use super::problem::Problem;
 use crate::app::App;
 use crate::broker::door::{Full, Place};
+use crate::catalog::form::Values;
+use crate::catalog::schema::Method;
 use crate::db::Tx;
 use crate::id::Id;
 use crate::measure;
@@ -18,10 +20,22 @@ use std::sync::atomic::Ordering;
 /// # Errors
 /// The problem of each refusal; 429 above the limits, and 503 when the line cannot be kept.
 pub async fn granted(app: &web::Data<App>, asked: Asked) -> Result<Granted, Problem> {
+    granted_if(app, asked, |_, _| Ok(())).await
+}
+
+/// As [`granted`], if the call can be made with the credential.
+///
+/// # Errors
+/// As [`granted`], and what `fits` says.
+pub async fn granted_if(
+    app: &web::Data<App>,
+    asked: Asked,
+    fits: impl Fn(&Method, &Values) -> Result<(), Refusal> + Send + 'static,
+) -> Result<Granted, Problem> {
     let purpose = asked.purpose;
     let (_place, home) = enter(app, &asked.caller).await?;
     let (means, catalog, key) = (app.means.clone(), app.catalog.clone(), asked.caller.token.digest.clone());
-    let unit = move |tx: &mut Tx<'_>| bot_use::take(tx, &means, &catalog, &asked);
+    let unit = move |tx: &mut Tx<'_>| bot_use::take(tx, &means, &catalog, &asked, &fits);
     let taken = app.db.write_in_group(home.as_str(), unit).await;
     match taken? {
         Ok(granted) => {

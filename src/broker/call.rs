@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// What a caller asks to be passed on.
+/// What a caller asks to be passed on, beside the body.
 pub struct Passed {
     /// The method.
     pub method: hyper::Method,
@@ -23,8 +23,6 @@ pub struct Passed {
     pub query: String,
     /// The headers, as they were sent.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The body.
-    pub body: Upload,
 }
 
 /// Why a call is not passed on. Nothing was sent.
@@ -89,35 +87,46 @@ fn takes_body(method: &hyper::Method) -> bool {
     !matches!(*method, hyper::Method::GET | hyper::Method::HEAD | hyper::Method::OPTIONS)
 }
 
-/// Makes the call.
+/// Judges what can be judged of a call before its credential has signed in anywhere; the caller's headers that are
+/// passed on.
 ///
 /// # Errors
 /// [`Unsent`].
-pub fn ready(method: &Method, held: &Held<'_>, passed: Passed) -> Result<Ready, Unsent> {
+pub fn fits(method: &Method, held: &Held<'_>, passed: &Passed) -> Result<Headers, Unsent> {
     let inject = &method.inject;
-    let Some(base) = &inject.base_url else { return Err(Unsent::NotHttp) };
-    if inject.sign.is_some() {
+    if inject.base_url.is_none() || inject.sign.is_some() {
         return Err(Unsent::NotHttp);
     }
-    let scope = |name: &str| held.get(name);
     judge_path(&passed.path).map_err(Unsent::Path)?;
-    let mut address = base.render(None, &scope)?.below(&passed.path, &passed.query)?;
-    let own: Vec<(String, Secret)> = inject.query.pairs(&scope)?;
+    let scope = |name: &str| held.get(name);
+    let own: Vec<(String, Secret)> = inject.query.pairs(&scope).unwrap_or_default();
     let named = |name: &str| own.iter().any(|(own, _)| own == name);
     if let Some((name, _)) = url::form_urlencoded::parse(passed.query.as_bytes()).find(|(name, _)| named(name)) {
         return Err(Unsent::Query(name.into_owned()));
     }
-    for (name, value) in &own {
+    callers(&passed.headers)
+}
+
+/// Makes the call.
+///
+/// # Errors
+/// [`Unsent`].
+pub fn ready(method: &Method, held: &Held<'_>, passed: &Passed, body: Upload) -> Result<Ready, Unsent> {
+    let inject = &method.inject;
+    let mut headers = fits(method, held, passed)?;
+    let Some(base) = &inject.base_url else { return Err(Unsent::NotHttp) };
+    let scope = |name: &str| held.get(name);
+    let mut address = base.render(None, &scope)?.below(&passed.path, &passed.query)?;
+    for (name, value) in &inject.query.pairs(&scope)? {
         address.push_query(name, value);
     }
-    let mut headers = callers(&passed.headers)?;
     let mut own_headers = Headers::default();
     credential_headers(inject, held, &mut own_headers)?;
     credential_headers(inject, held, &mut headers)?;
     let sent: Vec<Secret> = own_headers.texts().map(behind_scheme).collect();
     let mask = Mask::of(held.secrets().chain(sent.iter().map(Secret::expose)));
     let target = Target::http(address.expose().expose())?;
-    Ok(Ready { outgoing: Outgoing { method: passed.method, target, headers, body: passed.body }, mask })
+    Ok(Ready { outgoing: Outgoing { method: passed.method.clone(), target, headers, body }, mask })
 }
 
 /// Puts the credential into a JSON body.
@@ -237,8 +246,8 @@ mod tests {
         let session = Session::default();
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         let (path, query) = (path.to_owned(), query.to_owned());
-        let passed = Passed { method: hyper::Method::POST, path, query, headers, body: Upload::default() };
-        ready(method, &Held { values: &values, session: &session }, passed)
+        let passed = Passed { method: hyper::Method::POST, path, query, headers };
+        ready(method, &Held { values: &values, session: &session }, &passed, Upload::default())
     }
 
     #[test]

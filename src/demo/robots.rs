@@ -141,7 +141,7 @@ impl Stage<'_> {
             let wanted = Wanted::Block(key.clone());
             let asked = Asked { caller, purpose: Purpose::Fetch, wanted, version: None };
             // A refusal is a line like any other.
-            drop(bot_use::take(tx, self.means, self.catalog, &asked)?);
+            drop(bot_use::take(tx, self.means, self.catalog, &asked, &|_, _| Ok(()))?);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::{Means, audit, credential_change};
 use crate::catalog::destination;
 use crate::catalog::form::Values;
 use crate::catalog::load::Catalog;
+use crate::catalog::schema::Method;
 use crate::clock::At;
 use crate::crypto::bot_token::Presented;
 use crate::db::schema::{blocks, credential_uses as uses, credentials};
@@ -109,6 +110,8 @@ pub enum Refusal {
     NoService,
     /// There is no such version, or it is not served yet or any more.
     NoVersion,
+    /// The call does not fit its credential: the name of the problem's type, and what is wrong.
+    Unfit(&'static str, String),
 }
 
 impl Refusal {
@@ -128,6 +131,7 @@ impl Refusal {
             Self::Unreadable => "credential-unreadable",
             Self::NoService => "service-unknown",
             Self::NoVersion => "version-gone",
+            Self::Unfit(code, _) => code,
         }
     }
 }
@@ -175,12 +179,18 @@ pub fn refused(tx: &mut Tx<'_>, means: &Means, caller: &Caller, refusal: &Refusa
     audit::record(tx, means, token.workspace_id.as_str(), &token.actor(&caller.actor), entry).map(|_| ())
 }
 
-/// Judges a call and, if it may be, opens the values. Either way it is written down here, so that nothing leaves
-/// before its line is kept.
+/// Judges a call and, if it may be, opens the values; `fits` says whether the call can be made with them. Either way it
+/// is written down here, so that nothing leaves before its line is kept.
 ///
 /// # Errors
 /// When storage fails; a refusal is a value, since it leaves a line.
-pub fn take(tx: &mut Tx<'_>, means: &Means, catalog: &Catalog, asked: &Asked) -> Result<Taken> {
+pub fn take(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    catalog: &Catalog,
+    asked: &Asked,
+    fits: &dyn Fn(&Method, &Values) -> Result<(), Refusal>,
+) -> Result<Taken> {
     let digest = &asked.caller.token.digest;
     if dialect::needs_row_locks(tx.conn())
         && let Some((token, _)) = BotToken::by_digest(tx.conn(), digest)?
@@ -192,10 +202,13 @@ pub fn take(tx: &mut Tx<'_>, means: &Means, catalog: &Catalog, asked: &Asked) ->
     let Some((token, has_bot)) = BotToken::by_digest(tx.conn(), digest)? else { return Ok(Err(Refusal::Unknown)) };
     let actor = token.actor(&asked.caller.actor);
     let mut seen = Seen::default();
+    let fitting = |row: &Credential, values: &Values| match catalog.method(&row.integration, &row.method) {
+        Some((_, method)) => fits(method, values),
+        None => Err(Refusal::NoService),
+    };
     let judged = match judge(tx.conn(), now, &token, has_bot, asked, &mut seen)? {
-        Ok((row, version)) => {
-            open(tx, means, catalog, &row, &version, &token, &actor)?.map(|values| (row, version, values))
-        }
+        Ok((row, version)) => open(tx, means, catalog, &row, &version, &token, &actor)?
+            .and_then(|values| fitting(&row, &values).map(|()| (row, version, values))),
         Err(refusal) => Err(refusal),
     };
     match judged {

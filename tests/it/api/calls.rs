@@ -5,10 +5,13 @@ use crate::support::app::ACME;
 use crate::support::http_server::Answer;
 use crate::support::person::sent;
 use crate::support::raw;
-use credenza::db::schema::{credential_checks as checks, credential_counts as counts, credentials};
+use credenza::db::schema::{
+    credential_checks as checks, credential_counts as counts, credential_uses as uses, credentials,
+};
 use credenza::model::audit::Outcome;
 use diesel::prelude::*;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn a_call_reaches_the_service_with_the_credential_and_nothing_of_ours() {
@@ -101,6 +104,19 @@ async fn paths_headers_and_methods_that_would_lead_elsewhere_are_refused_and_not
         assert!(status == 405 && answer.contains("/problems/method-refused"), "{method}: {answer}");
     }
     assert_eq!(scene.app.service.requests().len(), before);
+    let events = scene.app.events(ACME).await;
+    let lines = events.iter().filter(|event| event.action == "credential.used");
+    let told: BTreeSet<(Outcome, &str)> = lines.map(|event| (event.outcome, event.code.as_str())).collect();
+    assert_eq!(told, BTreeSet::from([(Outcome::Deny, "header-refused"), (Outcome::Deny, "path-refused")]));
+    let id = scene.credential.clone();
+    let counted: (i64, bool) = scene
+        .app
+        .read(move |conn| {
+            let one = uses::table.filter(uses::credential_id.eq(&id));
+            Ok(one.select((uses::count, uses::last_at.is_null())).first(conn)?)
+        })
+        .await;
+    assert_eq!(counted, (0, true), "what was not sent is no use");
 }
 
 #[tokio::test]
@@ -110,6 +126,9 @@ async fn a_credential_without_a_base_address_and_an_encoded_answer_are_told() {
     scene.app.block(&scene.bot, "Sign", "website", Some(&shop)).await;
     let machine = scene.machine();
     assert_eq!(machine.get(&format!("/api/v1/credentials/{shop}/proxy/x")).await.problem(422), "not-http");
+    let events = scene.app.events(ACME).await;
+    let last = events.last().expect("a line");
+    assert_eq!((last.outcome, last.code.as_str(), last.target_id.as_str()), (Outcome::Deny, "not-http", shop.as_str()));
     scene.app.service.prepare(Answer::json(200, &json!({})).with("content-encoding", "gzip"));
     assert_eq!(machine.get(&scene.at("proxy/me")).await.problem(502), "upstream-encoded");
     scene.app.service.prepare(Answer::Cut);
