@@ -145,10 +145,8 @@ async fn metadata(app: &web::Data<App>, visitor: &Visitor, path: &str) -> Answer
         Wanted::Block(key) => {
             let found = app.db.read(move |conn| {
                 let blocks = blocks_of(conn, &token, "", crate::model::block::MOST)?;
-                let Some(row) = blocks.into_iter().find(|block| block.key == key).and_then(|block| block.credential)
-                else {
-                    return Ok(None);
-                };
+                let chosen = blocks.into_iter().find(|block| block.key == key).and_then(|block| block.credential);
+                let Some(row) = chosen.filter(|row| row.deleted_at.is_none()) else { return Ok(None) };
                 let versions = Version::recent(conn, &row.workspace_id, &row.id, VERSIONS)?;
                 Ok(Some((row, versions)))
             });

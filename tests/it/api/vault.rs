@@ -4,6 +4,9 @@ use super::{Scene, TOKEN};
 use crate::support::app::ACME;
 use crate::support::bots::Machine;
 use crate::support::person::{Person, Reply, sent};
+use credenza::clock::Clock;
+use credenza::db::schema::credentials;
+use diesel::prelude::*;
 use serde_json::{Value, json};
 
 async fn read(scene: &Scene, method: &str, path: &str) -> Reply {
@@ -48,6 +51,31 @@ async fn data_metadata_and_lists_are_in_vaults_shape() {
     assert_eq!((&health["sealed"], &health["initialized"]), (&json!(false), &json!(true)));
     let fetched = scene.app.events(ACME).await.iter().filter(|event| event.action == "credential.fetched").count();
     assert_eq!(fetched, 4, "each read has its line");
+}
+
+#[tokio::test]
+async fn of_a_deleted_credential_there_are_neither_data_nor_metadata() {
+    let scene = Scene::start().await;
+    let paths = [
+        "acme/data/order-service".to_owned(),
+        "acme/metadata/order-service".to_owned(),
+        format!("acme/data/blocks/{}", scene.key),
+        format!("acme/metadata/blocks/{}", scene.key),
+    ];
+    for path in &paths {
+        data(read(&scene, "GET", path).await);
+    }
+    let id = scene.credential.clone();
+    scene
+        .app
+        .write(move |tx| {
+            let one = credentials::table.filter(credentials::id.eq(&id));
+            Ok(diesel::update(one).set(credentials::deleted_at.eq(Some(Clock::system().now()))).execute(tx.conn())?)
+        })
+        .await;
+    for path in &paths {
+        assert_eq!(read(&scene, "GET", path).await.expect(404).json(), json!({ "errors": [] }), "{path}");
+    }
 }
 
 #[tokio::test]
