@@ -46,7 +46,9 @@ pub async fn granted_if(
             Ok(*granted)
         }
         Err(refusal) => {
-            app.door.refused(&key);
+            if refusal.may_be_probing() {
+                app.door.refused(&key);
+            }
             measure::USES_REFUSED.add(1);
             Err(refusal.into())
         }

@@ -134,6 +134,11 @@ impl Refusal {
             Self::Unfit(code, _) => code,
         }
     }
+
+    /// Whether it may be somebody who tries what a token opens, not a bot whose own credential is in a bad state.
+    pub fn may_be_probing(&self) -> bool {
+        matches!(self, Self::Unknown | Self::Closed(_) | Self::Scope(_) | Self::NotFound)
+    }
 }
 
 /// What a granted call gets.

@@ -136,6 +136,17 @@ async fn t009_an_invented_token_takes_no_place_of_calls_that_flow() {
 }
 
 #[tokio::test]
+async fn who_asks_for_what_is_empty_over_and_over_gets_everything_else() {
+    let scene = Scene::start().await;
+    let empty = scene.app.block(&scene.bot, "Nothing chosen", "http", None).await;
+    let machine = scene.machine();
+    for _ in 0..70 {
+        assert_eq!(machine.get(&format!("/api/v1/blocks/{empty}/secret")).await.problem(409), "block-empty");
+    }
+    machine.get(&scene.at("secret")).await.expect(200);
+}
+
+#[tokio::test]
 async fn t142_after_a_token_was_revoked_nothing_that_begins_later_succeeds() {
     let scene = Scene::start().await;
     let (over, mut tasks) = (Arc::new(AtomicBool::new(false)), Vec::new());
