@@ -34,9 +34,9 @@ pub struct NewToken {
     /// A network that it may come from, such as 10.20.0.0/16; without any it may come from anywhere.
     #[arg(long)]
     network: Vec<String>,
-    /// Days that it lives.
-    #[arg(long, default_value_t = bot_token::DAYS)]
-    days: i64,
+    /// Days that it lives; 90 unless the workspace allows fewer.
+    #[arg(long)]
+    days: Option<i64>,
 }
 
 fn workspace(conn: &mut Conn, slug: &str) -> Result<Workspace, Error> {
@@ -77,7 +77,6 @@ pub fn add_token(new: NewToken) -> Result<Exit, Failure> {
     let scopes = checked_scopes(&new.scope, new.bot.is_none()).map_err(Failure::refused)?;
     let name = checked_name(&new.name).map_err(Failure::refused)?;
     let networks = checked_networks(&new.network.join(" ")).map_err(Failure::refused)?;
-    let days = checked_days(Some(new.days), bot_token::MOST_DAYS).map_err(Failure::refused)?;
     let unknown = "There is no such bot in this workspace. “credenza bot add” prints the id of a new one.";
     let bot = match &new.bot {
         Some(text) => Some(Id::<Bot>::parse(text).ok_or_else(|| Failure::refused(unknown))?),
@@ -109,6 +108,7 @@ pub fn add_token(new: NewToken) -> Result<Exit, Failure> {
             Ok((workspace, ids))
         });
         let (workspace, ids) = found.await?;
+        let days = checked_days(new.days, workspace.settings.token_days).map_err(Failure::refused)?;
         let credentials = if ids.is_empty() { None } else { Some(ids) };
         let new = bot_token::NewToken {
             id: Id::new(),

@@ -117,6 +117,14 @@ async fn bots_and_tokens_are_made_at_the_shell() {
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(word) && !said.contains("crdz_"), "{word}: {said}");
     }
+    let stored = browser.post("/w/acme/settings", &[("name", "Acme"), ("token_days", "30")]).await;
+    assert_eq!(stored.expect("an answer").status, 303);
+    let usual = ["token", "add", "--workspace", "acme", "--bot", &bot, "--scope", "fetch"];
+    last_word(&home, &usual);
+    let lines = home.rows("SELECT details AS line FROM audit_events WHERE action = 'token.created' ORDER BY seq");
+    assert!(lines.last().is_some_and(|line| line.contains("\"days\":30")), "as many as the workspace allows");
+    let (code, said) = home.said(&[&usual[..], &["--days", "31"]].concat());
+    assert!(code == Some(2) && said.contains("1 to 30 days"), "{said}");
     let (code, said) = home.said(&["bot", "add", "--workspace", "acme", "--name", "another"]);
     assert!(code == Some(2) && said.contains("exists already"), "{said}");
 }
