@@ -55,13 +55,13 @@ pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, n
     if let Some(bot) = &new.bot {
         Bot::get(tx.conn(), workspace, bot)?;
     }
-    full(tx.conn(), workspace, new.bot.as_ref(), now)?;
     let settings: Settings =
         workspaces::table.find(workspace.as_str()).select(workspaces::settings).first::<Json<_>>(tx.conn())?.0;
     checked_days(Some(new.days), settings.token_days).map_err(Error::Unprocessable)?;
     if let Some((old, overlap)) = &new.replaces {
         retire(tx, workspace, old, &new.id, now.plus(*overlap), now)?;
     }
+    full(tx.conn(), workspace, new.bot.as_ref(), now)?;
     let scopes: Vec<String> = new.scopes.iter().map(ToString::to_string).collect();
     let networks: Vec<String> = new.networks.iter().map(ToString::to_string).collect();
     let expires_at = now.plus(TimeDelta::days(new.days));
@@ -103,10 +103,12 @@ pub fn create(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, n
     audit::record_allowed(tx, means, allowed, entry)
 }
 
+/// Those that were replaced end soon and are counted apart, so that each of as many as there may be can be rotated.
 fn full(conn: &mut Conn, workspace: &Id<Workspace>, bot: Option<&Id<Bot>>, now: At) -> Result<()> {
-    let open =
-        BotToken::of(conn, workspace, bot)?.iter().filter(|t| t.revoked_at.is_none() && t.expires_at > now).count();
-    match i64::try_from(open).is_ok_and(|open| open < MOST) {
+    let mut open = BotToken::of(conn, workspace, bot)?;
+    open.retain(|token| token.revoked_at.is_none() && token.expires_at > now);
+    let replaced = open.iter().filter(|token| token.replaced_by.is_some()).count();
+    match replaced <= MOST && open.len() - replaced < MOST {
         true => Ok(()),
         false => Err(Error::Conflict(format!("There are {MOST} tokens already. Revoke those that nobody uses first."))),
     }

@@ -31,7 +31,9 @@ pub const MOST_DAYS: i64 = 366;
 /// From so many days before its end people are warned.
 pub const WARN_DAYS: i64 = 14;
 /// The most tokens of one bot that can be used.
-const MOST: i64 = 50;
+const MOST: usize = 50;
+/// The most tokens of one bot that are listed, ended ones too.
+const LISTED: i64 = 200;
 /// The most credentials and networks that a token names.
 const MOST_NAMED: usize = 200;
 /// How long a token that was just made can be shown.
@@ -130,7 +132,7 @@ impl BotToken {
             Some(bot) => query.filter(tokens::bot_id.eq(bot.as_str().to_owned())),
             None => query.filter(tokens::bot_id.is_null()),
         };
-        Ok(query.order(tokens::id.desc()).limit(4 * MOST).select(Self::as_select()).load(conn)?)
+        Ok(query.order(tokens::id.desc()).limit(LISTED).select(Self::as_select()).load(conn)?)
     }
 
     /// Whether it may do this.

@@ -101,3 +101,20 @@ async fn nobody_is_told_of_tokens_that_nobody_would_miss() {
     };
     assert_eq!(app.read(due).await, 0, "and they are looked at no more");
 }
+
+#[tokio::test]
+async fn each_of_as_many_tokens_as_a_bot_may_have_can_be_rotated() {
+    let app = TestApp::start().await;
+    let (bot, admin) = (app.bot("Order confirmations").await, app.admin().await);
+    let mut made = Vec::new();
+    for _ in 0..50 {
+        made.push(app.token(&bot, &[Scope::Use], None).await);
+    }
+    let list = format!("/w/acme/bots/{bot}/tokens");
+    let another = [("name", "Another"), ("scope", "use")];
+    assert!(admin.post(&list, &another).await.expect(422).body.contains("There are 50 tokens already"));
+    for (token, overlap) in made.iter().zip(["0", "60", "10080"]) {
+        admin.post(&format!("{list}/{}/rotation", token.id), &[("overlap", overlap)]).await.expect(303);
+    }
+    admin.post(&list, &another).await.expect(422);
+}
