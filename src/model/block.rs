@@ -93,6 +93,15 @@ impl Chosen {
             .optional()?)
     }
 
+    /// The credential of this id, a deleted one too.
+    pub fn find(conn: &mut Conn, workspace: &Id<Workspace>, id: &Id<Credential>) -> Result<Option<Self>> {
+        Ok(credentials::table
+            .filter(credentials::workspace_id.eq(workspace).and(credentials::id.eq(id)))
+            .select(Self::as_select())
+            .first(conn)
+            .optional()?)
+    }
+
     /// Credentials that fit a block, by name; at most `limit`.
     pub fn fitting(conn: &mut Conn, workspace: &Id<Workspace>, integration: &str, limit: i64) -> Result<Vec<Self>> {
         Ok(credentials::table

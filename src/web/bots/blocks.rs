@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::model::block::{self, Block, Chosen, Wanted};
 use crate::model::bot::{Bot, Changed};
+use crate::model::credential::Credential;
 use crate::model::credential_list;
 use crate::model::permission::ManageBots;
 use crate::web::answer::{Answer, page, page_with, see_other, see_other_saying};
@@ -59,7 +60,7 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     if app.catalog.get(&integration).is_none() {
         return Err(Error::Unprocessable("Choose a service from the list for this block.".into()).into());
     }
-    let sent = match read(&can, &app, &integration, &fields).await? {
+    let sent = match read(&can, &app, &integration, None, &fields).await? {
         Ok(sent) => sent,
         Err(wrong) => {
             let (label, credential) = *wrong;
@@ -98,7 +99,7 @@ pub async fn update(can: Allowed, req: HttpRequest, posted: Posted, app: web::Da
         wrong,
     };
     let chosen = fields.text("credential");
-    let sent = match read(&can, &app, &block.integration, &fields).await? {
+    let sent = match read(&can, &app, &block.integration, block.credential_id.as_ref(), &fields).await? {
         Ok(sent) => sent,
         Err(wrong) => {
             let (label, credential) = *wrong;
@@ -169,19 +170,20 @@ async fn found(can: &Allowed, req: &HttpRequest, app: &App) -> Result<(Bot, Bloc
     app.db.read(move |conn| Ok((Bot::get(conn, &workspace, &bot)?, Block::get(conn, &workspace, &bot, &block)?))).await
 }
 
-/// What was sent, or what is wrong with the label and with the credential.
+/// What was sent, or what is wrong with the label and with the credential; what the block chose already may stay.
 async fn read(
     can: &Allowed,
     app: &App,
     integration: &str,
+    current: Option<&Id<Credential>>,
     fields: &Fields,
 ) -> Result<Result<Wanted, Box<(TextBox, Option<Remark>)>>> {
     let (label, sent) = (fields.text("label"), fields.text("credential"));
     let invalid = |text: &str| Remark { code: "invalid", text: text.to_owned() };
     let checked = block::checked_label(&label);
     let mut wrong = None;
-    let mut credential = None;
-    if !sent.is_empty() {
+    let mut credential = current.filter(|current| current.as_str() == sent).cloned();
+    if credential.is_none() && !sent.is_empty() {
         let (workspace, of, wanted) = (can.workspace().clone(), integration.to_owned(), sent.clone());
         credential = app.db.read(move |conn| Chosen::fits(conn, &workspace, &of, &wanted)).await?;
         if credential.is_none() {
@@ -231,12 +233,25 @@ async fn services(can: &Allowed, app: &App, bot: &Bot) -> Result<BlockForm> {
 
 async fn form(can: &Allowed, app: &App, drawn: Drawn<'_>) -> Result<BlockForm> {
     let (workspace, of) = (can.workspace().clone(), drawn.integration.to_owned());
-    let fitting = app.db.read(move |conn| Chosen::fitting(conn, &workspace, &of, OFFERED)).await?;
+    let current = drawn.block.and_then(|block| block.credential_id.clone());
+    let offered = app.db.read(move |conn| {
+        let mut offered = Chosen::fitting(conn, &workspace, &of, OFFERED)?;
+        // Deleted or far behind by name: what is chosen is offered all the same, or saving the form would take it away.
+        if let Some(current) = current.as_ref().filter(|current| offered.iter().all(|found| found.id != **current)) {
+            offered.extend(Chosen::find(conn, &workspace, current)?);
+        }
+        Ok(offered)
+    });
     let now = app.means.now();
-    let choices = fitting
+    let choices = offered
+        .await?
         .iter()
         .map(|found| {
-            let text = format!("{} ({})", found.name, status(found, now).word.to_lowercase());
+            let word = match found.deleted_at {
+                Some(_) => "deleted".to_owned(),
+                None => status(found, now).word.to_lowercase(),
+            };
+            let text = format!("{} ({word})", found.name);
             (found.id.to_string(), text, found.id.as_str() == drawn.chosen || found.handle == drawn.chosen)
         })
         .collect();

@@ -115,6 +115,24 @@ async fn a_key_stays_while_label_and_credential_change_and_goes_with_its_block()
 }
 
 #[tokio::test]
+async fn a_deleted_credential_stays_chosen_while_only_the_label_changes() {
+    let (app, admin, [shop, _], bot) = stage().await;
+    let id = bot.rsplit('/').next().expect("an id").to_owned();
+    let block = app.new_block(&admin, &id, "website", &shop).await;
+    admin.post(&format!("/w/acme/credentials/{shop}/deletion"), &[]).await.expect(303);
+    let path = format!("{bot}/blocks/{block}");
+    for label in ["Another label", "And another"] {
+        let page = admin.get(&path).await.expect(200);
+        assert_eq!(page.attributes("#credential option[selected]", "value"), [shop.as_str()]);
+        assert_eq!(page.texts("#credential option[selected]"), ["Shop events (deleted)"]);
+        admin.post(&path, &[("label", label), ("credential", shop.as_str())]).await.expect(303);
+    }
+    admin.post(&path, &[("label", "None"), ("credential", "")]).await.expect(303);
+    let refused = admin.post(&path, &[("label", "Again"), ("credential", shop.as_str())]).await.expect(422);
+    assert_eq!(refused.attributes("#credential-error", "data-code"), ["invalid"], "it is chosen no more");
+}
+
+#[tokio::test]
 async fn a_credential_created_from_a_block_is_chosen_there() {
     let (app, admin, _, bot) = stage().await;
     let form = [("integration", "website"), ("label", "Tell the shop"), ("create_credential", "1")];
