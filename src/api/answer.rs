@@ -1,10 +1,11 @@
 //! Answers in JSON, and what every request of this API may say beside its path.
 
 use super::problem::{self, Problem};
+use super::take;
 use crate::app::App;
 use crate::clock::At;
 use crate::model::bot_token::BotToken;
-use crate::model::bot_use::Refusal;
+use crate::model::bot_use::{Caller, Refusal};
 use crate::model::workspace::Workspace;
 use actix_web::http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -53,7 +54,21 @@ pub fn asked(req: &HttpRequest) -> Result<Query, Problem> {
             return Err(Problem::new(&problem::MALFORMED, "A parameter comes twice."));
         }
     }
-    let mut selectors: Vec<String> = found.remove("workspace").into_iter().collect();
+    let workspace = selected(req, found.remove("workspace"))?;
+    Ok(Query { found, workspace })
+}
+
+/// What the header alone selects, where the query is not for this console.
+///
+/// # Errors
+/// 400 for a header that comes twice or is empty.
+pub fn header_only(req: &HttpRequest) -> Result<Query, Problem> {
+    Ok(Query { found: BTreeMap::new(), workspace: selected(req, None)? })
+}
+
+/// The workspace that a request names, at most once.
+fn selected(req: &HttpRequest, by_query: Option<String>) -> Result<Option<String>, Problem> {
+    let mut selectors: Vec<String> = by_query.into_iter().collect();
     for value in req.headers().get_all("x-workspace") {
         selectors.push(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
@@ -63,7 +78,7 @@ pub fn asked(req: &HttpRequest) -> Result<Query, Problem> {
             "A token belongs to one workspace. Name it once or, better, not at all.",
         ));
     }
-    Ok(Query { found, workspace: selectors.pop() })
+    Ok(selectors.pop())
 }
 
 /// A request's query.
@@ -124,9 +139,16 @@ impl Query {
         if *named == own.slug || named == own.id.as_str() { Ok(()) } else { Err(Refusal::NotFound.into()) }
     }
 
-    /// Whether it names a workspace.
-    pub fn names_workspace(&self) -> bool {
-        self.workspace.is_some()
+    /// As [`Query::judge`], for a request whose token is not recognised yet.
+    ///
+    /// # Errors
+    /// As [`Query::judge`], and the refusal of the token.
+    pub async fn judge_before(&self, app: &web::Data<App>, caller: &Caller) -> Result<(), Problem> {
+        if self.workspace.is_none() {
+            return Ok(());
+        }
+        let token = take::recognised(app, caller, &[]).await?;
+        self.judge(app, &token).await
     }
 
     /// A parameter.

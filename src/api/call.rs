@@ -1,6 +1,6 @@
 //! Calls that are passed on to a credential's service, for a token with the scope `use`.
 
-use super::answer::Answer;
+use super::answer::{Answer, header_only};
 use super::problem::{self, Details, PASSED, Problem};
 use super::{caller, take};
 use crate::app::App;
@@ -106,6 +106,7 @@ async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wan
         return Err(Problem::method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     }
     let caller = caller::bearer(&app, &req).await?;
+    header_only(&req)?.judge_before(&app, &caller).await?;
     let flow = take::flow(&app, &caller).await?;
     length(req.headers())?;
     let passed = Arc::new(passed(&req)?);

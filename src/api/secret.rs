@@ -84,10 +84,7 @@ async fn fetch(req: HttpRequest, app: web::Data<App>, wanted: Wanted) -> Answer 
     let caller = caller::bearer(&app, &req).await?;
     let query = query(&req, &["version"])?;
     let version = query.number("version")?;
-    if query.names_workspace() {
-        let token = take::recognised(&app, &caller, &[]).await?;
-        query.judge(&app, &token).await?;
-    }
+    query.judge_before(&app, &caller).await?;
     let granted = take::granted(&app, Asked { caller, purpose: Purpose::Fetch, wanted, version }).await?;
     let handed = hand_out(&app.broker(), &app.sessions, &granted).await?.map_err(Problem::from)?;
     let mut answer = tagged(&req, &handed.tag, || json(&shown(&handed)))?;

@@ -57,7 +57,7 @@ pub struct Ready {
 }
 
 /// Headers that are of the way between the caller and us, or that only the credential sets.
-const NOT_PASSED: [&str; 18] = [
+const NOT_PASSED: [&str; 19] = [
     "authorization",
     "cookie",
     "host",
@@ -75,6 +75,7 @@ const NOT_PASSED: [&str; 18] = [
     "x-real-ip",
     "via",
     "x-vault-token",
+    "x-workspace",
     "priority",
 ];
 

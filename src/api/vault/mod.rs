@@ -6,7 +6,7 @@ mod envelope;
 mod kv;
 mod system;
 
-use super::answer::Answer;
+use super::answer::{Answer, header_only};
 use super::frame;
 use super::problem::{self, Problem};
 use super::{caller, take};
@@ -84,6 +84,7 @@ impl Visitor {
         let malformed = || Problem::new(&problem::TOKEN_MALFORMED, "permission denied");
         let caller = caller::caller(app, req, bot_token::read(&text).ok_or_else(malformed)?);
         let token = take::recognised(app, &caller, &[Scope::Fetch]).await?;
+        header_only(req)?.judge(app, &token).await?;
         let id = token.workspace_id.clone();
         let workspace = app.db.read(move |conn| Workspace::get(conn, &id)).await?;
         Ok(Self { caller, token, workspace })

@@ -2,6 +2,7 @@
 
 use super::{Scene, TOKEN};
 use crate::support::app::{ACME, UMBRELLA};
+use crate::support::http_server::Answer;
 use crate::support::person::sent;
 use credenza::clock::Clock;
 use credenza::db::schema::{bot_tokens, credential_uses as uses, credentials};
@@ -71,7 +72,7 @@ async fn a_tag_saves_the_body_but_not_the_line() {
         assert_eq!(scene.app.events(ACME).await.len(), before + 1, "a look at the tag is a use too");
     }
     let form = [("f.token", "tok-another-0123456789")];
-    scene.app.service.prepare(crate::support::http_server::Answer::json(200, &json!({})));
+    scene.app.service.prepare(Answer::json(200, &json!({})));
     scene.admin.post(&format!("/w/acme/credentials/{}/rotation", scene.credential), &form).await.expect(303);
     let new = sent(machine.request("GET", &scene.at("secret")).header("If-None-Match", &tag)).await.expect(200);
     assert_eq!((&new.json()["values"]["token"], &new.json()["version"]), (&json!("tok-another-0123456789"), &json!(2)));
@@ -129,6 +130,26 @@ async fn t036_t037_a_token_belongs_to_one_workspace() {
         machine.get(&format!("{path}?workspace={acme}")).await.expect(200);
         machine.get(&format!("{path}?workspace=acme")).await.expect(200);
     }
+    let (sent_so_far, before) = (scene.app.service.requests().len(), scene.app.events(ACME).await.len());
+    for path in [scene.at("proxy/me"), format!("/api/v1/blocks/{}/proxy/me", scene.key)] {
+        let with = |workspace: &str| sent(machine.request("GET", &path).header("X-Workspace", workspace));
+        assert_eq!(with("umbrella").await.problem(404), "not-found");
+        assert_eq!(with(" ").await.problem(400), "malformed");
+    }
+    let vault = |workspace: &str| {
+        let request = machine.request("GET", "/v1/acme/data/order-service");
+        sent(request.header("X-Workspace", workspace))
+    };
+    vault("umbrella").await.expect(404);
+    assert_eq!(scene.app.service.requests().len(), sent_so_far);
+    assert_eq!(scene.app.events(ACME).await.len(), before);
+    vault("acme").await.expect(200);
+    scene.app.service.prepare(Answer::json(200, &json!({})));
+    let path = scene.at("proxy/me?workspace=umbrella");
+    sent(machine.request("GET", &path).header("X-Workspace", "acme")).await.expect(200);
+    let requests = scene.app.service.requests();
+    let seen = requests.last().expect("a call");
+    assert_eq!((seen.target.as_str(), seen.header("x-workspace")), ("/me?workspace=umbrella", None));
 }
 
 #[tokio::test]
