@@ -12,6 +12,7 @@ use credenza::model::audit::Outcome;
 use diesel::prelude::*;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_call_reaches_the_service_with_the_credential_and_nothing_of_ours() {
@@ -180,6 +181,35 @@ async fn the_answer_tells_whether_the_credential_works() {
         machine.get(&scene.at(path)).await.expect(200);
         assert_eq!(status().await, wanted, "after {path}");
     }
+}
+
+#[tokio::test]
+async fn t139_a_late_answer_is_not_written_to_what_was_deleted_meanwhile() {
+    let scene = Scene::start().await;
+    let before = scene.app.service.requests().len();
+    let refused = Answer::json(401, &json!({}));
+    scene.app.service.prepare(Answer::Late(Duration::from_secs(2), Box::new(refused)));
+    let (machine, path) = (scene.machine(), scene.at("proxy/orders"));
+    let (answered, ()) = tokio::join!(machine.get(&path), async {
+        while scene.app.service.requests().len() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let path = format!("/w/acme/credentials/{}/deletion", scene.credential);
+        scene.admin.post(&path, &[("confirm_name", "Order service")]).await.expect(303);
+    });
+    answered.expect(401);
+    let id = scene.credential.clone();
+    let (status, is_deleted): (String, bool) = scene
+        .app
+        .read(move |conn| {
+            let one = credentials::table.filter(credentials::id.eq(&id));
+            Ok(one.select((credentials::status, credentials::deleted_at.is_not_null())).first(conn)?)
+        })
+        .await;
+    assert_eq!((status.as_str(), is_deleted), ("working", true));
+    let events = scene.app.events(ACME).await;
+    assert_eq!(events.last().expect("a line").action, "credential.deleted");
+    assert_eq!(machine.get(&path).await.problem(410), "credential-deleted");
 }
 
 #[tokio::test]

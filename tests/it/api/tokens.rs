@@ -5,7 +5,7 @@ use crate::support::app::ACME;
 use crate::support::http_server::Answer;
 use crate::support::person::{Person, sent};
 use chrono::TimeDelta;
-use credenza::crypto::bot_token::mint;
+use credenza::crypto::bot_token::{mint, read};
 use credenza::db::schema::bot_tokens;
 use credenza::model::audit::Outcome;
 use credenza::model::bot_token::{self, Scope};
@@ -144,6 +144,34 @@ async fn who_asks_for_what_is_empty_over_and_over_gets_everything_else() {
         assert_eq!(machine.get(&format!("/api/v1/blocks/{empty}/secret")).await.problem(409), "block-empty");
     }
     machine.get(&scene.at("secret")).await.expect(200);
+}
+
+#[tokio::test]
+async fn t137_fetches_above_the_capacity_are_refused_and_every_other_has_its_line() {
+    let scene = Scene::start().await;
+    let (door, path) = (&scene.app.door, scene.at("secret"));
+    let digest = read(&scene.token.text).expect("a token").digest;
+    let mut held: Vec<_> = (0..).map_while(|_: u32| door.judge(&digest).ok()).collect();
+    let full = scene.machine().get(&path).await;
+    assert_eq!((full.problem(429), full.header("retry-after")), ("limit-reached".to_owned(), Some("1")));
+    held.pop();
+    let mut tasks = Vec::new();
+    for _ in 0..16 {
+        let (machine, path) = (scene.machine(), path.clone());
+        tasks.push(tokio::spawn(async move { machine.get(&path).await.status }));
+    }
+    let mut got = 0;
+    for task in tasks {
+        match task.await.expect("a reader") {
+            200 => got += 1,
+            status => assert_eq!(status, 429),
+        }
+    }
+    assert!(got > 0, "one place was free");
+    let events = scene.app.events(ACME).await;
+    let lines: Vec<_> = events.iter().filter(|event| event.action == "credential.fetched").collect();
+    assert!(lines.iter().all(|line| line.outcome == Outcome::Allow));
+    assert_eq!(lines.len(), got, "a line for each that left, and none for what had no place");
 }
 
 #[tokio::test]

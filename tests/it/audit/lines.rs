@@ -228,7 +228,7 @@ impl Scene {
         row.first(&mut self.app.database.connect()).unwrap_or_default()
     }
 
-    fn lines(&self) -> BTreeSet<(String, i64, String)> {
+    pub(super) fn lines(&self) -> BTreeSet<(String, i64, String)> {
         let all = events::table.select((events::chain, events::seq, events::action));
         all.load(&mut self.app.database.connect()).expect("lines").into_iter().collect()
     }
@@ -366,7 +366,7 @@ async fn t080_a_line_names_fields_and_holds_no_value_of_them() {
 }
 
 /// No line can be written, as on a full disk or for a table that was taken away.
-fn forbid_lines(scene: &Scene) {
+pub(super) fn forbid_lines(scene: &Scene) {
     let sql = if is_postgres() {
         "CREATE OR REPLACE FUNCTION no_lines() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$; \
@@ -377,7 +377,8 @@ fn forbid_lines(scene: &Scene) {
     assert!(execute(&mut scene.app.database.connect(), sql));
 }
 
-fn allow_lines(scene: &Scene) {
+/// Lines can be written again.
+pub(super) fn allow_lines(scene: &Scene) {
     let sql = if is_postgres() { "DROP TRIGGER no_lines ON audit_events" } else { "DROP TRIGGER no_lines" };
     assert!(execute(&mut scene.app.database.connect(), sql));
 }

@@ -8,6 +8,7 @@ mod page;
 mod prune;
 mod stored;
 mod tamper;
+mod uses;
 
 use crate::support::app::{ACME, ROOT_KEY, TestApp};
 use crate::support::person::Person;
