@@ -1,4 +1,5 @@
-//! The program is killed while bots fetch: for every secret that left, its line is there.
+//! The program is killed while bots fetch and call: for every secret that left, and every call that was answered, its
+//! line is there.
 //!
 //! A few rounds run with the other tests; the long form takes their number from the environment:
 //!
@@ -7,7 +8,9 @@
 //! ```
 
 use crate::support::person::{Person, sent};
-use crate::support::program::{Browser, Home, webhook};
+use crate::support::program::{Browser, Home, Serving, webhook};
+use credenza::demo::web_server::{Answer, WebServer};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,23 +44,40 @@ fn token(home: &Home, handles: &[&str]) -> String {
 async fn a_kill_loses_no_line_of_what_left() {
     let rounds: u64 = std::env::var("FETCH_ROUNDS").map_or(3, |text| text.parse().expect("a number of rounds"));
     let home = Home::set_up_on_any();
-    let serving = home.serve();
+    let service = WebServer::start(None, |_| Answer::json(200, &json!({}))).await.expect("a port");
+    let base = format!("http://{}", service.addr);
+    let serve = || {
+        let mut command = home.command();
+        command.env("CREDENZA_EGRESS_ALLOW", &base);
+        Serving::start(command)
+    };
+    let serving = serve();
     let browser = Browser::sign_in(&serving.base).await;
     let stored = browser.post("/w/acme/credentials", &webhook("Shop events", "a signing secret of a shop")).await;
     assert_eq!(stored.expect("an answer").status, 303);
-    let token = token(&home, &["shop-events"]);
+    let called = [
+        ("integration", "http"),
+        ("method", "bearer"),
+        ("name", "Order service"),
+        ("f.base_url", base.as_str()),
+        ("f.check_path", "/me"),
+        ("f.token", "token-of-the-service"),
+    ];
+    assert_eq!(browser.post("/w/acme/credentials", &called).await.expect("an answer").status, 303);
+    let token = token(&home, &["shop-events", "order-service"]);
     serving.kill();
     let mut left = 0;
     for round in 1..=rounds {
-        let serving = home.serve();
+        let serving = serve();
         let (over, mut tasks) = (Arc::new(AtomicBool::new(false)), Vec::new());
         for reader in 0..READERS {
             let (person, token, over) = (Person::bare(&serving.base), token.clone(), over.clone());
+            let path = if reader % 2 == 0 { "shop-events/secret" } else { "order-service/proxy/orders" };
             tasks.push(tokio::spawn(async move {
                 let mut got = Vec::new();
                 for n in 0.. {
                     let agent = format!("r{round}-{reader}-{n};");
-                    let request = person.request("GET", "/api/v1/credentials/shop-events/secret").bearer_auth(&token);
+                    let request = person.request("GET", &format!("/api/v1/credentials/{path}")).bearer_auth(&token);
                     let answer = request.header("User-Agent", &agent).send().await;
                     // As soon as the head is there the secret has left, whatever becomes of the rest.
                     match answer {
@@ -74,7 +94,7 @@ async fn a_kill_loses_no_line_of_what_left() {
         over.store(true, Ordering::SeqCst);
         serving.kill();
         let kept: BTreeSet<String> = home
-            .rows("SELECT agent AS line FROM audit_events WHERE action = 'credential.fetched'")
+            .rows("SELECT agent AS line FROM audit_events WHERE action IN ('credential.fetched', 'credential.used')")
             .into_iter()
             .collect();
         for task in tasks {
@@ -87,7 +107,7 @@ async fn a_kill_loses_no_line_of_what_left() {
         assert_eq!(code, Some(0), "{said}");
     }
     assert!(left > 20, "{left} secrets left");
-    println!("{left} secrets left in {rounds} rounds, and each has its line");
+    println!("{left} secrets left and calls were answered in {rounds} rounds, and each has its line");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
