@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use crate::error::Error;
 use actix_web::HttpResponse;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -45,7 +46,7 @@ use utoipa::{Modify, OpenApi};
         super::problems::show,
         document,
     ),
-    modifiers(&Tokens)
+    modifiers(&Tokens, &Problems)
 )]
 pub struct Document;
 
@@ -57,6 +58,54 @@ impl Modify for Tokens {
         http.description = Some("The token of a bot, or one that manages the workspace: crdz_….".to_owned());
         document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(http));
     }
+}
+
+/// What a handler calls its `default` answer is told under each status that its operation can have, so that others are
+/// found out. Only calls that are passed on may be answered with any: it is the service that answers.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            if path.contains("/proxy/") {
+                continue;
+            }
+            if let Some(operation) = &mut item.get {
+                tell(path, false, operation);
+            }
+            for operation in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten() {
+                tell(path, true, operation);
+            }
+        }
+    }
+}
+
+fn tell(path: &str, changes: bool, operation: &mut Operation) {
+    let Some(problem) = operation.responses.responses.remove("default") else { return };
+    for status in statuses(path, changes, operation) {
+        operation.responses.responses.entry(status.to_string()).or_insert_with(|| problem.clone());
+    }
+}
+
+/// The statuses of the problems of an operation; one that changes something may stand against what is there.
+fn statuses(path: &str, changes: bool, operation: &Operation) -> Vec<u16> {
+    let mut all = vec![400, 431, 500, 503];
+    if operation.security.is_some() {
+        all.extend([401, 403, 404, 429]);
+    }
+    if path.contains('{') {
+        all.push(404);
+    }
+    if operation.request_body.is_some() {
+        all.extend([408, 413, 415]);
+    }
+    if changes {
+        all.extend([409, 422]);
+    }
+    if path.ends_with("/secret") {
+        all.extend([409, 410, 502]);
+    }
+    all
 }
 
 /// The description of this API (OpenAPI 3.1).

@@ -3,6 +3,7 @@
 use crate::support::app::TestApp;
 use credenza::api::problem;
 use credenza::api::routes;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -25,6 +26,31 @@ async fn the_document_names_every_route_and_no_other() {
         })
         .collect();
     assert_eq!(told, registered);
+}
+
+#[tokio::test]
+async fn only_a_call_that_is_passed_on_may_be_answered_with_any_status() {
+    let app = TestApp::start().await;
+    let document = app.anon().get("/api/v1/openapi.json").await.expect(200).json();
+    let told = |operation: &Value| -> BTreeSet<String> {
+        operation["responses"].as_object().expect("responses").keys().cloned().collect()
+    };
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("methods") {
+            let told = told(operation);
+            assert_eq!(told.contains("default"), path.contains("/proxy/"), "{method} {path}: {told:?}");
+            assert_eq!(told.contains("503"), !path.contains("/proxy/"), "{method} {path}: {told:?}");
+        }
+    }
+    let of = |path: &str, method: &str| Vec::from_iter(told(&document["paths"][path][method]));
+    assert_eq!(
+        of("/api/v1/credentials/{credential}/secret", "get"),
+        ["200", "304", "400", "401", "403", "404", "409", "410", "429", "431", "500", "502", "503"]
+    );
+    assert_eq!(
+        of("/api/v1/bots", "post"),
+        ["201", "400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "431", "500", "503"]
+    );
 }
 
 #[tokio::test]
