@@ -3,6 +3,7 @@
 use super::problem::{self, Problem};
 use crate::app::App;
 use crate::crypto::bot_token::{self, Presented};
+use crate::model::attempt;
 use crate::model::bot_token::{BotToken, leaked};
 use crate::model::bot_use::Caller;
 use crate::model::permission::Actor;
@@ -70,9 +71,9 @@ pub async fn refuse_in_address(app: &web::Data<App>, req: &HttpRequest) -> Resul
     if found.is_empty() {
         return Ok(());
     }
-    let key = client::address(req, &app.config).map(|ip| ip.to_string()).unwrap_or_default();
-    let _place = app.door.judge(&key).map_err(|full| Problem::wait(full.retry_after_s))?;
-    app.door.refused(&key);
+    let network = attempt::network(client::address(req, &app.config));
+    let _place = app.door.judge(&network).map_err(|full| Problem::wait(full.retry_after_s))?;
+    app.door.refused(&network);
     for token in found {
         let (digest, actor, means) = (token.digest, nobody(app, req), app.means.clone());
         let wanted = digest.clone();

@@ -8,6 +8,7 @@ use crate::catalog::schema::Method;
 use crate::db::Tx;
 use crate::id::Id;
 use crate::measure;
+use crate::model::attempt;
 use crate::model::bot_token::{BotToken, Scope};
 use crate::model::bot_use::{self, Asked, Caller, Granted, Purpose, Refusal};
 use crate::model::management::{self, Manager};
@@ -111,16 +112,17 @@ async fn enter(app: &web::Data<App>, caller: &Caller) -> Result<(Place, Id<Works
     Ok((app.door.judge(&caller.token.digest).map_err(full)?, home))
 }
 
-/// The workspace of a token that the database knows. Whoever comes with others is judged by the address.
+/// The workspace of a token that the database knows. Whoever comes with others is judged by the network.
 async fn known(app: &web::Data<App>, caller: &Caller) -> Result<Id<Workspace>, Problem> {
     let digest = &caller.token.digest;
     if let Some(home) = app.door.home(digest) {
         return Ok(home);
     }
-    let _place = app.door.judge(&caller.actor.address).map_err(full)?;
+    let network = attempt::network(caller.address);
+    let _place = app.door.judge(&network).map_err(full)?;
     let wanted = digest.clone();
     let Some(home) = app.db.read(move |conn| BotToken::workspace_of(conn, &wanted)).await? else {
-        app.door.refused(&caller.actor.address);
+        app.door.refused(&network);
         app.denials.fetch_add(1, Ordering::Relaxed);
         return Err(Refusal::Unknown.into());
     };

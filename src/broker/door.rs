@@ -16,7 +16,7 @@ const AT_ONCE_EACH: usize = 256;
 /// Calls that are passed on to services at once, in all and for one token.
 const FLOWS: usize = 256;
 const FLOWS_EACH: usize = 64;
-/// Refusals of one token, or of one address without a known token, that may be probing, in a minute.
+/// Refusals of one token, or of one network without a known token, that may be probing, in a minute.
 const REFUSALS: u32 = 60;
 /// Tokens and addresses that are remembered; beyond it the one that was idle longest is forgotten.
 const KEYS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(19_999);

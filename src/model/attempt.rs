@@ -122,8 +122,8 @@ impl Attempt {
     }
 }
 
-/// One bucket for an IPv4 address or an IPv6 /64.
-fn network(address: Option<IpAddr>) -> String {
+/// One bucket for an IPv4 address or an IPv6 /64, of which one customer of a provider has 2⁶⁴ addresses.
+pub fn network(address: Option<IpAddr>) -> String {
     match address {
         None => "none".into(),
         Some(IpAddr::V4(v4)) => v4.to_string(),

@@ -1,7 +1,7 @@
 //! Tokens: which are let in, and what a wrong one leaves behind.
 
 use super::{Scene, TOKEN};
-use crate::support::app::ACME;
+use crate::support::app::{ACME, TestApp};
 use crate::support::http_server::Answer;
 use crate::support::person::{Person, sent};
 use chrono::TimeDelta;
@@ -133,6 +133,22 @@ async fn t009_an_invented_token_takes_no_place_of_calls_that_flow() {
     drop(held);
     scene.app.service.prepare(Answer::json(200, &json!({})));
     scene.machine().get(&scene.at("proxy/me")).await.expect(200);
+}
+
+#[tokio::test]
+async fn t010_invented_tokens_from_one_64_share_what_one_network_may_try() {
+    let app = TestApp::builder().var("CREDENZA_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let invented = mint(app.means.keyring.random()).expect("a token").text;
+    let machine = app.machine(invented.expose());
+    let from = async |address: String| {
+        let request = machine.request("GET", "/api/v1/credentials").header("X-Forwarded-For", address);
+        sent(request).await.status
+    };
+    for n in 0..60 {
+        assert_eq!(from(format!("2001:db8:1:2:{n:x}::9")).await, 401);
+    }
+    assert_eq!(from("2001:db8:1:2:ffff::9".to_owned()).await, 429);
+    assert_eq!(from("2001:db8:1:3::9".to_owned()).await, 401, "its neighbour is another network");
 }
 
 #[tokio::test]
