@@ -36,7 +36,7 @@ pub struct Cli {
 enum Command {
     /// Serve the console until told to stop (the default).
     Serve {
-        /// Serve a database that was put back to an older state; written down, and ends every session.
+        /// Serve a database that was put back to an older state; written down, and ends every session and token.
         #[arg(long)]
         accept_rollback: bool,
     },

@@ -40,8 +40,8 @@ fn is_empty(url: &DatabaseUrl) -> Result<bool, Failure> {
     Ok(inspect::schema(&mut conn)?.newest.is_none() || !instance::exists(&mut conn)?)
 }
 
-/// Refuses a database that is behind its anchor; if the operator accepts that, writes it down, ends every
-/// session, and anchors the database as it is.
+/// Refuses a database that is behind its anchor; if the operator accepts that, writes it down, ends what lets
+/// somebody in, and anchors the database as it is.
 pub async fn judge_rollback(vault: &Vault, config: &Config, accepts: bool) -> Result<(), Failure> {
     let anchor = Anchor::within(&config.data_dir);
     let gaps = match anchor.load() {
@@ -83,18 +83,26 @@ fn refusal(gaps: &[Gap]) -> String {
         let _ = write!(text, "\n  and {} more", gaps.len() - NAMED);
     }
     text + "\nIf you restored a backup on purpose, start once with “credenza serve --accept-rollback”: it is written \
-            down, and everybody signs in again. What was changed or deleted after that backup is as it was before."
+            down, everybody signs in again, and every token and invitation ends. What was changed or deleted after that \
+            backup is as it was before."
 }
 
 async fn accept(vault: &Vault, config: &Config, anchor: &Anchor, gaps: Vec<Gap>) -> Result<(), Failure> {
     let means = vault.means.clone();
-    vault.db.write(move |tx| rollback::accept(tx, &means, &gaps)).await?;
+    let ended = vault.db.write(move |tx| rollback::accept(tx, &means, &gaps)).await?;
     let heads = vault.db.read(rollback::all_heads).await?;
     drop(vault.db.committed().take());
     let known = Known { instance: vault.means.keyring.instance().to_owned(), heads };
     anchor.replace(&known).map_err(Failure::refused)?;
     set_aside(&config.checkpoint_file, vault.means.now())?;
-    tracing::warn!("a rollback of the database was accepted; every session was ended");
+    tracing::warn!(
+        sessions = ended.sessions,
+        tokens = ended.tokens,
+        invitations = ended.invitations,
+        begun = ended.begun,
+        "a rollback of the database was accepted: every session, token, invitation and link was ended. Make new \
+         tokens for bots and automations, and review who is a member of each workspace"
+    );
     Ok(())
 }
 

@@ -185,6 +185,12 @@ pub(super) fn withdraw_everywhere(tx: &mut Tx<'_>, user: &Id<User>, now: At) -> 
     Ok(())
 }
 
+/// Takes back every open invitation of every workspace; how many.
+pub(super) fn withdraw_all(tx: &mut Tx<'_>, now: At) -> Result<usize> {
+    let open = invitations::table.filter(invitations::accepted_at.is_null().and(invitations::withdrawn_at.is_null()));
+    Ok(diesel::update(open).set(invitations::withdrawn_at.eq(Some(now))).execute(tx.conn())?)
+}
+
 /// Who accepts.
 pub enum Guest<'a> {
     /// Somebody who is known, and whose address it was sent to.

@@ -1,10 +1,12 @@
 //! A database that was put back to an older state: noticed by the anchor, accepted by the operator alone.
 
 use super::permission::Actor;
-use super::{Means, audit, audit_summary};
+use super::{Means, audit, audit_summary, bot_token, invitation};
 use crate::anchor::{Head, Heads, Known};
 use crate::crypto::keyring::Keyring;
-use crate::db::schema::{audit_events as events, audit_heads as heads, instance, sessions};
+use crate::db::schema::{
+    audit_events as events, audit_heads as heads, email_changes, instance, password_resets, sessions, steps,
+};
 use crate::db::{Conn, Tx};
 use crate::error::Result;
 use diesel::prelude::*;
@@ -105,14 +107,39 @@ pub fn all_heads(conn: &mut Conn) -> Result<Heads> {
     Ok(rows.into_iter().filter_map(|(chain, seq, hash)| Some((chain, head(seq, hash)?))).collect())
 }
 
-/// Writes down that the operator takes the older state for good, and ends every session: one that was ended
-/// after that state was saved must not live again.
-pub fn accept(tx: &mut Tx<'_>, means: &Means, gaps: &[Gap]) -> Result<()> {
-    let ended = diesel::delete(sessions::table).execute(tx.conn())?;
+/// What lets somebody in and was ended, since it may have been ended after the older state was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Sessions.
+    pub sessions: usize,
+    /// Tokens of bots and of automations that manage.
+    pub tokens: usize,
+    /// Invitations.
+    pub invitations: usize,
+    /// Links to choose a password or confirm an address, and sign-ins and second factors that were begun.
+    pub begun: usize,
+}
+
+/// Writes down that the operator takes the older state for good, and ends every session, token, invitation and link:
+/// one that was ended after that state was saved must not live again.
+pub fn accept(tx: &mut Tx<'_>, means: &Means, gaps: &[Gap]) -> Result<Ended> {
+    let now = means.now();
+    let ended = Ended {
+        sessions: diesel::delete(sessions::table).execute(tx.conn())?,
+        tokens: bot_token::revoke_all(tx, now)?,
+        invitations: invitation::withdraw_all(tx, now)?,
+        begun: diesel::delete(password_resets::table).execute(tx.conn())?
+            + diesel::delete(email_changes::table).execute(tx.conn())?
+            + diesel::delete(steps::table).execute(tx.conn())?,
+    };
     let named: Vec<String> = gaps.iter().take(NAMED).map(ToString::to_string).collect();
     let entry = audit::Entry::allow("instance.rollback_accepted", audit::Target::instance())
         .detail("chains", gaps.len())
         .detail("gaps", named)
-        .detail("sessions_ended", ended);
-    audit::record(tx, means, audit::INSTANCE, &Actor::operator(), entry).map(|_| ())
+        .detail("sessions_ended", ended.sessions)
+        .detail("tokens_revoked", ended.tokens)
+        .detail("invitations_withdrawn", ended.invitations)
+        .detail("begun_ended", ended.begun);
+    audit::record(tx, means, audit::INSTANCE, &Actor::operator(), entry)?;
+    Ok(ended)
 }

@@ -36,6 +36,13 @@ pub fn revoke(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageTokens>, i
     audit::record_allowed(tx, means, allowed, entry)
 }
 
+/// Revokes every token of every workspace that is still good; how many.
+pub(in crate::model) fn revoke_all(tx: &mut Tx<'_>, now: At) -> Result<usize> {
+    Ok(diesel::update(tokens::table.filter(tokens::revoked_at.is_null().and(tokens::expires_at.gt(now))))
+        .set((tokens::revoked_at.eq(Some(now)), tokens::shown.eq(None::<Vec<u8>>), tokens::shown_until.eq(None::<At>)))
+        .execute(tx.conn())?)
+}
+
 /// Takes what was kept to show a new token once; `None` when it was shown already, or too long ago. Only whoever
 /// made the token gets it.
 pub fn take_shown(

@@ -5,6 +5,7 @@ mod ending;
 mod making;
 mod reading;
 
+pub(super) use ending::revoke_all;
 pub use ending::{leaked, revoke, sweep, take_shown};
 pub use making::{NewToken, create};
 pub use reading::{checked_days, checked_name, checked_networks, checked_scopes, usual_days};

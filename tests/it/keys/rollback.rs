@@ -4,11 +4,12 @@ use super::{Inside, execute};
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
 use crate::support::dump::{dump, lines};
+use crate::support::person::{Person, sent};
 use crate::support::program::{Browser, Home, Serving, told};
 use credenza::anchor::{Anchor, Known};
 use credenza::db::AnyConnection;
 use credenza::jobs::anchor as job;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn anchor(home: &Home) -> Known {
@@ -62,6 +63,19 @@ fn cut(conn: &mut AnyConnection, chain: &str, lines_off: u32) {
     }
 }
 
+/// The status and the body of a call of the machine API.
+async fn call(base: &str, token: &str, path: &str) -> (u16, String) {
+    let reply = sent(Person::bare(base).request("GET", path).bearer_auth(token)).await;
+    (reply.status, reply.body)
+}
+
+/// What a command prints on its standard output, as its last word.
+fn made(home: &Home, args: &[&str]) -> String {
+    let done = home.run(args);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).split_whitespace().last().expect("a word").to_owned()
+}
+
 #[tokio::test]
 async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
     let home = Home::set_up();
@@ -70,6 +84,17 @@ async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
     let serving = home.serve();
     let admin = Browser::sign_in(&serving.base).await;
     Inside::of(&home).fill("old", 2).await;
+    let bot = made(&home, &["bot", "add", "--workspace", "acme", "--name", "Reader"]);
+    let add = ["token", "add", "--workspace", "acme", "--scope"];
+    let fetching = made(&home, &[&add[..], &["fetch", "--bot", &bot, "--credential", "old-0"]].concat());
+    let managing = made(&home, &[&add[..], &["manage"]].concat());
+    for token in [&fetching, &managing] {
+        assert_eq!(call(&serving.base, token, "/api/v1/credentials").await.0, 200);
+    }
+    let asked = [("email", "nina@acme.example"), ("role", "member")];
+    assert_eq!(admin.post("/w/acme/invitations", &asked).await.expect("an answer").status, 303);
+    let wanted = [("email", crate::support::program::EMAIL)];
+    assert_eq!(admin.post("/password/forgot", &wanted).await.expect("an answer").status, 303);
     let (code, said) = home.said(&["backup", &file.display().to_string()]);
     assert_eq!(code, Some(0), "{said}");
     let form = crate::support::program::webhook("younger", "a signing secret after the backup");
@@ -92,14 +117,34 @@ async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
     assert!(code == Some(1) && said.contains(&format!("{workspace}: BROKEN at event")), "{said}");
     assert_eq!(before["sessions"].len(), 1);
     let known = anchor(&home);
-    let serving = serve_accepting(&home);
-    assert_eq!(lines(&mut home.connect(), "SELECT count(*) || '' AS line FROM sessions"), ["0"]);
+    let heard = outside.path().join("log");
+    let mut command = home.command();
+    command.args(["serve", "--accept-rollback"]).env("CREDENZA_LOG", "warn");
+    let log = std::fs::File::create(&heard).expect("a file");
+    let serving = Serving::start_logging_to(command, Stdio::from(log));
+    let heard = std::fs::read_to_string(&heard).expect("a text");
+    assert!(heard.contains("Make new tokens") && heard.contains("review who is a member"), "{heard}");
+    let counts = "SELECT (SELECT count(*) FROM sessions) || ' ' || \
+                  (SELECT count(*) FROM bot_tokens WHERE revoked_at IS NULL) || ' ' || \
+                  (SELECT count(*) FROM invitations WHERE withdrawn_at IS NULL) || ' ' || \
+                  (SELECT count(*) FROM password_resets) AS line";
+    assert_eq!(lines(&mut home.connect(), counts), ["0 0 0 0"]);
+    // A token may have been revoked after the backup: none opens anything any more.
+    for token in [&fetching, &managing] {
+        let (status, body) = call(&serving.base, token, "/api/v1/credentials").await;
+        assert!(status == 401 && body.contains("token-revoked"), "{status} {body}");
+    }
+    let (status, body) = call(&serving.base, &fetching, "/api/v1/credentials/old-0/secret").await;
+    assert!(status == 401 && !body.contains(&super::secret_of("old 0")), "{status} {body}");
     let answer = admin.moved(&serving.base).get("/w/acme/credentials").await.expect("an answer");
     assert!(answer.status == 303 && answer.location.starts_with("/sign-in"), "signed out: {}", answer.status);
     let again = Browser::sign_in(&serving.base).await;
     assert_eq!(again.get("/w/acme/credentials").await.expect("an answer").status, 200);
     let written = dump(&mut home.connect())["audit_events"].join("\n");
     assert!(written.contains("instance.rollback_accepted") && written.contains("ends at event"), "it is written down");
+    for (name, n) in [("sessions_ended", 1), ("tokens_revoked", 2), ("invitations_withdrawn", 1), ("begun_ended", 1)] {
+        assert!(written.contains(&format!(r#""{name}":{n}"#)), "{name}: {written}");
+    }
     settled(&home).await;
     drop(serving);
     assert!(anchor(&home).heads[&workspace].seq < known.heads[&workspace].seq, "the anchor went back with it");
