@@ -23,7 +23,7 @@ pub struct Standing {
     pub(super) outcome: String,
     pub(super) code: String,
     pub(super) hint: String,
-    /// `None`: the check of this version did not tell the account.
+    /// Empty: the check of this version did not tell the account. `None`: the row's stays.
     pub(super) identity: Option<String>,
     pub(super) checked_at: Option<i64>,
     pub(super) good_at: Option<i64>,

@@ -152,6 +152,17 @@ impl Checked {
         })
     }
 
+    /// The account and the last good time of another secret, or of one that is sent elsewhere: what was known before
+    /// says nothing of it.
+    pub(super) fn of_another(&self) -> (String, Option<At>) {
+        (self.identity.clone().unwrap_or_default(), self.good_at)
+    }
+
+    /// The same of what serves already: a failed check keeps both.
+    pub(super) fn of_the_same(&self, before: &Credential) -> (String, Option<At>) {
+        (self.identity.clone().unwrap_or_else(|| before.identity.clone()), self.good_at.or(before.good_at))
+    }
+
     /// `None` leaves a column as it is: a failed check keeps the account and the last good time.
     pub(super) fn columns(&self) -> CheckedColumns {
         CheckedColumns {

@@ -94,9 +94,15 @@ pub fn connect(
         None => {
             let state = Checked::saved(report, now, consent.grant.ends())?;
             let (status, from) = beneath(&before, state.status);
+            let (identity, good_at) = state.of_another();
             diesel::update(one(workspace, id)).set(state.columns()).execute(tx.conn())?;
             diesel::update(one(workspace, id))
-                .set((credentials::status.eq(status), credentials::suspended_from.eq(from)))
+                .set((
+                    credentials::status.eq(status),
+                    credentials::suspended_from.eq(from),
+                    credentials::identity.eq(identity),
+                    credentials::good_at.eq(good_at),
+                ))
                 .execute(tx.conn())?;
             count::shift(tx, workspace, Some(before.status), Some(status))?;
             check_record::insert(tx, workspace, id, Cause::Save, report, now)?;

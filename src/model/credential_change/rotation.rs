@@ -100,6 +100,7 @@ fn stage(
     let Content { values, destination, place, badge, .. } = &rotated.content;
     let expires_at = values.ends_at();
     let state = Checked::saved(&rotated.report, means.now(), expires_at)?;
+    let (identity, good_at) = state.of_another();
     let standing = Standing {
         place: place.clone(),
         badge: badge.as_str().to_owned(),
@@ -107,9 +108,9 @@ fn stage(
         outcome: state.outcome.clone(),
         code: state.code.clone(),
         hint: state.hint.clone(),
-        identity: state.identity.clone(),
+        identity: Some(identity),
         checked_at: Some(means.now().micros()),
-        good_at: state.good_at.map(At::micros),
+        good_at: good_at.map(At::micros),
         expires_at: expires_at.map(At::micros),
         keep_s: rotated.keep.num_seconds(),
     };
@@ -150,6 +151,8 @@ pub(super) fn replace_content<P: Permission>(
     let expires_at = if replaced { content.values.ends_at() } else { before.expires_at };
     let state = Checked::saved(report, now, expires_at)?;
     let (status, from) = beneath(before, state.status);
+    let is_another = replaced || before.place != content.place;
+    let (identity, good_at) = if is_another { state.of_another() } else { state.of_the_same(before) };
     diesel::update(one(workspace, id))
         .set((
             state.columns(),
@@ -160,7 +163,12 @@ pub(super) fn replace_content<P: Permission>(
         ))
         .execute(tx.conn())?;
     diesel::update(one(workspace, id))
-        .set((credentials::status.eq(status), credentials::suspended_from.eq(from)))
+        .set((
+            credentials::status.eq(status),
+            credentials::suspended_from.eq(from),
+            credentials::identity.eq(identity),
+            credentials::good_at.eq(good_at),
+        ))
         .execute(tx.conn())?;
     fingerprint::renew(tx, means, before.seal_place())?;
     count::shift(tx, workspace, Some(before.status), Some(status))?;

@@ -2,12 +2,12 @@
 
 use crate::support::app::{SERVICE, TestApp, bearer_form};
 use crate::support::http_server::Answer;
-use crate::support::person::{Person, Reply};
+use crate::support::person::{Person, Reply, sent};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use credenza::db::Tx;
-use credenza::db::schema::credential_versions as versions;
+use credenza::db::schema::{credential_versions as versions, credentials};
 use credenza::id::Id;
 use credenza::model::credential_change;
 use credenza::model::permission::Allowed;
@@ -223,6 +223,57 @@ async fn a_refused_edit_leaves_the_old_version_live() {
     assert_eq!(sealed.await, [true, false]);
 }
 
+/// Notes an account, as a check does that the service tells it to.
+async fn connect_as(app: &TestApp, id: &str, account: &'static str) {
+    let wanted = id.to_owned();
+    app.write(move |tx| {
+        let row = diesel::update(credentials::table.filter(credentials::id.eq(&wanted)));
+        Ok(row.set(credentials::identity.eq(account)).execute(tx.conn())?)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_known_of_one_secret_is_not_said_of_another_that_was_never_verified() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = working(&app, &admin, "Service token", "token-that-works").await;
+    connect_as(&app, &id, "bots@example.com").await;
+    let good = app.row(&id).await.good_at.expect("a good time");
+    let path = format!("/w/acme/credentials/{id}");
+    let edit = |token: &'static str, revision: i64| {
+        let mut form: Vec<(&str, String)> =
+            bearer_form("Service token", token).map(|(name, value)| (name, value.to_owned())).to_vec();
+        form.retain(|(name, _)| *name != "f.check_path");
+        form.extend([("f.check_path", "/health".to_owned()), ("revision", revision.to_string())]);
+        form.push(("save_unverified", "1".to_owned()));
+        form
+    };
+    // The same secret with another path for the test: what was known of it stays.
+    app.service.prepare(answer(500));
+    sent(admin.request("POST", &path).form(&edit("", app.row(&id).await.revision))).await.expect(303);
+    let row = app.row(&id).await;
+    assert_eq!((row.good_at, row.identity.as_str()), (Some(good), "bots@example.com"));
+    assert_eq!(status(&admin, &id).await, "unverified");
+    // Another secret, kept beside the old one for a day.
+    let rotation = [("f.token", "token-nobody-tried"), ("save_unverified", "1"), ("keep_hours", "24")];
+    app.service.prepare(answer(500));
+    admin.post(&format!("{path}/rotation"), &rotation).await.expect(303);
+    let row = app.row(&id).await;
+    assert_eq!((row.good_at, row.identity.as_str()), (None, ""));
+    assert_eq!(status(&admin, &id).await, "unverified");
+    // The old one comes back with what is known of it.
+    admin.post(&format!("{path}/rotation/rollback"), &[]).await.expect(303);
+    let row = app.row(&id).await;
+    assert_eq!((row.good_at, row.identity.as_str()), (Some(good), "bots@example.com"));
+    app.service.prepare(answer(500));
+    sent(admin.request("POST", &path).form(&edit("token-nobody-tried-either", row.revision))).await.expect(303);
+    let row = app.row(&id).await;
+    assert_eq!((row.good_at, row.identity.as_str()), (None, ""));
+    let page = admin.get(&path).await.expect(200);
+    assert!(!page.body.contains("bots@example.com"), "not connected as anybody");
+}
+
 #[tokio::test]
 async fn a_service_that_takes_every_token_proves_nothing_but_is_reported_as_it_answers() {
     let app = TestApp::start().await;
@@ -262,7 +313,6 @@ async fn t139_what_a_bot_used_lately_is_deleted_only_by_name() {
     let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
     let (wanted, now) = (id.clone(), app.means.now());
     app.write(move |tx| {
-        use credenza::db::schema::credentials;
         let used = diesel::update(credentials::table.filter(credentials::id.eq(&wanted)));
         Ok(used.set(credentials::last_used_at.eq(now)).execute(tx.conn())?)
     })
