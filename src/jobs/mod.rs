@@ -1,5 +1,6 @@
 //! Due work that nobody asks for: tokens are renewed, statuses age, deleted credentials go, ended sessions are swept.
 
+mod each;
 mod tokens;
 
 pub use tokens::renew_due;
@@ -18,20 +19,23 @@ pub mod versions;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::id::Id;
 use crate::measure;
 use crate::model::housekeeping::{self, Due};
 use crate::model::permission::{Actor, Allowed, KeepHouse};
 use crate::model::session::Session;
 use crate::model::status::Status;
+use crate::model::workspace::Workspace;
 use crate::model::{Means, attempt, audit, bot_token, credential_change, device, oauth_flow, reset, step, support};
 use crate::work::Work;
 use actix_web::web;
+use each::each;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often the house is kept.
 const EVERY: Duration = Duration::from_secs(60);
-/// Units of one kind in one round; the rest waits for the next.
+/// Batches of one kind in one round; the rest waits for the next.
 const ROUNDS: usize = 50;
 
 /// How often tokens are looked at.
@@ -58,18 +62,21 @@ async fn run_house(app: &App) {
     }
 }
 
-/// One round of everything that is due.
+/// One round of everything that is due. A job that fails keeps no other waiting; the first error is returned.
 pub async fn keep_house(app: &App) -> Result<()> {
-    unit("ageing", age(app, housekeeping::due_ageing, Status::Unverified)).await?;
-    unit("expiry", age(app, housekeeping::due_expiring, Status::Expiring)).await?;
-    unit("resumption", resume(app)).await?;
-    unit("purge", purge(app)).await?;
-    unit("sweep", sweep(app)).await?;
-    unit("denials", count_denials(app)).await?;
-    unit("support end", end_support(app)).await?;
-    unit("token ends", token_ends::warn(app)).await?;
-    unit("workspace deletion", deletion::sweep(app)).await?;
-    unit("audit proof", proof::prove(app)).await
+    let done = [
+        unit("ageing", age(app, housekeeping::due_ageing, Status::Unverified)).await,
+        unit("expiry", age(app, housekeeping::due_expiring, Status::Expiring)).await,
+        unit("resumption", resume(app)).await,
+        unit("purge", purge(app)).await,
+        unit("sweep", sweep(app)).await,
+        unit("denials", count_denials(app)).await,
+        unit("support end", end_support(app)).await,
+        unit("token ends", token_ends::warn(app)).await,
+        unit("workspace deletion", deletion::sweep(app)).await,
+        unit("audit proof", proof::prove(app)).await,
+    ];
+    done.into_iter().collect()
 }
 
 /// One round of a job: a unit of work of its own, whose id its log lines and audit lines carry. `round` tells
@@ -86,78 +93,41 @@ async fn unit(name: &'static str, round: impl Future<Output = Result<usize>>) ->
     done.map(|_| ())
 }
 
-async fn age(app: &App, due: fn(&mut Conn, &Means) -> Result<Vec<Due>>, to: Status) -> Result<usize> {
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let means = app.means.clone();
-        let batch = app.db.read(move |conn| due(conn, &means)).await?;
-        if batch.is_empty() {
-            break;
-        }
-        for (workspace, id) in batch {
-            let means = app.means.clone();
-            let allowed = Allowed::<KeepHouse>::job(workspace, "ageing");
-            app.db.write(move |tx| housekeeping::age(tx, &means, &allowed, &id, to)).await?;
-            count += 1;
-        }
-    }
-    Ok(count)
+/// Finds credentials that something is due for, outside of some workspaces.
+type FindDue = fn(&mut Conn, &Means, &[Id<Workspace>]) -> Result<Vec<Due>>;
+
+async fn age(app: &App, due: FindDue, to: Status) -> Result<usize> {
+    each(app, due, async |workspace, id| {
+        let (means, allowed) = (app.means.clone(), Allowed::<KeepHouse>::job(workspace, "ageing"));
+        app.db.write(move |tx| housekeeping::age(tx, &means, &allowed, &id, to)).await.map(|()| 1)
+    })
+    .await
 }
 
 /// Credentials that were switched off for a while are switched on again.
 async fn resume(app: &App) -> Result<usize> {
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let means = app.means.clone();
-        let batch = app.db.read(move |conn| housekeeping::due_resumption(conn, &means)).await?;
-        if batch.is_empty() {
-            break;
-        }
-        for (workspace, id) in batch {
-            let means = app.means.clone();
-            let allowed = Allowed::<KeepHouse>::job(workspace, "suspension");
-            app.db.write(move |tx| credential_change::resume_due(tx, &means, &allowed, &id)).await?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    each(app, housekeeping::due_resumption, async |workspace, id| {
+        let (means, allowed) = (app.means.clone(), Allowed::<KeepHouse>::job(workspace, "suspension"));
+        app.db.write(move |tx| credential_change::resume_due(tx, &means, &allowed, &id)).await.map(|()| 1)
+    })
+    .await
 }
 
 async fn purge(app: &App) -> Result<usize> {
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let means = app.means.clone();
-        let batch = app.db.read(move |conn| housekeeping::due_purge(conn, &means)).await?;
-        if batch.is_empty() {
-            break;
-        }
-        for (workspace, id) in batch {
-            let means = app.means.clone();
-            let allowed = Allowed::<KeepHouse>::job(workspace, "purge");
-            app.db.write(move |tx| housekeeping::purge(tx, &means, &allowed, &id)).await?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    each(app, housekeeping::due_purge, async |workspace, id| {
+        let (means, allowed) = (app.means.clone(), Allowed::<KeepHouse>::job(workspace, "purge"));
+        app.db.write(move |tx| housekeeping::purge(tx, &means, &allowed, &id)).await.map(|()| 1)
+    })
+    .await
 }
 
 /// Support access whose time is over goes; nobody has had it since.
 async fn end_support(app: &App) -> Result<usize> {
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let now = app.means.now();
-        let batch = app.db.read(move |conn| support::due_expired(conn, now)).await?;
-        if batch.is_empty() {
-            break;
-        }
-        for (workspace, user) in batch {
-            let means = app.means.clone();
-            let allowed = Allowed::<KeepHouse>::job(workspace, "support end");
-            app.db.write(move |tx| support::expire(tx, &means, &allowed, &user)).await?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    each(app, support::due_expired, async |workspace, user| {
+        let (means, allowed) = (app.means.clone(), Allowed::<KeepHouse>::job(workspace, "support end"));
+        app.db.write(move |tx| support::expire(tx, &means, &allowed, &user)).await.map(|()| 1)
+    })
+    .await
 }
 
 /// Ended sessions, old attempts, spent links and forgotten browsers go.

@@ -1,7 +1,7 @@
 //! Proves the audit chains while the server runs, a piece at a time, so that a page can say how far they are sound.
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure;
 use crate::model::audit_proof;
 
@@ -12,7 +12,7 @@ const ROUNDS: usize = 50;
 
 /// One round over every chain that something is due for.
 pub async fn prove(app: &App) -> Result<usize> {
-    let (mut after, mut count) = (String::new(), 0);
+    let (mut after, mut count, mut first) = (String::new(), 0, None);
     for _ in 0..ROUNDS {
         let (from, now) = (after.clone(), app.means.now());
         let chains = app.db.read(move |conn| audit_proof::due(conn, &from, now)).await?;
@@ -20,11 +20,18 @@ pub async fn prove(app: &App) -> Result<usize> {
         after.clone_from(last);
         for chain in chains {
             count += 1;
-            one(app, chain).await?;
+            match one(app, chain.clone()).await {
+                Ok(()) => {}
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(chain, ?error, "a chain could not be proved; the others go on");
+                    first = first.or(Some(error));
+                }
+            }
         }
     }
     measure::AUDIT_BROKEN.set(app.db.read(audit_proof::broken).await? as f64);
-    Ok(count)
+    first.map_or(Ok(count), Err)
 }
 
 async fn one(app: &App, chain: String) -> Result<()> {

@@ -1,9 +1,12 @@
 //! Tells admins of tokens that end soon.
 
-use super::ROUNDS;
+use super::each::{Batch, each};
 use crate::app::App;
+use crate::db::Conn;
 use crate::error::Result;
+use crate::id::Id;
 use crate::mail::letter::{self, TokenEnd};
+use crate::model::Means;
 use crate::model::permission::{Allowed, KeepHouse};
 use crate::model::token_warning::{self, Ending};
 use crate::model::user::User;
@@ -14,23 +17,21 @@ const BATCH: i64 = 50;
 
 /// Promises the mails that are due; how many tokens were looked at.
 pub async fn warn(app: &App) -> Result<usize> {
-    let mut count = 0;
-    for _ in 0..ROUNDS {
-        let now = app.means.now();
-        let due = app.db.read(move |conn| token_warning::due(conn, now, BATCH)).await?;
-        if due.is_empty() {
-            break;
-        }
-        for workspace in due {
-            let (means, base) = (app.means.clone(), app.config.public_url.to_string());
-            let allowed = Allowed::<KeepHouse>::job(workspace, "token ends");
-            let told =
-                move |workspace: &Workspace, admin: &User, tokens: &[Ending]| write(&base, workspace, admin, tokens);
-            count += app.db.write(move |tx| token_warning::warn(tx, &means, &allowed, &told)).await?;
-        }
+    let due = |conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]| -> Result<Batch<()>> {
+        let found = token_warning::due(conn, means.now(), passed, BATCH)?;
+        Ok(found.into_iter().map(|workspace| (workspace, ())).collect())
+    };
+    let done = each(app, due, async |workspace, ()| {
+        let (means, base) = (app.means.clone(), app.config.public_url.to_string());
+        let allowed = Allowed::<KeepHouse>::job(workspace, "token ends");
+        let told = move |workspace: &Workspace, admin: &User, tokens: &[Ending]| write(&base, workspace, admin, tokens);
+        app.db.write(move |tx| token_warning::warn(tx, &means, &allowed, &told)).await
+    })
+    .await;
+    if !matches!(done, Ok(0)) {
         app.mailer.wake();
     }
-    Ok(count)
+    done
 }
 
 fn write(base: &str, workspace: &Workspace, admin: &User, tokens: &[Ending]) -> Result<(String, String)> {

@@ -28,9 +28,9 @@ const KEPT_AT_LEAST: TimeDelta = TimeDelta::days(1);
 /// One credential that something is due for.
 pub type Due = (Id<Workspace>, Id<Credential>);
 
-/// Working credentials without a good check for a week.
-pub fn due_ageing(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
-    due(conn, |query| {
+/// Working credentials without a good check for a week. As the others, outside of the workspaces in `passed`.
+pub fn due_ageing(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<Due>> {
+    due(conn, passed, |query| {
         let stale = means.now().plus(-GOOD_FOR);
         query
             .filter(credentials::deleted_at.is_null())
@@ -40,8 +40,8 @@ pub fn due_ageing(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
 }
 
 /// Working credentials whose end is near.
-pub fn due_expiring(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
-    due(conn, |query| {
+pub fn due_expiring(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<Due>> {
+    due(conn, passed, |query| {
         let near = means.now().plus(EXPIRING_WITHIN);
         query
             .filter(credentials::deleted_at.is_null())
@@ -51,11 +51,12 @@ pub fn due_expiring(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
 }
 
 /// Deleted credentials whose time is over, which each workspace decides for itself.
-pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+pub fn due_purge(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<Due>> {
     let now = means.now();
     let deleted: Vec<(Id<Workspace>, Json<Settings>, Option<At>)> = credentials::table
         .inner_join(workspaces::table.on(workspaces::id.eq(credentials::workspace_id)))
         .filter(credentials::deleted_at.le(now.plus(-KEPT_AT_LEAST)).and(workspaces::deleted_at.is_null()))
+        .filter(credentials::workspace_id.ne_all(passed.to_vec()))
         .group_by((credentials::workspace_id, workspaces::settings))
         .select((credentials::workspace_id, workspaces::settings, diesel::dsl::min(credentials::deleted_at)))
         .load(conn)?;
@@ -64,21 +65,23 @@ pub fn due_purge(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
         oldest.is_some_and(|oldest| oldest <= until).then_some((id, until))
     });
     let Some((workspace, until)) = due_in else { return Ok(Vec::new()) };
-    due(conn, |query| query.filter(credentials::workspace_id.eq(workspace)).filter(credentials::deleted_at.le(until)))
+    due(conn, passed, |query| {
+        query.filter(credentials::workspace_id.eq(workspace)).filter(credentials::deleted_at.le(until))
+    })
 }
 
 /// Credentials that were switched off until a moment that has come.
-pub fn due_resumption(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
-    due(conn, |query| {
+pub fn due_resumption(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<Due>> {
+    due(conn, passed, |query| {
         query.filter(credentials::deleted_at.is_null()).filter(credentials::suspended_until.le(means.now()))
     })
 }
 
 /// One credential whose staged version is due, and its service.
-pub type DueVersion = (Id<Workspace>, Id<Credential>, String);
+pub type DueVersion = (Id<Workspace>, (Id<Credential>, String));
 
 /// Credentials with a staged version whose moment has come, and their services.
-pub fn due_promotion(conn: &mut Conn, means: &Means) -> Result<Vec<DueVersion>> {
+pub fn due_promotion(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<DueVersion>> {
     Ok(versions::table
         .inner_join(
             credentials::table.on(credentials::workspace_id
@@ -86,18 +89,18 @@ pub fn due_promotion(conn: &mut Conn, means: &Means) -> Result<Vec<DueVersion>> 
                 .and(credentials::id.eq(versions::credential_id))),
         )
         .filter(versions::promote_at.le(means.now()).and(versions::state.eq(VersionState::Staged)))
-        .filter(credentials::deleted_at.is_null())
+        .filter(credentials::deleted_at.is_null().and(versions::workspace_id.ne_all(passed.to_vec())))
         .order(versions::promote_at)
         .limit(BATCH)
-        .select((credentials::workspace_id, credentials::id, credentials::integration))
+        .select((credentials::workspace_id, (credentials::id, credentials::integration)))
         .load(conn)?)
 }
 
 /// Credentials with a version whose overlap has ended, deleted ones among them.
-pub fn due_erasure(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
+pub fn due_erasure(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<Due>> {
     Ok(versions::table
         .filter(versions::retire_at.le(means.now()).and(versions::sealed.is_not_null()))
-        .filter(versions::state.eq(VersionState::Previous))
+        .filter(versions::state.eq(VersionState::Previous).and(versions::workspace_id.ne_all(passed.to_vec())))
         .order(versions::retire_at)
         .limit(BATCH)
         .select((versions::workspace_id, versions::credential_id))
@@ -106,8 +109,13 @@ pub fn due_erasure(conn: &mut Conn, means: &Means) -> Result<Vec<Due>> {
 
 type All<'a> = credentials::BoxedQuery<'a, crate::db::MultiBackend>;
 
-fn due(conn: &mut Conn, narrowed: impl FnOnce(All<'static>) -> All<'static>) -> Result<Vec<Due>> {
+fn due(
+    conn: &mut Conn,
+    passed: &[Id<Workspace>],
+    narrowed: impl FnOnce(All<'static>) -> All<'static>,
+) -> Result<Vec<Due>> {
     Ok(narrowed(credentials::table.into_boxed())
+        .filter(credentials::workspace_id.ne_all(passed.to_vec()))
         .order((credentials::workspace_id, credentials::id))
         .limit(BATCH)
         .select((credentials::workspace_id, credentials::id))

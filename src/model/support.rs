@@ -162,10 +162,11 @@ pub fn end(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<ManageSupport>, use
     audit::record_allowed(tx, means, allowed, audit::Entry::allow("support.ended", audit::Target::user(user)))
 }
 
-/// Support access whose time is over.
-pub fn due_expired(conn: &mut Conn, now: At) -> Result<Vec<(Id<Workspace>, Id<User>)>> {
+/// Support access whose time is over, outside of the workspaces in `passed`.
+pub fn due_expired(conn: &mut Conn, means: &Means, passed: &[Id<Workspace>]) -> Result<Vec<(Id<Workspace>, Id<User>)>> {
     Ok(memberships::table
-        .filter(memberships::expires_at.le(now).and(memberships::role.eq(Role::Support)))
+        .filter(memberships::expires_at.le(means.now()).and(memberships::role.eq(Role::Support)))
+        .filter(memberships::workspace_id.ne_all(passed.to_vec()))
         .order((memberships::workspace_id, memberships::user_id))
         .limit(SHOWN)
         .select((memberships::workspace_id, memberships::user_id))

@@ -56,10 +56,10 @@ pub(super) fn next(now: At, expires_at: At) -> Option<At> {
     MARKS.iter().map(|days| expires_at.plus(-TimeDelta::days(*days))).find(|at| *at > now)
 }
 
-/// Workspaces that have a token to be warned of.
-pub fn due(conn: &mut Conn, now: At, limit: i64) -> Result<Vec<Id<Workspace>>> {
+/// Workspaces that have a token to be warned of, outside of those in `passed`.
+pub fn due(conn: &mut Conn, now: At, passed: &[Id<Workspace>], limit: i64) -> Result<Vec<Id<Workspace>>> {
     let due = tokens::table.filter(tokens::warn_at.le(now)).select(tokens::workspace_id).distinct();
-    Ok(due.limit(limit).load(conn)?)
+    Ok(due.filter(tokens::workspace_id.ne_all(passed.to_vec())).limit(limit).load(conn)?)
 }
 
 /// A mail to one admin: subject and text.

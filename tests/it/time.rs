@@ -11,6 +11,7 @@ use credenza::db::schema::{
 };
 use credenza::jobs::keep_house;
 use credenza::model::audit_verify::{self, Verdict};
+use credenza::model::housekeeping;
 use diesel::prelude::*;
 use proptest::prelude::{Strategy, any, prop};
 use proptest::strategy::ValueTree;
@@ -112,6 +113,38 @@ async fn an_end_within_two_weeks_is_expiring() {
     assert_eq!(status(&app, &near).as_deref(), Some("unverified"));
     let (chips, found) = counted(&app);
     assert_eq!(chips, found);
+}
+
+#[tokio::test]
+async fn what_fails_keeps_nothing_else_waiting() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let id = app.website(&admin, &format!("Fades {n}"), &format!("a signing secret, number {n}")).await;
+        works(&app, &id, None);
+        ids.push(id);
+    }
+    ids.sort_unstable();
+    let gone = app.website(&admin, "Gone", "a secret that goes away").await;
+    admin.post(&format!("/w/acme/credentials/{gone}/deletion"), &[]).await.expect(303);
+    // The one that comes first cannot be read.
+    diesel::update(credentials::table.filter(credentials::id.eq(&ids[0])))
+        .set(credentials::tags.eq("no list"))
+        .execute(&mut app.database.connect())
+        .expect("a row");
+    app.means.clock.advance(TimeDelta::days(31));
+    keep_house(&app).await.expect_err("one of them fails");
+    let found: Vec<_> = ids.iter().map(|id| status(&app, id).expect("a row")).collect();
+    assert_eq!(found, ["working", "unverified", "unverified"], "what comes behind it is done");
+    assert_eq!(status(&app, &gone), None, "and so are the other jobs");
+    // While it fails its workspace lets the others go first.
+    let (means, workspace) = (app.means.clone(), app.workspace(ACME).await);
+    let due = app.read(move |conn| {
+        let all = housekeeping::due_ageing(conn, &means, &[])?;
+        Ok((all.len(), housekeeping::due_ageing(conn, &means, std::slice::from_ref(&workspace))?.len()))
+    });
+    assert_eq!(due.await, (1, 0));
 }
 
 #[tokio::test]
