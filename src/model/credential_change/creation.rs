@@ -21,6 +21,9 @@ use crate::report::Report;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
 
+/// Handles of one beginning are numbered up to this.
+const NUMBERED: u32 = 33;
+
 /// A credential to be stored for the first time.
 #[derive(Debug)]
 pub struct NewCredential {
@@ -55,7 +58,7 @@ pub fn create(
     if let Some(consent) = consent {
         consent.end(tx)?;
     }
-    let handle = free_handle(tx.conn(), workspace, &details.name, &kind.integration)?;
+    let handle = free_handle(tx.conn(), workspace, id, &details.name, &kind.integration)?;
     let given = consent.as_ref().and_then(|consent| consent.grant.ends());
     let expires_at = content.values.ends_at().or(given);
     let state = Checked::saved(report, now, expires_at)?;
@@ -123,24 +126,27 @@ pub fn create(
     Ok(Saved::Done)
 }
 
-fn free_handle(conn: &mut Conn, workspace: &Id<Workspace>, name: &str, integration: &str) -> Result<String> {
+/// The first free one of the handle that the name comes to, the same with a number, and with the end of the id, which
+/// is as good as free. One look-up of so many keys, however many credentials have such a name.
+fn free_handle(
+    conn: &mut Conn,
+    workspace: &Id<Workspace>,
+    id: &Id<Credential>,
+    name: &str,
+    integration: &str,
+) -> Result<String> {
     let base = match fold::handle(name) {
         folded if folded.is_empty() => integration.to_owned(),
         folded => folded,
     };
+    let numbered = (2..=NUMBERED).map(|n| format!("{base}-{n}"));
+    let by_id = id.as_str().rsplit('-').next().map(|end| format!("{base}-{end}"));
+    let candidates: Vec<String> = std::iter::once(base.clone()).chain(numbered).chain(by_id).collect();
     let taken: BTreeSet<String> = credentials::table
-        .filter(credentials::workspace_id.eq(workspace))
-        .filter(
-            credentials::handle
-                .eq(&base)
-                .or(credentials::handle.like(format!("{}-%", base.replace('_', "\\_"))).escape('\\')),
-        )
+        .filter(credentials::workspace_id.eq(workspace).and(credentials::handle.eq_any(&candidates)))
         .select(credentials::handle)
         .load(conn)?
         .into_iter()
         .collect();
-    std::iter::once(base.clone())
-        .chain((2_u64..).map(|n| format!("{base}-{n}")))
-        .find(|handle| !taken.contains(handle))
-        .ok_or_else(|| Error::internal("no free handle"))
+    candidates.into_iter().find(|handle| !taken.contains(handle)).ok_or_else(|| Error::internal("no free handle"))
 }

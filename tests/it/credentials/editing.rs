@@ -41,6 +41,27 @@ async fn t138_parallel_edits_of_one_revision_are_one_edit() {
 }
 
 #[tokio::test]
+async fn names_that_come_to_one_handle_have_a_handle_each() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut handles = Vec::new();
+    for n in 0..40 {
+        let id = app.website(&admin, &format!("Shop {}", "!".repeat(n)), "a signing secret of a shop").await;
+        let handle = app.row(&id).await.handle;
+        match n {
+            0 => assert_eq!(handle, "shop"),
+            1..=32 => assert_eq!(handle, format!("shop-{}", n + 1)),
+            _ => assert_eq!(handle, format!("shop-{}", id.rsplit('-').next().expect("an end"))),
+        }
+        handles.push(handle);
+    }
+    handles.sort_unstable();
+    handles.dedup();
+    assert_eq!(handles.len(), 40);
+    app.prove_audit().await;
+}
+
+#[tokio::test]
 async fn t144_parallel_creations_through_the_pages() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
