@@ -7,6 +7,7 @@ mod files;
 mod flood;
 mod heads;
 mod pools;
+mod queue;
 mod slow;
 
 use crate::support::program::{Browser, Serving};

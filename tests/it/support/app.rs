@@ -78,6 +78,7 @@ pub struct Builder {
     mail: Option<Box<dyn FnOnce(Arc<ServerConfig>) -> Mailbox>>,
     sql: Option<(u16, SqlBehaviour)>,
     random: Random,
+    hashing: Settings,
     demo: bool,
 }
 
@@ -120,6 +121,12 @@ impl Builder {
         self
     }
 
+    /// Hashes passwords otherwise.
+    pub fn hashing(mut self, hashing: Settings) -> Self {
+        self.hashing = hashing;
+        self
+    }
+
     /// Leads connections on this port to a database server with the same authority.
     pub fn sql(mut self, port: u16, behaviour: impl FnOnce(Arc<ServerConfig>) -> Behaviour + 'static) -> Self {
         self.sql = Some((port, Box::new(behaviour)));
@@ -153,7 +160,7 @@ impl Builder {
         }
         let dialer = Dialer::leading_to(lead, &authority.root()).expect("a dialer");
         let egress = Egress::new(dialer, allow).keeping_from(own.port());
-        let state = App { demo: self.demo, ..state(config, &database, egress, self.random).await };
+        let state = App { demo: self.demo, ..state(config, &database, egress, (self.random, self.hashing)).await };
         let mut made = TestApp::run(state, listener, self.routes, service, (dir, database, base));
         made.mail = mail;
         made.sql = sql;
@@ -185,8 +192,8 @@ impl TestApp {
 
     /// The same, to be changed before it starts.
     pub fn builder() -> Builder {
-        let (vars, random) = (Vec::new(), Random::system());
-        Builder { vars, people: true, routes: |_| {}, mail: None, sql: None, random, demo: false }
+        let (vars, random, hashing) = (Vec::new(), Random::system(), Settings::for_testing());
+        Builder { vars, people: true, routes: |_| {}, mail: None, sql: None, random, hashing, demo: false }
     }
 
     fn run(
@@ -387,7 +394,7 @@ fn config(
 /// A root key as the variable takes it; each test's instance has keys of its own under it.
 pub const ROOT_KEY: &str = "pTk3mC0sQ7y9Yv1ZrB2nXe4uLw6oGh8jDf5aKi0xWvM=";
 
-async fn state(config: Config, database: &Database, egress: Egress, random: Random) -> App {
+async fn state(config: Config, database: &Database, egress: Egress, (random, hashing): (Random, Settings)) -> App {
     let url = database.parsed();
     let db = tokio::task::spawn_blocking(move || Db::open(&url)).await.expect("a thread").expect("a database");
     let clock = Clock::movable();
@@ -395,7 +402,7 @@ async fn state(config: Config, database: &Database, egress: Egress, random: Rand
     let root_key = RootKey::from_base64(ROOT_KEY).expect("a root key");
     let opened = db.write(move |tx| instance::open(tx, &root_key, &unit_random, &unit_clock)).await;
     let Ok(Opened::Ready(keyring)) = opened else { panic!("the instance cannot be opened") };
-    let hasher = Hasher::start(Settings::for_testing(), keyring.peppers(), random).expect("a hasher");
+    let hasher = Hasher::start(hashing, keyring.peppers(), random).expect("a hasher");
     let mailer = Mailer::new(&config).expect("a mailer");
     App {
         config,
