@@ -7,6 +7,7 @@ mod consents;
 mod databases;
 mod debug;
 mod needle;
+mod panics;
 mod people;
 mod plaintext;
 mod sinks;
