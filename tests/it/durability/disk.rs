@@ -1,5 +1,6 @@
 //! T149 and T150: a disk that turns read-only under the program, and one that loses what it was to flush.
 
+use crate::support::permitted::not_run_here;
 use crate::support::program::{Browser, Home, Serving, webhook};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -114,9 +115,7 @@ async fn starts_again(home: &Home, admin: &Browser, made: &[String]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t149_a_disk_that_turns_read_only_is_read_from_and_not_written_to() {
     let Some(disk) = OwnDisk::mount() else {
-        println!(
-            "no disk of our own: loop devices or mounting are not permitted here; a trigger that refuses bears witness"
-        );
+        not_run_here("t149", "loop devices or mounting are not permitted; a trigger that refuses bears witness");
         return;
     };
     let home = Home::set_up_in(&disk.path());
@@ -177,7 +176,7 @@ async fn t150_after_a_flush_that_failed_nothing_more_is_written() {
     let admin = Browser::sign_in(&serving.base).await;
     let made = some(&admin, "kept").await;
     let Some(lost) = LostFlushes::of(&serving) else {
-        println!("not traced: strace is not here or may not trace; the state alone is looked at, beside its code");
+        not_run_here("t150", "strace is not here or may not trace; the state alone is looked at, beside its code");
         return;
     };
     in_flight(&admin, &made).await;
@@ -198,7 +197,7 @@ async fn t150_where_the_operator_wants_it_the_program_ends_then() {
     let admin = Browser::sign_in(&serving.base).await;
     let made = some(&admin, "kept").await;
     let Some(lost) = LostFlushes::of(&serving) else {
-        println!("not traced: strace is not here or may not trace");
+        not_run_here("t150 with an end", "strace is not here or may not trace");
         return;
     };
     in_flight(&admin, &made).await;

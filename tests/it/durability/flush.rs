@@ -3,6 +3,7 @@
 
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
+use crate::support::permitted::not_run_here;
 use crate::support::program::{Browser, Home, Serving, webhook};
 use std::process::{Command, Stdio};
 
@@ -26,7 +27,7 @@ fn can_trace() -> bool {
 async fn t147_the_log_is_flushed_before_the_answer_is_sent() {
     let home = Home::set_up();
     if !can_trace() {
-        println!("not traced: strace is not here or may not trace; the settings alone were looked at");
+        not_run_here("t147", "strace is not here or may not trace; the settings alone were looked at");
         drop(home.serve());
         assert!(home.run(&["audit", "verify"]).status.success());
         return;

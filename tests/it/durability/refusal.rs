@@ -3,6 +3,7 @@
 
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
+use crate::support::permitted::not_run_here;
 use crate::support::program::{Browser, Home, Serving, webhook};
 use diesel::connection::SimpleConnection;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -113,7 +114,7 @@ async fn recovers(admin: &Browser, made: &[String], home: &Home, serving: Servin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t148_a_full_disk_refuses_and_recovers() {
     let Some(disk) = SmallDisk::mount() else {
-        println!("no disk of our own: mounting is not permitted here; the limit on file sizes bears witness");
+        not_run_here("t148", "mounting is not permitted; the limit on file sizes bears witness");
         return t148_a_file_that_may_not_grow().await;
     };
     let home = Home::set_up_in(disk.path());

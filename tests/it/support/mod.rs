@@ -13,6 +13,7 @@ pub mod dump;
 pub mod http_server;
 pub mod log;
 pub mod own_postgres;
+pub mod permitted;
 pub mod person;
 pub mod program;
 pub mod queries;
