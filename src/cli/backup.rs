@@ -75,7 +75,10 @@ async fn written(config: &Config, source: PathBuf, target: &Path) -> Result<Exit
 fn copied(source: &Path, target: &Path) -> Result<(), Failure> {
     let url = DatabaseUrl::Sqlite(source.to_owned());
     let mut conn = url.connect().map_err(Failure::refused)?;
-    file::copy(&mut conn, target).map_err(Failure::from)
+    file::copy(&mut conn, target).map_err(|error| {
+        let Failure { exit, text } = Failure::from(error);
+        Failure { exit, text: format!("No backup was written, {} could not be: {text}", target.display()) }
+    })
 }
 
 /// What is wrong with the copy: its pages, its chains.

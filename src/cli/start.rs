@@ -83,8 +83,8 @@ fn refusal(gaps: &[Gap]) -> String {
         let _ = write!(text, "\n  and {} more", gaps.len() - NAMED);
     }
     text + "\nIf you restored a backup on purpose, start once with “credenza serve --accept-rollback”: it is written \
-            down, everybody signs in again, and every token and invitation ends. What was changed or deleted after that \
-            backup is as it was before."
+            down, everybody signs in again, and every token and invitation ends. What was changed or deleted after \
+            that backup is as it was before."
 }
 
 async fn accept(vault: &Vault, config: &Config, anchor: &Anchor, gaps: Vec<Gap>) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! T148 and T149: a disk without room. Writes are refused with 503 and not done, pages are still read, and
 //! with room again everything goes on without a restart.
 
+use crate::storm::ledger::Ledger;
+use crate::storm::{drill, persist, read};
 use crate::support::app::TestApp;
 use crate::support::database::is_postgres;
 use crate::support::permitted::not_run_here;
@@ -9,6 +11,9 @@ use diesel::connection::SimpleConnection;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// A small disk of memory that is gone when dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -132,6 +137,81 @@ async fn t148_a_full_disk_refuses_and_recovers() {
         assert!(matches!(again.expect("an answer").status, 303 | 503));
     }
     recovers(&admin, &made, &home, serving).await;
+}
+
+/// Waits until something holds; fails after a minute.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t148_a_storm_while_the_disk_fills_loses_nothing_that_was_acknowledged() {
+    let Some(disk) = SmallDisk::mount() else {
+        return not_run_here("t148 in a storm", "mounting is not permitted");
+    };
+    let home = Home::set_up_in(disk.path());
+    let serving = home.serve();
+    let admin = Browser::sign_in(&serving.base).await;
+    let (ledger, numbers) = (Arc::new(Ledger::default()), Arc::new(AtomicU64::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    // With the one below no more than may be checked at once.
+    let writers: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(persist(admin.clone(), ledger.clone(), numbers.clone(), stop.clone())))
+        .collect();
+    let readers: Vec<_> = (0..2).map(|_| tokio::spawn(read(admin.clone(), stop.clone()))).collect();
+    for (turn, left) in [0, 200_000].into_iter().enumerate() {
+        let before = ledger.acknowledged();
+        until("writes with room", || ledger.acknowledged() > before + 10).await;
+        disk.fill(left);
+        let what = format!("turn {turn}");
+        let made = until_refused(&admin, &what).await;
+        ledger.tries_to_create(&format!("{what} {}", made.len()));
+        for (number, path) in made.iter().enumerate() {
+            ledger.also(path, &format!("{what} {number}"));
+        }
+        let page = admin.get("/w/acme/credentials").await.expect("an answer");
+        assert_eq!(page.status, 200, "{}", page.body);
+        disk.empty();
+    }
+    let before = ledger.acknowledged();
+    until("writes with room again", || ledger.acknowledged() > before + 10).await;
+    stop.store(true, Ordering::SeqCst);
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    for reader in readers {
+        assert!(reader.await.expect("a reader") > 0, "pages were read meanwhile");
+    }
+    ledger.judge(&home.url());
+    drill(&home);
+    drop(serving);
+    let verified = home.run(&["audit", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
+fn t148_a_backup_without_room_leaves_nothing_and_is_written_with_room() {
+    let Some(disk) = SmallDisk::mount() else {
+        return not_run_here("t148 of a backup", "mounting is not permitted");
+    };
+    let home = Home::set_up();
+    let file = disk.path().join("backup.db").display().to_string();
+    disk.fill(16 << 10);
+    let (code, said) = home.said(&["backup", &file]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("No backup was written") && said.contains("full"), "{said}");
+    let entries = std::fs::read_dir(disk.path()).expect("a disk");
+    let left: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    assert_eq!(left, [disk.ballast()], "no part of it is left");
+    disk.empty();
+    let (code, said) = home.said(&["backup", &file]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = home.said(&["drill", &file]);
+    assert!(code == Some(0) && said.contains("No fault."), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

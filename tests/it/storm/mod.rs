@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const CLIENTS: u64 = 8;
+/// Who reads beside them.
+const READERS: u64 = 2;
 /// A kill comes at most so long after the first request.
 const LONGEST: u32 = 400;
 
@@ -35,11 +37,16 @@ async fn t146_what_was_acknowledged_survives_kill_9() {
         };
         let clients: Vec<_> =
             (0..CLIENTS).map(|_| tokio::spawn(storm(admin.clone(), ledger.clone(), numbers.clone()))).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..READERS).map(|_| tokio::spawn(read(admin.clone(), stop.clone()))).collect();
         browser = Some(admin);
         tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().expect("a number") % LONGEST))).await;
         serving.kill();
         for client in clients {
             client.await.expect("a client");
+        }
+        for reader in readers {
+            reader.await.expect("a reader");
         }
         // Recovery is the program's own: it starts, and only then the file is looked at.
         drop(home.serve());
@@ -47,6 +54,7 @@ async fn t146_what_was_acknowledged_survives_kill_9() {
         let verified = home.run(&["audit", "verify"]);
         assert!(verified.status.success(), "round {round}: {}", String::from_utf8_lossy(&verified.stdout));
     }
+    drill(&home);
     let acknowledged = ledger.acknowledged();
     println!("{rounds} kills, {acknowledged} acknowledged writes, all there, in {:?}", began.elapsed());
     assert!(acknowledged > u64::from(rounds), "too few writes were under way to prove anything: {acknowledged}");
@@ -59,6 +67,27 @@ async fn storm(admin: Browser, ledger: Arc<Ledger>, numbers: Arc<AtomicU64>) {
         if turn(&admin, &ledger, number).await.is_none() {
             return;
         }
+    }
+}
+
+/// Reads the list until it is told to stop or the other side is gone; how often. Whatever becomes of writes, it comes.
+pub async fn read(admin: Browser, stop: Arc<AtomicBool>) -> u64 {
+    let mut pages = 0;
+    while !stop.load(Ordering::SeqCst) {
+        let Ok(answer) = admin.get("/w/acme/credentials").await else { break };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        pages += 1;
+    }
+    pages
+}
+
+/// Makes a backup elsewhere and goes through it: nothing may be wrong.
+pub fn drill(home: &Home) {
+    let outside = tempfile::tempdir().expect("a directory");
+    let file = outside.path().join("backup.db").display().to_string();
+    for command in ["backup", "drill"] {
+        let (code, said) = home.said(&[command, &file]);
+        assert_eq!(code, Some(0), "{command}: {said}");
     }
 }
 
