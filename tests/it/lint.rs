@@ -91,6 +91,61 @@ fn t123_secrets_are_not_compared_with_equals() {
     }
 }
 
+/// Fields of structs that are printed for a programmer, named like a secret, of a plain type; and why they are none.
+const NAMED_LIKE_A_SECRET: [(&str, &str); 9] = [
+    ("Shown.typed_secrets", "the names of the boxes"),
+    ("Stored.secrets", "the names of the fields"),
+    ("OAuth.token_path", "an address of the catalogue"),
+    ("CredentialPlan.tokens", "the demo's made-up ones"),
+    ("OAuthApp.secret_names", "the names of the fields"),
+    ("SignInRow.password_hash", "what is stored of a password, hashed with the pepper"),
+    ("Version.secret_names", "the names of the fields"),
+    ("SettingsPage.tokens", "the address of a page"),
+    ("OwnerView.tokens", "the address of a page"),
+];
+
+/// The fields of structs with a derived `Debug` that are named like a secret and would be printed as they are.
+fn printed_secrets(code: &str) -> Vec<String> {
+    let derived = pattern(
+        r"(?xs) \#\[derive\( ([^)]*\bDebug\b[^)]*) \)\]\s* (?:\#\[[^\n]*\]\s*)*
+          (?:pub(?:\([^)]*\))?\s+)? struct\s+(\w+)[^{;(]* \{([^}]*)\}",
+    );
+    let field = pattern(r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?(\w+):\s*(.+?),?\s*$");
+    let secret = pattern(
+        r"(?x) (?:^|_)
+          (?:passwords?|passphrase|secrets?|tokens?|api_key|private_key|verifier|seed|pepper|bearer|authorization)
+          (?:_|$)",
+    );
+    let (plain, sealed) = (pattern(r"\b(String|str|u8)\b"), pattern(r"\bSecret\b"));
+    let mut found = Vec::new();
+    for item in derived.captures_iter(code) {
+        for one in field.captures_iter(&item[3]) {
+            if secret.is_match(&one[1]) && plain.is_match(&one[2]) && !sealed.is_match(&one[2]) {
+                found.push(format!("{}.{}", &item[2], &one[1]));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn t077_what_is_named_like_a_secret_is_of_a_type_that_prints_none() {
+    let bad = "#[derive(Clone, Debug)]\n#[diesel(table_name = x)]\npub struct Sent<'a> {\n    pub api_key: String,\n\
+               secret: Secret,\nold_password: Option<&'a str>,\nseed: [u8; 20],\nname: String,\n}\n";
+    assert_eq!(printed_secrets(bad), ["Sent.api_key", "Sent.old_password", "Sent.seed"]);
+    assert!(printed_secrets(&bad.replace("Debug", "Default")).is_empty());
+    let sources = files(&folder("src"), "rs");
+    let sources: Vec<String> = sources.iter().filter_map(|path| code(path)).collect();
+    let found = printed_secrets(&sources.join("\n"));
+    let reasoned: Vec<&str> = NAMED_LIKE_A_SECRET.iter().map(|(field, _)| *field).collect();
+    for field in &found {
+        assert!(reasoned.contains(&field.as_str()), "{field} prints what it holds: make it a Secret");
+    }
+    for field in reasoned {
+        assert!(found.iter().any(|one| one == field), "{field} is not there any more");
+    }
+}
+
 #[test]
 fn t012_whoever_checks_a_password_counts_the_attempt_first() {
     let checks = pattern(r"hasher\s*\.\s*verify\(");
