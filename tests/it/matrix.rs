@@ -1,4 +1,4 @@
-//! Every row of the route table for every sort of person, with every method, plain and through htmx.
+//! Every row of the route table for every sort of person, with every method, plain, through htmx and for JSON.
 
 #![cfg(test)]
 
@@ -90,9 +90,27 @@ async fn named_by(app: &TestApp, admin: &Person, pattern: &str, n: usize) -> Opt
     None
 }
 
-async fn ask(person: &Person, method: &str, path: &str, htmx: bool) -> Reply {
+/// How a request comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// By a browser.
+    Plain,
+    /// By htmx, for a part of a page.
+    Htmx,
+    /// By a client that would have JSON; pages have none, and the rules are the same.
+    Json,
+}
+
+const WAYS: [How; 3] = [How::Plain, How::Htmx, How::Json];
+
+async fn ask(person: &Person, method: &str, path: &str, how: How) -> Reply {
     let request = person.request(method, path);
-    sent(if htmx { request.header("HX-Request", "true") } else { request }).await
+    sent(match how {
+        How::Plain => request,
+        How::Htmx => request.header("HX-Request", "true"),
+        How::Json => request.header("Accept", "application/json"),
+    })
+    .await
 }
 
 fn answers(route: &Route, method: &str) -> bool {
@@ -122,18 +140,18 @@ async fn t026_t028_t029_t100_roles_that_lack_a_permission_are_refused_and_writte
         let first = app.events("acme").await.len();
         for (route, permission, roles) in workspace_rows() {
             let path = ids.address(route.path, "acme");
-            for htmx in [false, true] {
-                let reply = ask(&person, route.method.as_str(), &path, htmx).await;
+            for how in WAYS {
+                let reply = ask(&person, route.method.as_str(), &path, how).await;
                 if roles.contains(&role) {
                     // An empty form lacks something where something is asked for.
                     assert!(
                         matches!(reply.status, 200 | 303 | 422),
-                        "{role} {} {path}: {}",
+                        "{role} {how:?} {} {path}: {}",
                         route.method,
                         reply.status
                     );
                 } else {
-                    assert_eq!(reply.status, 403, "{role} {} {path}", route.method);
+                    assert_eq!(reply.status, 403, "{role} {how:?} {} {path}", route.method);
                     refused.push((permission.to_owned(), route.path.to_owned()));
                 }
             }
@@ -169,13 +187,13 @@ async fn t026_t031_strangers_find_nothing_and_nobody_signs_in_first() {
     }
     for (route, ..) in workspace_rows() {
         let path = ids.address(route.path, "acme");
-        for htmx in [false, true] {
+        for how in WAYS {
             for ((who, person), nothing) in strangers.iter().zip(&nothing) {
-                let reply = ask(person, route.method.as_str(), &path, htmx).await;
-                assert_eq!((reply.status, &reply.body), (404, nothing), "{who} {} {path}", route.method);
+                let reply = ask(person, route.method.as_str(), &path, how).await;
+                assert_eq!((reply.status, &reply.body), (404, nothing), "{who} {how:?} {} {path}", route.method);
             }
-            let reply = ask(&app.anon(), route.method.as_str(), &path, htmx).await;
-            if htmx {
+            let reply = ask(&app.anon(), route.method.as_str(), &path, how).await;
+            if how == How::Htmx {
                 assert_eq!((reply.status, reply.header("hx-redirect")), (401, Some("/sign-in")), "{path}");
             } else {
                 assert_eq!((reply.status, reply.location()), (303, "/sign-in"), "{path}");
@@ -253,9 +271,9 @@ async fn t031_whoever_is_disabled_has_no_session_any_more_and_gets_none() {
     let before = app.kept();
     for (route, ..) in workspace_rows() {
         let path = ids.address(route.path, "acme");
-        let reply = ask(&admin, route.method.as_str(), &path, false).await;
+        let reply = ask(&admin, route.method.as_str(), &path, How::Plain).await;
         assert_eq!((reply.status, reply.location()), (303, "/sign-in"), "{} {path}", route.method);
-        assert_eq!(ask(&admin, route.method.as_str(), &path, true).await.status, 401, "{} {path}", route.method);
+        assert_eq!(ask(&admin, route.method.as_str(), &path, How::Htmx).await.status, 401, "{} {path}", route.method);
     }
     app.assert_kept(&before);
     app.anon().sign_in(&email("admin", "acme")).await.expect(422);
@@ -330,7 +348,7 @@ async fn t026_an_admin_may_everything_in_the_table() {
             false => Ids { other: named, ..ids },
         };
         let path = ids.address(route.path, "acme");
-        let reply = ask(&admin, route.method.as_str(), &path, false).await;
+        let reply = ask(&admin, route.method.as_str(), &path, How::Plain).await;
         if route.path.contains("{flow}") {
             assert_eq!(reply.status, 404, "{path}");
             continue;
@@ -339,7 +357,7 @@ async fn t026_an_admin_may_everything_in_the_table() {
         assert!(matches!(reply.status, 200 | 303 | 400 | 422), "{} {path}: {}", route.method, reply.status);
         if route.method == "GET" {
             assert!(matches!(reply.status, 200 | 303), "{path}");
-            let head = ask(&admin, "HEAD", &path, false).await;
+            let head = ask(&admin, "HEAD", &path, How::Plain).await;
             assert_eq!((head.status, head.body.as_str()), (reply.status, ""), "HEAD {path}");
         }
     }
@@ -365,7 +383,7 @@ async fn t026_other_methods_are_refused_to_everybody() {
                 continue;
             }
             for (who, person) in &people {
-                let reply = ask(person, method, &path, false).await;
+                let reply = ask(person, method, &path, How::Plain).await;
                 assert_eq!(reply.status, 405, "{who} {method} {path}");
                 let allow = reply.header("allow").expect("RFC 9110 §15.5.6 asks for Allow");
                 for route in rows.iter().filter(|route| route.path == pattern) {
@@ -386,11 +404,11 @@ async fn t026_pages_outside_workspaces() {
             continue;
         }
         for (person, signed_in) in [(&app.anon(), false), (&member, true)] {
-            for htmx in [false, true] {
-                let reply = ask(person, route.method.as_str(), route.path, htmx).await;
-                match (route.access, signed_in, htmx) {
-                    (Access::SignedIn, false, true) => assert_eq!(reply.status, 401, "{}", route.path),
-                    (Access::SignedIn, false, false) => assert_eq!(reply.location(), "/sign-in", "{}", route.path),
+            for how in [How::Plain, How::Htmx] {
+                let reply = ask(person, route.method.as_str(), route.path, how).await;
+                match (route.access, signed_in, how) {
+                    (Access::SignedIn, false, How::Htmx) => assert_eq!(reply.status, 401, "{}", route.path),
+                    (Access::SignedIn, false, _) => assert_eq!(reply.location(), "/sign-in", "{}", route.path),
                     // Once somebody exists the setup page is gone for everybody, and a wrong token opens nothing.
                     _ if route.path == "/setup" || route.path.contains("{token}") => assert_eq!(reply.status, 404),
                     // An answer that belongs to nothing is turned away, whoever brings it.
@@ -429,7 +447,7 @@ async fn t038_other_spellings_of_an_address_open_nothing() {
         ] {
             for person in [&member, &pending, &app.anon()] {
                 for method in ["GET", "POST"] {
-                    let reply = ask(person, method, &path, false).await;
+                    let reply = ask(person, method, &path, How::Plain).await;
                     let closed = matches!(reply.status, 400 | 403 | 404 | 405) || reply.location() == "/sign-in";
                     assert!(closed, "{method} {path}: {}", reply.status);
                 }
@@ -447,7 +465,7 @@ async fn t041_keys_backups_and_pruning_have_no_address() {
         for address in [format!("/{path}"), format!("/w/acme/{path}")] {
             for person in [&admin, &member] {
                 for method in ["GET", "POST"] {
-                    assert_eq!(ask(person, method, &address, false).await.status, 404, "{method} {address}");
+                    assert_eq!(ask(person, method, &address, How::Plain).await.status, 404, "{method} {address}");
                 }
             }
         }
