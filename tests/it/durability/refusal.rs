@@ -159,9 +159,8 @@ async fn t148_a_storm_while_the_disk_fills_loses_nothing_that_was_acknowledged()
     let (ledger, numbers) = (Arc::new(Ledger::default()), Arc::new(AtomicU64::new(0)));
     let stop = Arc::new(AtomicBool::new(false));
     // With the one below no more than may be checked at once.
-    let writers: Vec<_> = (0..3)
-        .map(|_| tokio::spawn(persist(admin.clone(), ledger.clone(), numbers.clone(), stop.clone())))
-        .collect();
+    let writers: Vec<_> =
+        (0..3).map(|_| tokio::spawn(persist(admin.clone(), ledger.clone(), numbers.clone(), stop.clone()))).collect();
     let readers: Vec<_> = (0..2).map(|_| tokio::spawn(read(admin.clone(), stop.clone()))).collect();
     for (turn, left) in [0, 200_000].into_iter().enumerate() {
         let before = ledger.acknowledged();
