@@ -40,6 +40,7 @@ mod tests {
     use super::{address, agent};
     use crate::config::Config;
     use actix_web::test::TestRequest;
+    use std::net::SocketAddr;
 
     fn config(proxies: &str) -> Config {
         let dir = tempfile::tempdir().unwrap();
@@ -53,7 +54,7 @@ mod tests {
 
     fn seen(peer: &str, forwarded: &str, proxies: &str) -> String {
         let req = TestRequest::default()
-            .peer_addr(format!("{peer}:1").parse().unwrap())
+            .peer_addr(SocketAddr::new(peer.parse().unwrap(), 1))
             .insert_header(("x-forwarded-for", forwarded))
             .to_http_request();
         address(&req, &config(proxies)).unwrap().to_string()

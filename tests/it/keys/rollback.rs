@@ -122,6 +122,7 @@ async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
     command.args(["serve", "--accept-rollback"]).env("CREDENZA_LOG", "warn");
     let log = std::fs::File::create(&heard).expect("a file");
     let serving = Serving::start_logging_to(command, Stdio::from(log));
+    assert!(anchor(&home).heads[&workspace].seq < known.heads[&workspace].seq, "the anchor went back with it");
     let heard = std::fs::read_to_string(&heard).expect("a text");
     assert!(heard.contains("Make new tokens") && heard.contains("review who is a member"), "{heard}");
     let counts = "SELECT (SELECT count(*) FROM sessions) || ' ' || \
@@ -147,7 +148,6 @@ async fn t155_an_older_backup_is_served_only_when_the_operator_accepts_it() {
     }
     settled(&home).await;
     drop(serving);
-    assert!(anchor(&home).heads[&workspace].seq < known.heads[&workspace].seq, "the anchor went back with it");
     drop(home.serve());
     assert_eq!(home.said(&["audit", "verify"]).0, Some(0));
     // The flag alone does no harm.
