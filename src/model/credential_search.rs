@@ -191,16 +191,20 @@ fn holding_one_of(
         if let Some(after) = &query.after {
             holders = holders.filter(words::credential_id.lt(&after.id));
         }
+        // A rarer word reaches further back than the page does.
+        if let Some(last) = found.get(limit - 1) {
+            holders = holders.filter(words::credential_id.gt(last.id.as_str().to_owned()));
+        }
         for other in others {
             holders = holders.filter(holds!(other, query.sees_private));
         }
         found.extend(holders.limit(i64::try_from(limit).unwrap_or(51)).load::<Row>(conn)?);
+        if stored.len() > 1 {
+            found.sort_unstable_by(|a, b| b.id.as_str().cmp(a.id.as_str()));
+            found.dedup_by(|a, b| a.id == b.id);
+            found.truncate(limit);
+        }
     }
-    if stored.len() > 1 {
-        found.sort_unstable_by(|a, b| b.id.as_str().cmp(a.id.as_str()));
-        found.dedup_by(|a, b| a.id == b.id);
-    }
-    found.truncate(limit);
     Ok(found)
 }
 
