@@ -84,6 +84,29 @@ async fn t135_the_list_is_filtered_searched_sorted_and_read_page_by_page() {
     assert!(rest["credentials"][0]["deleted_at"].is_string());
 }
 
+#[tokio::test]
+async fn a_search_that_several_words_begin_with_is_one_list_from_the_newest_on() {
+    let scene = Scene::start().await;
+    let named = ["Botstar 1", "Botswana 2", "Bots 3", "Bots and botstar 4", "Bots 5", "Botswana 6", "Bots 7", "Shop 8"];
+    for name in named {
+        scene.app.website(&scene.admin, name, "a signing secret of a bot").await;
+    }
+    let machine = scene.machine();
+    let mut wanted: Vec<&str> = named.into_iter().filter(|name| name.starts_with("Bots")).collect();
+    wanted.reverse();
+    for limit in 1..=8 {
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/credentials?q=bots&limit={limit}{after}");
+            let page = machine.get(&path).await.expect(200).json();
+            seen.extend(names(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert_eq!(seen, wanted, "{limit} a page");
+    }
+}
+
 fn of_handle(page: &Value, handle: &str) -> String {
     let all = page["credentials"].as_array().expect("a list");
     let found = all.iter().find(|one| one["handle"] == handle).expect("the handle");
