@@ -26,7 +26,7 @@ const OFFERED: i64 = 500;
 /// `GET …/{id}/replacement`.
 pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
     let row = load(&can, &app).await?;
-    page(&form(&can, &app, &row, "", None).await?)
+    page(&form(&can, &app, &row, "").await?)
 }
 
 /// `POST …/{id}/replacement`: `target`, an id or a handle; with `which=chosen` only the blocks that are marked.
@@ -35,7 +35,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
     let row = load(&can, &app).await?;
     let marked: Vec<Id<Block>> = fields.take_prefixed("block.").into_keys().filter_map(|id| Id::parse(&id)).collect();
     let (sent, revision) = (fields.text("target"), fields.number("revision")?);
-    let only = (fields.text("which") == "chosen").then_some(marked);
+    let only_marked = fields.text("which") == "chosen";
+    let only = only_marked.then(|| marked.clone());
     let (workspace, of, wanted) = (can.workspace().clone(), row.integration.clone(), sent.clone());
     let target = app.db.read(move |conn| Chosen::fits(conn, &workspace, &of, &wanted)).await?;
     let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
@@ -56,7 +57,9 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
             }
         }
     };
-    page_with(status, &form(&can, &app, &row, &sent, Some(text.to_owned())).await?)
+    let drawn = form(&can, &app, &row, &sent).await?;
+    let marked = marked.iter().map(ToString::to_string).collect();
+    page_with(status, &Replacement { only_marked, marked, refused: Some(text.to_owned()), ..drawn })
 }
 
 const UNFIT: &str = "Choose another credential of the same service; this one is not there or does not fit.";
@@ -66,13 +69,7 @@ async fn load(can: &Allowed, app: &App) -> Result<Credential> {
     app.db.read(move |conn| Credential::get(conn, &workspace, &id)).await
 }
 
-async fn form(
-    can: &Allowed,
-    app: &App,
-    row: &Credential,
-    chosen: &str,
-    refused: Option<String>,
-) -> Result<Replacement> {
+async fn form(can: &Allowed, app: &App, row: &Credential, chosen: &str) -> Result<Replacement> {
     let (_, used) = used::load(app, can, &row.id).await?;
     let (workspace, of) = (can.workspace().clone(), row.integration.clone());
     let fitting = app.db.read(move |conn| Chosen::fitting(conn, &workspace, &of, OFFERED)).await?;
@@ -96,7 +93,9 @@ async fn form(
         service: (row.integration.clone(), service),
         revision: row.revision,
         choices: choices.collect(),
+        only_marked: false,
+        marked: Vec::new(),
         used,
-        refused,
+        refused: None,
     })
 }

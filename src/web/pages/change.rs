@@ -41,10 +41,21 @@ pub struct Replacement {
     pub revision: i64,
     /// `target`: value, text, whether chosen.
     pub choices: Vec<(String, String, bool)>,
+    /// `which`: only the marked blocks instead of all.
+    pub only_marked: bool,
+    /// The ids of the marked blocks.
+    pub marked: Vec<String>,
     /// Who uses it.
     pub used: Used,
     /// Why nothing was moved.
     pub refused: Option<String>,
+}
+
+impl Replacement {
+    /// Whether a block is marked.
+    pub fn is_marked(&self, block: &str) -> bool {
+        self.marked.iter().any(|id| id == block)
+    }
 }
 
 /// `GET …/{id}/suspension`, and the 422 of its POST.

@@ -122,6 +122,25 @@ async fn a_replacement_moves_all_blocks_or_the_marked_ones_in_one_step() {
 }
 
 #[tokio::test]
+async fn a_refused_replacement_is_drawn_with_the_blocks_that_were_marked() {
+    let (app, admin, [shop, spare], bot, block) = stage().await;
+    app.new_block(&admin, &bot, "website", &shop).await;
+    let replacement = path(&shop, "replacement");
+    let marked = format!("block.{block}");
+    let sent = [("which", "chosen"), (marked.as_str(), "1")];
+    let stale = [&[("target", spare.as_str()), ("revision", "99")][..], &sent].concat();
+    let unfit = [&[("target", "no-such")][..], &sent].concat();
+    for (form, status) in [(stale, 409), (unfit, 422)] {
+        let page = admin.post(&replacement, &form).await.expect(status);
+        assert_eq!(page.attributes("[name=which][checked]", "value"), ["chosen"], "{status}");
+        assert_eq!(page.attributes("[type=checkbox][checked]", "name"), [marked.as_str()], "{status}");
+    }
+    let page = admin.post(&replacement, &[("target", "no-such"), ("which", "all")]).await.expect(422);
+    assert_eq!(page.attributes("[name=which][checked]", "value"), ["all"]);
+    assert!(page.attributes("[type=checkbox][checked]", "name").is_empty());
+}
+
+#[tokio::test]
 async fn a_suspension_shows_who_misses_it_and_ends_by_itself() {
     let (app, admin, [shop, _], bot, _) = stage().await;
     let suspension = path(&shop, "suspension");

@@ -193,6 +193,8 @@ pub fn replacement() -> Replacement {
             ("01900002".to_owned(), "Leads 2027 (working)".to_owned(), true),
             ("01900003".to_owned(), HOSTILE.to_owned(), false),
         ],
+        only_marked: true,
+        marked: vec![],
         used: used(),
         refused: Some("Mark the blocks to move, or choose all of them.".to_owned()),
     }
