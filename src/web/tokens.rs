@@ -23,7 +23,9 @@ use crate::web::guard::Can;
 use crate::web::pages::form::{Proof, TextBox};
 use crate::web::pages::shell::{Link, Nav};
 use crate::web::pages::time::When;
-use crate::web::pages::tokens::{Change, OwnerView, Shown, TokenForm, TokenRow, TokenState, Tokens};
+use crate::web::pages::tokens::{
+    Change, OVERLAPS, OwnerView, Shown, TokenForm, TokenRow, TokenState, Tokens, USUAL_OVERLAP,
+};
 use crate::web::shell;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
@@ -36,8 +38,6 @@ type Allowed = Can<ManageTokens>;
 
 /// The cookie that opens a new token on its page, once.
 const TICKET: &str = "ticket";
-/// Overlaps that can be chosen, in minutes.
-const OVERLAPS: [i64; 4] = [0, 60, 1440, 10_080];
 
 /// `GET …/bots/{id}/tokens` and `GET …/tokens`.
 pub async fn index(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
@@ -131,13 +131,14 @@ pub async fn rotation(can: Allowed, req: HttpRequest, app: web::Data<App>) -> An
 /// `POST …/tokens/{token}/rotation` (`overlap` in minutes, `current_password`).
 pub async fn rotate(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
-    let overlap = fields.number("overlap")?.unwrap_or(1440);
-    if !OVERLAPS.contains(&overlap) {
+    let overlap = fields.number("overlap")?.unwrap_or(USUAL_OVERLAP);
+    if OVERLAPS.iter().all(|(minutes, _)| *minutes != overlap) {
         return Err(Error::Unprocessable("Choose one of the times that the form offers.".into()).into());
     }
     let asked = fresh::judge(&app, &req, &mut fields).await?;
     if asked.is_some() {
-        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &change(&can, &req, &app, true, asked).await?);
+        let form = Change { overlap, ..change(&can, &req, &app, true, asked).await? };
+        return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     let (owner, old) = load(&can, &req, &app).await?;
     let (workspace, wanted) = (can.workspace().clone(), old.id.clone());
@@ -371,6 +372,7 @@ async fn change(
         prefix: token.prefix,
         last: token.last_used_at.map(|at| When::new(at, app.means.now())),
         rotates,
+        overlap: USUAL_OVERLAP,
         ask_password,
     })
 }

@@ -5,6 +5,12 @@ use super::shell::{Link, Shell};
 use super::time::When;
 use askama::Template;
 
+/// For how long a token that is rotated may stay good, as the form offers it: minutes, words.
+pub const OVERLAPS: [(i64, &str); 4] =
+    [(0, "no longer: it ends at once"), (60, "an hour"), (1440, "a day"), (10_080, "a week")];
+/// The one of [`OVERLAPS`] that is chosen where nothing was said.
+pub const USUAL_OVERLAP: i64 = 1440;
+
 /// Whose tokens a page is about.
 #[derive(Debug, Clone)]
 pub struct OwnerView {
@@ -134,7 +140,7 @@ pub struct Shown {
     pub console: String,
 }
 
-/// `GET …/tokens/{token}/rotation` and `…/revocation`.
+/// `GET …/tokens/{token}/rotation` and `…/revocation`, and the 422 of the POST of the first.
 #[derive(Debug, Clone, Template)]
 #[template(path = "tokens/change.html")]
 pub struct Change {
@@ -152,6 +158,8 @@ pub struct Change {
     pub last: Option<When>,
     /// Whether it is rotated; else it is revoked.
     pub rotates: bool,
+    /// `overlap`, in minutes.
+    pub overlap: i64,
     /// `current_password`, asked for when the sign-in is old.
     pub ask_password: Option<Proof>,
 }

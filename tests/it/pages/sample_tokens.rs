@@ -125,6 +125,7 @@ pub fn rotation() -> Change {
         prefix: "crdz_Ab3dEf9h1x".to_owned(),
         last: Some(ago(5)),
         rotates: true,
+        overlap: 60,
         ask_password: Some(Proof::default()),
     }
 }

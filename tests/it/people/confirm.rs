@@ -1,7 +1,7 @@
 //! `/confirm`, and what a proof is worth.
 
 use crate::support::app::{ACME, TestApp, UMBRELLA, email};
-use crate::support::person::PASSWORD;
+use crate::support::person::{PASSWORD, Reply};
 use chrono::TimeDelta;
 use credenza::model::attempt;
 
@@ -122,6 +122,22 @@ async fn t018_every_risky_form_asks_again_and_goes_on_with_a_proof() {
         admin.post(&path, &sent).await.expect(303);
     }
     app.prove_audit().await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_asks_again_keeps_the_chosen_overlap() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let kept = app.website(&admin, "Kept", "a secret that is kept for now").await;
+    let ids = app.ids(&admin, &kept).await;
+    let path = format!("/w/acme/bots/{}/tokens/{}/rotation", ids.bot, ids.token);
+    let selected = |page: Reply| page.attributes("#overlap option[selected]", "value");
+    assert_eq!(selected(admin.get(&path).await.expect(200)), ["1440"]);
+    app.means.clock.advance(TimeDelta::minutes(11));
+    for overlap in ["0", "10080"] {
+        let sent = [("overlap", overlap), ("current_password", "not the password at all")];
+        assert_eq!(selected(admin.post(&path, &sent).await.expect(422)), [overlap]);
+    }
 }
 
 #[tokio::test]
