@@ -70,6 +70,8 @@ pub struct MemberPage {
     pub member: MemberRow,
     /// `role`.
     pub role: TextBox,
+    /// Whether `step_down` is chosen.
+    pub steps_down: bool,
     /// Whether `step_down` is offered: the other becomes admin, the person a member.
     pub may_step_down: bool,
     /// `current_password`, asked for when the sign-in is old.

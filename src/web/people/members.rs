@@ -74,25 +74,24 @@ fn row<P: Permission>(app: &App, can: &Can<P>, base: &str, one: Member) -> Membe
 pub async fn show(can: Can<ManageMembers>, req: HttpRequest, app: web::Data<App>) -> Answer {
     let one = load(&can, &req, &app).await?;
     let role = TextBox::of(one.role.as_str());
-    page(&drawn(&app, &can, one, role, fresh::asked(&app, &req).await?))
+    page(&drawn(&app, &can, one, (role, false), fresh::asked(&app, &req).await?))
 }
 
 /// `POST …/members/{member}` (`role step_down current_password`).
 pub async fn update(can: Can<ManageMembers>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let one = load(&can, &req, &app).await?;
-    let typed = fields.text("role");
+    let (typed, steps_down) = (fields.text("role"), fields.flag("step_down"));
     let Some(role) = Role::parse(&typed) else {
         let error = Some(Remark { code: "role", text: "Choose a role: admin, member or support.".into() });
         let role = TextBox { error, ..TextBox::of(one.role.as_str()) };
-        let form = drawn(&app, &can, one, role, fresh::asked(&app, &req).await?);
+        let form = drawn(&app, &can, one, (role, steps_down), fresh::asked(&app, &req).await?);
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     };
     if let Some(asked) = fresh::judge(&app, &req, &mut fields).await? {
-        let form = drawn(&app, &can, one, TextBox::of(typed), Some(asked));
+        let form = drawn(&app, &can, one, (TextBox::of(typed), steps_down), Some(asked));
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
-    let steps_down = fields.flag("step_down");
     let (means, allowed, user) = (app.means.clone(), can.allowed.clone(), one.user.id.clone());
     let done = app.db.write(move |tx| member::set_role(tx, &means, &allowed, &user, role, steps_down)).await;
     match done {
@@ -106,7 +105,7 @@ pub async fn update(can: Can<ManageMembers>, posted: Posted, req: HttpRequest, a
         Ok(()) => see_other_saying(format!("{}/members", can.root()), "role"),
         Err(Error::Conflict(text)) => {
             let role = TextBox { error: Some(Remark { code: "last_admin", text }), ..TextBox::of(typed) };
-            page_with(StatusCode::CONFLICT, &drawn(&app, &can, one, role, None))
+            page_with(StatusCode::CONFLICT, &drawn(&app, &can, one, (role, steps_down), None))
         }
         Err(error) => Err(error.into()),
     }
@@ -118,11 +117,19 @@ pub(super) async fn load<P: Permission>(can: &Can<P>, req: &HttpRequest, app: &A
     app.db.read(move |conn| member::get(conn, &workspace, &user, now)).await
 }
 
-fn drawn(app: &App, can: &Can<ManageMembers>, one: Member, role: TextBox, asked: Option<Proof>) -> MemberPage {
+/// The page of a member, with the role and `step_down` as they are chosen.
+fn drawn(
+    app: &App,
+    can: &Can<ManageMembers>,
+    one: Member,
+    (role, steps_down): (TextBox, bool),
+    asked: Option<Proof>,
+) -> MemberPage {
     let base = format!("{}/members", can.root());
     MemberPage {
         shell: shell::inside(app, can, &one.user.name, Nav::Members),
         role,
+        steps_down,
         may_step_down: one.user.id != can.standing.user.id && one.role != Role::Admin,
         ask_password: asked,
         member: row(app, can, &base, one),

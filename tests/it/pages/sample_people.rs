@@ -107,6 +107,7 @@ fn member(refused: Option<&str>) -> MemberPage {
         base: format!("{ROOT}/members"),
         member: row(1, HOSTILE, "b@acme.example", "Member"),
         role: TextBox { error, ..TextBox::of("member") },
+        steps_down: refused.is_none(),
         may_step_down: refused.is_none(),
         ask_password: refused.is_none().then(Proof::default),
     }

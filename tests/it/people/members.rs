@@ -90,6 +90,18 @@ async fn a_workspace_is_handed_over_in_one_step() {
 }
 
 #[tokio::test]
+async fn handing_over_that_asks_again_keeps_what_was_chosen() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = about(&app, "member").await;
+    assert!(admin.get(&path).await.expect(200).attributes("#step_down[checked]", "name").is_empty());
+    app.means.clock.advance(TimeDelta::minutes(11));
+    let asked = admin.post(&path, &[("role", "admin"), ("step_down", "1")]).await.expect(422);
+    assert_eq!(asked.attributes("[name=role][checked]", "value"), ["admin"]);
+    assert_eq!(asked.attributes("#step_down[checked]", "value"), ["1"]);
+}
+
+#[tokio::test]
 async fn later_pages_of_members_and_mails_lead_back_to_the_first() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
