@@ -27,20 +27,22 @@ type Allowed = Can<DeleteCredential>;
 /// `GET …/{id}/deletion`.
 pub async fn new(can: Allowed, req: HttpRequest, app: web::Data<App>) -> Answer {
     let row = load(&can, &app).await?;
-    page(&Deletion { ask_password: fresh::asked(&app, &req).await?, ..form(&can, &app, &row, None).await? })
+    let ask_password = fresh::asked(&app, &req).await?;
+    page(&Deletion { ask_password, ..form(&can, &app, &row, TextBox::default()).await? })
 }
 
 /// `POST …/{id}/deletion`: moves it to “Recently deleted”; `confirm_name` where bots would notice.
 pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let row = load(&can, &app).await?;
+    let typed = fields.text("confirm_name");
     let asked = fresh::judge(&app, &req, &mut fields).await?;
     if asked.is_some() {
-        let form = Deletion { ask_password: asked, ..form(&can, &app, &row, None).await? };
+        let form = Deletion { ask_password: asked, ..form(&can, &app, &row, TextBox::of(typed)).await? };
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
-    let (revision, typed) = (fields.number("revision")?, fields.text("confirm_name"));
-    let (deleted, sign_in) = delete::delete(&app, &can.allowed, &row, revision, typed).await?;
+    let revision = fields.number("revision")?;
+    let (deleted, sign_in) = delete::delete(&app, &can.allowed, &row, revision, typed.clone()).await?;
     let did = match sign_in {
         SignIn::None => "deleted",
         SignIn::Stays => "deleted-sign-in",
@@ -52,13 +54,13 @@ pub async fn create(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
         Deleting::Unconfirmed(bots) => {
             let who = if bots.is_empty() { "A bot".to_owned() } else { bots.join(", ") };
             let text = format!("{who} would notice. Type “{}” to delete it all the same.", row.name);
-            let error = Some(Remark { code: "confirm_name", text });
-            page_with(StatusCode::CONFLICT, &form(&can, &app, &row, error).await?)
+            let entry = TextBox { error: Some(Remark { code: "confirm_name", text }), ..TextBox::of(typed) };
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &row, entry).await?)
         }
         Deleting::Stale(now) => {
             let text = "Somebody changed it meanwhile. Look at it again before you delete it.".into();
-            let error = Some(Remark { code: "stale", text });
-            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, error).await?)
+            let entry = TextBox { error: Some(Remark { code: "stale", text }), ..TextBox::of(typed) };
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, entry).await?)
         }
         // The row that asked is gone with what it showed.
         Deleting::Done if is_asked_by_htmx(&req) => {
@@ -88,11 +90,12 @@ async fn load(can: &Allowed, app: &App) -> Result<Credential, Error> {
     app.db.read(move |conn| Credential::get(conn, &workspace, &id)).await
 }
 
-async fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>) -> Result<Deletion, Error> {
+/// The page that asks, with `confirm_name` as it was typed.
+async fn form(can: &Allowed, app: &App, row: &Credential, confirm: TextBox) -> Result<Deletion, Error> {
     let (service, _) = names(&app.catalog, &row.integration, &row.method);
     let (usage, used) = used::load(app, can, &row.id).await?;
     let now = app.means.now();
-    let asks = usage.asks_name(row, now) || error.is_some();
+    let asks = usage.asks_name(row, now) || confirm.error.is_some();
     Ok(Deletion {
         shell: shell::inside(app, can, &format!("Delete {}", row.name), Nav::Credentials),
         base: can.list(),
@@ -102,7 +105,7 @@ async fn form(can: &Allowed, app: &App, row: &Credential, error: Option<Remark>)
         revision: Some(row.revision),
         used,
         last_used: row.last_used().or(usage.last()).map(|at| When::new(at, now)),
-        confirm: asks.then(|| TextBox { error, ..TextBox::default() }),
+        confirm: asks.then_some(confirm),
         ask_password: None,
         keep_days: can.standing.workspace.settings.keep_deleted_days,
         sign_in: sign_in_text(app, row).await?,

@@ -144,7 +144,7 @@ pub struct BotForm {
     pub stale: Option<String>,
 }
 
-/// `GET …/bots/{id}/deletion`, and the 409 of its POST.
+/// `GET …/bots/{id}/deletion`, and the 409 and 422 of its POST.
 #[derive(Debug, Clone, Template)]
 #[template(path = "bots/deletion.html")]
 pub struct BotDeletion {

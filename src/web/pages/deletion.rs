@@ -7,7 +7,7 @@ use super::time::When;
 use super::used::Used;
 use askama::Template;
 
-/// `GET …/{id}/deletion`, and the 422 of its POST. The same form is shown in a dialog.
+/// `GET …/{id}/deletion`, and the 409 and 422 of its POST. The same form is shown in a dialog.
 #[derive(Debug, Clone, Template)]
 #[template(path = "credentials/deletion.html")]
 pub struct Deletion {

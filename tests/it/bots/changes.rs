@@ -70,6 +70,25 @@ async fn t139_deleting_what_a_published_bot_uses_asks_for_the_name_and_tells_who
 }
 
 #[tokio::test]
+async fn a_refused_deletion_keeps_the_name_that_was_typed() {
+    let (app, admin, [shop, _], bot, _) = stage().await;
+    let bot = format!("/w/acme/bots/{bot}");
+    admin.post(&format!("{bot}/publication"), &[("published", "1")]).await.expect(303);
+    let pages = [path(&shop, "deletion"), format!("{bot}/deletion")];
+    let typed = |page: crate::support::person::Reply| page.attributes("#confirm_name", "value");
+    for page in &pages {
+        let form = [("confirm_name", "another <name>")];
+        assert_eq!(typed(admin.post(page, &form).await.expect(409)), ["another <name>"], "{page}");
+        let stale = [("confirm_name", "Its name"), ("revision", "99")];
+        assert_eq!(typed(admin.post(page, &stale).await.expect(409)), ["Its name"], "{page}");
+    }
+    app.means.clock.advance(TimeDelta::minutes(11));
+    for page in &pages {
+        assert_eq!(typed(admin.post(page, &[("confirm_name", "Its name")]).await.expect(422)), ["Its name"], "{page}");
+    }
+}
+
+#[tokio::test]
 async fn t139_deleting_what_was_used_lately_asks_for_the_name_even_without_a_block() {
     let (app, admin, [_, spare], bot, _) = stage().await;
     used(&app, &spare, &bot, 29, false).await;
