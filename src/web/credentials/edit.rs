@@ -84,7 +84,7 @@ pub async fn update(can: Allowed, posted: Posted, req: HttpRequest, app: web::Da
     if ready.leads_elsewhere {
         let asked = fresh::judge(&app, &req, &mut form).await?;
         if asked.is_some() {
-            let filled = Filled { typed: Some(&typed), shown: shown.clone(), ..Filled::default() };
+            let filled = Filled::held(&typed, &shown, &secrets);
             let mut form = form_page(&can, &app, &kept, integration, method, filled);
             form.form.ask_password = asked;
             return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form);

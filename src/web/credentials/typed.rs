@@ -143,6 +143,17 @@ impl<'a> Filled<'a> {
         }
     }
 
+    /// A form that asks for a proof before it is judged on, as it was typed.
+    pub fn held(typed: &'a Typed, shown: &BTreeMap<String, String>, secrets: &[String]) -> Self {
+        Self {
+            typed: Some(typed),
+            shown: shown.clone(),
+            secrets: secrets.to_vec(),
+            warnings: enter_again(Remarks::default(), &Remarks::default(), secrets),
+            ..Self::default()
+        }
+    }
+
     /// The boxes as they were typed, or those of `untyped`.
     pub fn boxes(&self, untyped: impl FnOnce() -> Boxes) -> Boxes {
         self.typed.map_or_else(untyped, |typed| Boxes::typed(typed, self.wrong.clone()))

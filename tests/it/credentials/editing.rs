@@ -26,6 +26,22 @@ async fn t138_of_two_editors_the_second_sees_what_differs() {
 }
 
 #[tokio::test]
+async fn an_edit_that_asks_who_it_is_says_that_typed_secrets_are_to_be_entered_again() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    app.means.clock.advance(chrono::TimeDelta::minutes(11));
+    let secret = "a signing secret for there";
+    let url = "https://elsewhere.example/hook";
+    let form = [("revision", "1"), ("name", "Shop events"), ("f.url", url), ("f.signing_secret", secret)];
+    let asked = admin.post(&format!("/w/acme/credentials/{id}"), &form).await.expect(422);
+    assert_eq!(asked.attributes("#current_password-error", "data-code"), ["current_password"]);
+    assert_eq!(asked.texts(".why[data-code=enter_again]").len(), 1);
+    assert_eq!(asked.attributes("[name='f.url']", "value"), [url]);
+    assert!(!asked.body.contains(secret));
+}
+
+#[tokio::test]
 async fn t138_parallel_edits_of_one_revision_are_one_edit() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
