@@ -5,7 +5,7 @@ use super::shell::{Link, Shell, Theme};
 use super::time::When;
 use askama::Template;
 
-/// `GET/POST /account` (`name`, `theme`, `shortcuts=1`).
+/// `GET /account` and the 422 of its POST (`name`, `theme`, `shortcuts=1`).
 #[derive(Debug, Clone, Template)]
 #[template(path = "account/account.html")]
 pub struct Account {

@@ -69,6 +69,21 @@ async fn sessions_are_listed_with_their_device_and_ended_one_by_one_or_all() {
 }
 
 #[tokio::test]
+async fn a_name_that_cannot_be_is_told_beside_what_was_typed() {
+    let app = TestApp::start().await;
+    let member = app.member().await;
+    let before = member.get("/account").await.expect(200).attributes("#name", "value");
+    let typed = "x".repeat(201);
+    let form = [("name", typed.as_str()), ("theme", "dark"), ("shortcuts", "1")];
+    let refused = member.post("/account", &form).await.expect(422);
+    assert_eq!(refused.attributes("#name-error", "data-code"), ["name"]);
+    assert_eq!(refused.attributes("#name", "value"), [typed]);
+    assert_eq!(refused.attributes("[name=theme][checked]", "value"), ["dark"]);
+    assert_eq!(refused.attributes("#shortcuts[checked]", "value"), ["1"]);
+    assert_eq!(member.get("/account").await.expect(200).attributes("#name", "value"), before);
+}
+
+#[tokio::test]
 async fn a_new_browser_is_told_of_and_a_known_one_is_not() {
     let app = TestApp::start().await;
     let first = app.member().await;
