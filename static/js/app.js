@@ -57,7 +57,6 @@
   // ---- Progress: the button that was pressed says what is going on; a second press does nothing.
   on('submit', (event) => {
     const form = event.target;
-    if (form.dataset.ask && !window.confirm(form.dataset.ask)) { event.preventDefault(); return; }
     if (!form.matches('[data-progress]')) return;
     if (form.getAttribute('aria-busy') === 'true') { event.preventDefault(); return; }
     const button = event.submitter || find('button[type=submit]', form);

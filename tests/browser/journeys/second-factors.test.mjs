@@ -282,6 +282,7 @@ describe('second factors', () => {
     await plain.page.getByLabel('New name').fill('Key ring');
     await plain.page.getByRole('button', { name: 'Rename' }).click();
     await see(plain.page.getByText('The passkey was renamed'));
+    await plain.page.locator('summary', { hasText: 'Remove' }).click();
     await press(plain.page, 'Remove Key ring');
     await see(plain.page.getByText('The passkey was removed'));
     await ana.go('/sign-in');

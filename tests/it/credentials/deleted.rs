@@ -30,6 +30,10 @@ async fn more_than_a_page_of_what_was_deleted_can_be_restored_and_removed() {
     assert_eq!(last.texts("tbody .name"), ["Shop 1", "Shop 0"]);
     assert_eq!(last.attributes(".pager a", "href"), [DELETED], "back to the first, and no further");
 
+    // Deleting for good takes a second step, with and without JavaScript.
+    let purges = |of: &str| last.attributes(&format!("{of}form[action$='/purge']"), "action").len();
+    assert_eq!((purges(""), purges("details ")), (2, 2));
+
     // One of another page is on top of the first when it needs another name.
     app.website(&admin, "Shop 0", "a signing secret of a new shop").await;
     let taken = admin.post(&restoration(&ids[0]), &[]).await.expect(409);

@@ -148,7 +148,7 @@ async fn a_passkey_is_enough_alone_and_stands_for_a_second_factor() {
     deliver(&app).await;
     assert!(kept(&app).iter().any(|mail| mail.contains("a passkey was added")));
     // Removed, it opens nothing.
-    let id = member.get(PAGE).await.expect(200).attributes("input[name=remove]", "value").remove(0);
+    let id = member.get(PAGE).await.expect(200).attributes("details input[name=remove]", "value").remove(0);
     app.admin().await.post(PAGE, &[("remove", &id)]).await.expect(404);
     member.post(PAGE, &[("remove", &id)]).await.expect(303);
     other.get("/account").await.expect(303);
