@@ -4,6 +4,7 @@ use super::bot_token::MOST_DAYS;
 use super::permission::{Allowed, ManageSettings};
 use super::workspace::{Workspace, checked_name};
 use super::{Means, audit};
+use crate::crypto::hex;
 use crate::db::Tx;
 use crate::db::schema::workspaces;
 use crate::db::types::Json;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;
 
 /// What the admins of a workspace decided.
@@ -131,14 +133,31 @@ impl Settings {
     }
 }
 
-/// Gives the workspace another name (its slug stays) and other policies; a line of the audit for each.
+/// Tells one state of a workspace's name and policies from another: a form says so which one it was drawn from.
+pub fn state(workspace: &Workspace) -> Result<String> {
+    let json = serde_json::to_string(&(&workspace.name, &workspace.settings)).map_err(Error::internal)?;
+    Ok(hex(&Sha256::digest(json.as_bytes())))
+}
+
+/// What became of new settings.
+#[derive(Debug)]
+pub enum Saved {
+    /// Stored.
+    Done,
+    /// Somebody else was first: the workspace as it is now.
+    Stale(Box<Workspace>),
+}
+
+/// Gives the workspace another name (its slug stays) and other policies; a line of the audit for each. Where `drawn` is
+/// there, it must be the [`state`] that is stored.
 pub fn save(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<ManageSettings>,
+    drawn: Option<&str>,
     name: &str,
     settings: &Settings,
-) -> Result<()> {
+) -> Result<Saved> {
     allowed.begin(tx, means.now())?;
     let name = checked_name(name)?;
     if let Some(number) = settings.faults().first() {
@@ -147,6 +166,11 @@ pub fn save(
     let id = allowed.workspace();
     let before: Workspace =
         workspaces::table.filter(workspaces::id.eq(id)).select(Workspace::as_select()).first(tx.conn())?;
+    if let Some(drawn) = drawn
+        && drawn != state(&before)?
+    {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
     diesel::update(workspaces::table.filter(workspaces::id.eq(id)))
         .set((workspaces::name.eq(&name), workspaces::settings.eq(Json(settings.clone()))))
         .execute(tx.conn())?;
@@ -162,7 +186,7 @@ pub fn save(
             audit::Entry::allow("workspace.settings_changed", audit::Target::workspace(id)).detail("fields", changed);
         audit::record_allowed(tx, means, allowed, entry)?;
     }
-    Ok(())
+    Ok(Saved::Done)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::shell::Shell;
 use super::time::When;
 use askama::Template;
 
-/// `GET …/settings`, and the 422 of its forms.
+/// `GET …/settings`, and the 409 and 422 of its forms.
 #[derive(Debug, Clone, Template)]
 #[template(path = "settings/edit.html")]
 pub struct SettingsPage {
@@ -18,6 +18,10 @@ pub struct SettingsPage {
     pub tokens: String,
     /// The workspace's part of addresses, which never changes.
     pub slug: String,
+    /// `state`: the name and policies that the form was drawn from; empty where the form came without.
+    pub state: String,
+    /// Somebody changed the settings meanwhile: what to say of it.
+    pub stale: Option<String>,
     /// `name`.
     pub name: TextBox,
     /// `second_factor`: whether admins and support need one.

@@ -6,8 +6,8 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::alert::{self, Alert};
 use crate::model::permission::{ManageSettings, Permission};
-use crate::model::workspace::checked_name;
-use crate::model::workspace_settings::{self, NUMBERS, Settings};
+use crate::model::workspace::{Workspace, checked_name};
+use crate::model::workspace_settings::{self, NUMBERS, Saved, Settings};
 use crate::model::{outbox, support};
 use crate::web::alert_mail;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
@@ -22,8 +22,13 @@ use crate::web::shell;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
-/// What a form holds: the name, the boxes, and what is wrong with them.
+const STALE: &str =
+    "Somebody changed the settings meanwhile. Below is what you typed; saving again puts it in the place of theirs.";
+
+/// What a form holds: what it was drawn from, the name, the boxes, and what is wrong with them.
 struct Typed {
+    state: String,
+    stale: Option<String>,
     name: TextBox,
     second_factor: bool,
     numbers: [TextBox; 5],
@@ -33,11 +38,11 @@ struct Typed {
 /// `GET …/settings`.
 pub async fn edit(can: Can<ManageSettings>, req: HttpRequest, app: web::Data<App>) -> Answer {
     let asked = fresh::asked(&app, &req).await?;
-    page(&drawn(&can, &app, stored(&can), Grant { asked, ..Grant::default() }).await?)
+    page(&drawn(&can, &app, stored(&can)?, Grant { asked, ..Grant::default() }).await?)
 }
 
-/// `POST …/settings` (`name second_factor` and the numbers of [`NUMBERS`]; `current_password` where the second factor
-/// changes or something is protected less).
+/// `POST …/settings` (`name second_factor state` and the numbers of [`NUMBERS`]; `current_password` where the second
+/// factor changes or something is protected less). 409 where `state` is there and somebody changed the settings since.
 pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
     let mut fields = posted.fields().await?;
     let before = &can.standing.workspace.settings;
@@ -57,24 +62,51 @@ pub async fn update(can: Can<ManageSettings>, posted: Posted, req: HttpRequest, 
     let alerts: Vec<Alert> =
         weakened.iter().map(|what| alert_mail::of(&can, &req, what)).collect::<Result<_, Error>>()?;
     let (means, allowed) = (app.means.clone(), can.allowed.clone());
-    app.db
+    let state = Some(typed.state.clone()).filter(|state| !state.is_empty());
+    let saved = app
+        .db
         .write(move |tx| {
-            workspace_settings::save(tx, &means, &allowed, &name, &settings)?;
-            alerts.iter().try_for_each(|alert| alert::tell(tx, &means, allowed.workspace(), alert))
+            let saved = workspace_settings::save(tx, &means, &allowed, state.as_deref(), &name, &settings)?;
+            if let Saved::Done = saved {
+                alerts.iter().try_for_each(|alert| alert::tell(tx, &means, allowed.workspace(), alert))?;
+            }
+            Ok(saved)
         })
         .await?;
+    if let Saved::Stale(now) = saved {
+        let drawn = drawn(&can, &app, outrun(typed, &now)?, Grant::default()).await?;
+        return page_with(StatusCode::CONFLICT, &drawn);
+    }
     app.mailer.wake();
     see_other_saying(format!("{}/settings", can.root()), "settings")
 }
 
-fn stored<P: Permission>(can: &Can<P>) -> Typed {
+fn stored<P: Permission>(can: &Can<P>) -> Result<Typed> {
     let workspace = &can.standing.workspace;
-    Typed {
+    Ok(Typed {
+        state: workspace_settings::state(workspace)?,
+        stale: None,
         name: TextBox::of(workspace.name.clone()),
         second_factor: workspace.settings.second_factor,
         numbers: workspace.settings.numbers().map(|number| TextBox::of(number.to_string())),
         asked: None,
+    })
+}
+
+/// What was typed, beside what somebody else stored meanwhile: saved again, it is taken.
+fn outrun(mut typed: Typed, now: &Workspace) -> Result<Typed> {
+    let numbers = now.settings.numbers().map(|number| number.to_string());
+    let boxes = std::iter::once(&mut typed.name).chain(&mut typed.numbers);
+    for (entry, stored) in boxes.zip(std::iter::once(&now.name).chain(&numbers)) {
+        let text = format!("It is “{stored}” now.");
+        entry.warning = (entry.value != *stored).then_some(Remark { code: "stale", text });
     }
+    let second_factor = match (typed.second_factor, now.settings.second_factor) {
+        (false, true) => " Admins and support need a second factor now.",
+        (true, false) => " Admins and support need no second factor now.",
+        _ => "",
+    };
+    Ok(Typed { state: workspace_settings::state(now)?, stale: Some(format!("{STALE}{second_factor}")), ..typed })
 }
 
 /// What was typed with remarks, and what it means if there are none. A box that is not sent keeps what is stored.
@@ -114,12 +146,13 @@ fn read(before: &Settings, fields: &Fields) -> (Typed, Option<(String, Settings)
     let settings =
         Settings { second_factor, idle_minutes, absolute_hours, token_days, keep_deleted_days, keep_audit_days };
     let read = name.ok().filter(|_| is_sound).map(|name| (name, settings));
-    (Typed { name: name_box, second_factor, numbers: boxes, asked: None }, read)
+    let state = fields.text("state");
+    (Typed { state, stale: None, name: name_box, second_factor, numbers: boxes, asked: None }, read)
 }
 
 /// The page for a support form that was refused.
 pub(super) async fn with_grant<P: Permission>(can: &Can<P>, app: &App, grant: Grant) -> Result<SettingsPage, Error> {
-    drawn(can, app, stored(can), grant).await
+    drawn(can, app, stored(can)?, grant).await
 }
 
 async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Grant) -> Result<SettingsPage, Error> {
@@ -165,6 +198,8 @@ async fn drawn<P: Permission>(can: &Can<P>, app: &App, typed: Typed, grant: Gran
         base: format!("{}/settings", can.root()),
         tokens: format!("{}/tokens", can.root()),
         slug: can.standing.workspace.slug.clone(),
+        state: typed.state,
+        stale: typed.stale,
         name: typed.name,
         second_factor: typed.second_factor,
         numbers,

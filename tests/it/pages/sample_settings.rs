@@ -29,6 +29,8 @@ pub fn page() -> SettingsPage {
         base: "/w/acme/settings".to_owned(),
         tokens: "/w/acme/tokens".to_owned(),
         slug: "acme".to_owned(),
+        state: "5e77".to_owned(),
+        stale: Some("Somebody changed the settings meanwhile.".to_owned()),
         name: TextBox::of("Acme Store"),
         second_factor: true,
         ask_password: Some(Proof::default()),

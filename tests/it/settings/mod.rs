@@ -4,7 +4,7 @@
 mod danger;
 
 use crate::support::app::{ACME, TestApp, UMBRELLA, email};
-use crate::support::person::PASSWORD;
+use crate::support::person::{PASSWORD, Reply};
 use chrono::TimeDelta;
 use credenza::db::schema::credentials;
 use credenza::jobs::keep_house;
@@ -47,6 +47,37 @@ async fn name_and_policies_are_kept_and_written_down_by_name() {
     assert_eq!(app.events(ACME).await.len(), first + 2);
     app.member().await.get(PAGE).await.expect(403);
     app.support().await.get(PAGE).await.expect(403);
+}
+
+#[tokio::test]
+async fn settings_that_somebody_else_changed_meanwhile_are_not_put_back() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let drawn = |page: &Reply| page.attributes("input[name=state]", "value").concat();
+    let state = drawn(&admin.get(PAGE).await.expect(200));
+    // Another tab, from the same page.
+    admin.post(PAGE, &[("state", &state), ("name", "Acme"), ("idle_minutes", "15")]).await.expect(303);
+    let first = app.events(ACME).await.len();
+    let typed = [("name", "Acme & Co"), ("idle_minutes", "60")];
+    let refused = admin.post(PAGE, &[("state", &state), typed[0], typed[1]]).await.expect(409);
+    assert_eq!(refused.attributes("#banner", "data-code"), ["stale"]);
+    assert_eq!(refused.attributes("#name", "value"), ["Acme & Co"], "what was typed stays");
+    assert_eq!(refused.attributes("#idle_minutes", "value"), ["60"]);
+    assert_eq!(refused.texts("#idle_minutes-warning"), ["It is “15” now."]);
+    assert_eq!(refused.attributes("#absolute_hours-warning", "id"), Vec::<String>::new());
+    assert_eq!(app.events(ACME).await.len(), first);
+    assert_eq!(admin.get(PAGE).await.expect(200).attributes("#idle_minutes", "value"), ["15"]);
+    // A refusal for another reason does not hide that.
+    let wrong = admin.post(PAGE, &[("state", &state), ("name", "")]).await.expect(422);
+    assert_eq!(drawn(&wrong), state);
+    let fresh = drawn(&refused);
+    assert_ne!(fresh, state);
+    admin.post(PAGE, &[("state", &fresh), typed[0], typed[1]]).await.expect(303);
+    let page = admin.get(PAGE).await.expect(200);
+    assert_eq!(page.attributes("#name", "value"), ["Acme & Co"]);
+    assert_eq!(page.attributes("#idle_minutes", "value"), ["60"]);
+    assert_ne!(drawn(&page), fresh);
+    admin.post(PAGE, &[("name", "Acme")]).await.expect(303);
 }
 
 #[tokio::test]
