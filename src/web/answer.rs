@@ -25,6 +25,9 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+/// The longest address that is kept over a sign-in: escaped, it fits into a cookie.
+const LONGEST_KEPT: usize = 1024;
+
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Fault>;
 
@@ -85,6 +88,7 @@ struct Asked {
     work: Work,
     method: Method,
     path: String,
+    query: String,
     is_htmx: bool,
     theme: Theme,
     was_told: bool,
@@ -113,6 +117,7 @@ async fn framed<B: MessageBody + 'static>(
         work,
         method: req.method().clone(),
         path: req.path().to_owned(),
+        query: req.query_string().to_owned(),
         is_htmx: req.headers().contains_key("HX-Request"),
         theme: shell::theme_cookie(&req),
         was_told: req.method() == Method::GET && req.cookie(shell::TOAST_COOKIE).is_some(),
@@ -295,10 +300,20 @@ impl Asked {
         let mut response = HttpResponse::SeeOther();
         response.insert_header((header::LOCATION, "/sign-in"));
         if self.method == Method::GET && self.path != "/" {
-            let next = percent_encoding::utf8_percent_encode(&self.path, percent_encoding::NON_ALPHANUMERIC);
+            let wanted = self.wanted();
+            let next = percent_encoding::utf8_percent_encode(&wanted, percent_encoding::NON_ALPHANUMERIC);
             response.cookie(shell::once(shell::NEXT_COOKIE, next.to_string()));
         }
         response.finish()
+    }
+
+    /// The way back: a page of a workspace with what it was asked for, such as the filters of a list.
+    fn wanted(&self) -> String {
+        let is_kept = self.path.starts_with("/w/")
+            && !self.query.is_empty()
+            && self.query.is_ascii()
+            && self.path.len() + self.query.len() < LONGEST_KEPT;
+        if is_kept { format!("{}?{}", self.path, self.query) } else { self.path.clone() }
     }
 
     /// As [`Asked::to_sign_in`], to the page that sets a second factor up.

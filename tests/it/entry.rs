@@ -390,6 +390,32 @@ async fn t162_a_cookie_of_one_installation_means_nothing_to_another() {
 }
 
 #[tokio::test]
+async fn a_sign_in_leads_back_to_the_page_with_what_it_was_asked_for() {
+    let app = TestApp::start().await;
+    let admin = admin_of_acme();
+    let long = format!("/w/acme/credentials?q={}", "q".repeat(2000));
+    for (asked, kept) in [
+        ("/w/acme/credentials/new?integration=smtp&method=password", None),
+        ("/w/acme/credentials?q=a%20b&environment=test", None),
+        ("/w/acme/credentials?q=https%3A%2F%2Fevil.example%2F", None),
+        ("/w/acme/credentials?", Some("/w/acme/credentials")),
+        (long.as_str(), Some("/w/acme/credentials")),
+        ("/account?token=abc", Some("/account")),
+    ] {
+        let person = app.anon();
+        assert_eq!(person.get(asked).await.expect(303).location(), "/sign-in");
+        let page = person.get("/sign-in").await.expect(200);
+        let next = page.attributes("input[name=next]", "value").concat();
+        assert_eq!(next, kept.unwrap_or(asked));
+        let form = [("email", admin.as_str()), ("password", PASSWORD), ("next", next.as_str())];
+        assert_eq!(person.post("/sign-in", &form).await.expect(303).header("location"), Some(&*next));
+    }
+    let elsewhere = app.anon();
+    elsewhere.get("//evil.example/w/?a=b").await;
+    assert!(elsewhere.get("/sign-in").await.expect(200).attributes("input[name=next]", "value").is_empty());
+}
+
+#[tokio::test]
 async fn t066_nobody_is_signed_in_by_another_site() {
     let app = TestApp::start().await;
     let form = [("email", admin_of_acme()), ("password", PASSWORD.to_owned())];
