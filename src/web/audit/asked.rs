@@ -23,10 +23,15 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Reads a query.
+    /// Reads a query. Days that were typed take the place of a span that was chosen before them.
     pub fn read(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        Self { params: pairs.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect() }
+        let mut asked =
+            Self { params: pairs.map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect() };
+        if ["from", "to"].iter().any(|name| !asked.text(name).is_empty()) {
+            asked.params.remove("last");
+        }
+        asked
     }
 
     /// A filter as it was sent; empty if it was not.

@@ -129,6 +129,14 @@ async fn filters_narrow_alone_and_together_and_stay_in_the_address() {
     assert_eq!(count("?last=24h&action=credential.created").await, 0);
     assert_eq!(count("?last=7d").await, all + 1);
     assert_eq!(count("?from=2030-01-01").await, 0);
+    // Other filters keep the span; days take its place.
+    let last_day = page(&admin, "?last=24h").await;
+    assert_eq!(last_day.attributes("input[name=last]", "value"), ["24h"]);
+    assert_eq!(count(&format!("?last=24h&from={today}")).await, all + 1);
+    assert_eq!(count(&format!("?last=24h&from=&to={today}")).await, all);
+    let days = page(&admin, &format!("?last=24h&from={today}")).await;
+    assert!(days.attributes("input[name=last]", "value").is_empty());
+    assert_eq!(days.attributes("input[name=from]", "value"), [today.as_str()]);
 }
 
 #[tokio::test]
