@@ -255,6 +255,6 @@
     const banner = find('main #banner[role=alert]');
     if (banner) { banner.tabIndex = -1; banner.focus(); return; }
     const box = find('main [aria-invalid=true]');
-    if (box) box.focus();
+    if (box) (find('input', box) || box).focus();
   });
 })();

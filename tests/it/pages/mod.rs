@@ -68,6 +68,25 @@ fn references_lead_to_elements() {
     });
 }
 
+#[test]
+fn errors_are_told_with_what_they_are_about() {
+    let mut seen = 0;
+    each(|s, html| {
+        for error in html.select(&select("[id$='-error']")) {
+            let id = error.attr("id").unwrap();
+            let told = html.select(&select(&format!("[aria-describedby~='{id}']"))).count();
+            assert_eq!(told, 1, "{}: {id}", s.name);
+        }
+        for group in html.select(&select(".seg-field.err")) {
+            assert_eq!(group.attr("aria-invalid"), Some("true"), "{}", s.name);
+        }
+    });
+    for sample in samples::all() {
+        seen += Html::parse_document(&sample.html).select(&select(".seg-field.err")).count();
+    }
+    assert!(seen > 1, "{seen}");
+}
+
 fn is_labelled(html: &Html, control: ElementRef<'_>) -> bool {
     if control.attr("aria-label").is_some_and(|l| !l.trim().is_empty()) {
         return true;

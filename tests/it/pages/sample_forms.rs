@@ -107,6 +107,12 @@ fn every_control() -> Vec<FieldView> {
         },
         FieldView { choices: many, ..field("region", "Region", Control::Select, "3") },
         FieldView {
+            choices: vec![choice("one", "One", "1", false), choice("two", "Two", "2", false)],
+            error: Some(remark("required", "Choose one.")),
+            help: Some("How many there are.".to_owned()),
+            ..field("number", "Number", Control::Select, "")
+        },
+        FieldView {
             steers: true,
             required: false,
             help: Some("For stores with several markets.".to_owned()),
@@ -235,7 +241,10 @@ pub fn new_refused() -> New {
             bot_href: "/w/acme/bots/0190".to_owned(),
         }),
         methods: vec![method("Password", true), method("Google account", false), method("Microsoft 365", false)],
-        form: form(smtp()),
+        form: FormView {
+            environment: TextBox { error: Some(remark("invalid", "Choose one of these.")), ..TextBox::default() },
+            ..form(smtp())
+        },
         banner: Some(banner()),
         report: Some(report()),
         may_skip: true,
