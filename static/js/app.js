@@ -40,7 +40,7 @@
   };
 
   on('keydown', (event) => {
-    if (event.key === 'Escape') { for (const menu of all('details.menu[open]')) { menu.open = false; find('summary', menu).focus(); } return; }
+    if (event.key === 'Escape') { all('form[aria-busy]:not([hx-post])').forEach(settle); for (const menu of all('details.menu[open]')) { menu.open = false; find('summary', menu).focus(); } return; }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || find('dialog[open]')) return;
     if (!event.key.startsWith('Arrow') && root.dataset.shortcuts !== 'on') return;
     if (event.key.startsWith('Arrow') && !event.target.closest('[data-rows]')) return;
@@ -54,7 +54,9 @@
     if (event.target.closest('dialog [data-close]')) { event.preventDefault(); event.target.closest('dialog').close(); }
   });
 
-  // ---- Progress: the button that was pressed says what is going on; a second press does nothing.
+  // ---- Progress: the button that was pressed says what is going on; a second press does nothing. Browsers do not tell
+  // that somebody stopped it: Escape and time let go of the form.
+  let slow;
   on('submit', (event) => {
     const form = event.target;
     if (!form.matches('[data-progress]')) return;
@@ -62,6 +64,8 @@
     const button = event.submitter || find('button[type=submit]', form);
     form.setAttribute('aria-busy', 'true');
     button.setAttribute('aria-busy', 'true');
+    clearTimeout(slow);
+    slow = setTimeout(settle, 40000, form);
     if (button.dataset.busy) { button.dataset.idle = button.textContent; button.textContent = button.dataset.busy; }
   });
   const settle = (form) => {
@@ -208,8 +212,10 @@
     const { ctx } = event.detail;
     const from = ctx.sourceElement;
     if (from.matches('[data-filter]')) filtered(new URL(ctx.request.action, location.href));
+    const row = find('#said') && ctx.target && ctx.target.matches('[id^=row-]') && document.getElementById(ctx.target.id);
+    if (row) find('#said').textContent = `${find('a.name', row).textContent}: ${find('.st b', row).textContent}`;
     if (ctx.target && ctx.target.id === 'dialog') {
-      if (find('#deletion', ctx.target)) open(ctx.target);
+      if (find(from.getAttribute('hx-select'), ctx.target)) open(ctx.target);
       else location.assign(from.href || location.href);
     }
   });
