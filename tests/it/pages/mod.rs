@@ -175,6 +175,18 @@ fn t059_htmx_is_used_without_its_risky_parts() {
 }
 
 #[test]
+fn t005_an_open_page_asks_for_nothing_by_itself() {
+    each(|s, html| {
+        for element in html.select(&select("[hx-trigger]")) {
+            let trigger = element.attr("hx-trigger").unwrap();
+            let asks = ["every", "load", "revealed", "intersect"].iter().any(|word| trigger.contains(word));
+            assert!(!asks, "{}: {trigger} keeps a session from ending", s.name);
+        }
+        assert_eq!(html.select(&select("meta[http-equiv=refresh]")).count(), 0, "{}", s.name);
+    });
+}
+
+#[test]
 fn t054_hostile_texts_stay_texts() {
     let mut met = 0;
     each(|s, html| {
