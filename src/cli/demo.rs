@@ -99,7 +99,7 @@ async fn prepare(mut config: Config) -> std::result::Result<Ready, Failure> {
         .map_err(|error| Failure::refused(format!("Cannot listen on {}: {error}", config.listen)))?;
     config.listening_on(listener.local_addr().map_err(Failure::refused)?);
     let catalog = Arc::new(open::catalog(&config)?);
-    let vault = open::vault(&config).await?;
+    let vault = open::made_vault(&config).await?;
     let services = StandIn::start(&catalog, None).await?;
     let password = password(vault.means.keyring.random())?;
     let hasher = open::hasher(&vault.means)?;

@@ -261,7 +261,7 @@ enum ConfigCommand {
 
 /// Runs what the arguments ask for.
 pub fn run(cli: Cli) -> Exit {
-    // Before any file is made: each of these commands may be the one that makes the database.
+    // Before any file is made: one of these commands makes the database.
     crate::harden::use_small_pages();
     let ungranted = crate::harden::harden();
     let command = cli.command.unwrap_or(Command::Serve { accept_rollback: false });

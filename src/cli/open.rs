@@ -106,8 +106,21 @@ impl Drop for Anchored {
     }
 }
 
-/// Opens the database and the keys; a new database gets an instance, and a root key where none is given.
+/// Opens the database and the keys of an installation that exists, its schema brought up to date.
+///
+/// # Errors
+/// Where there is no installation: none is made in its place, since the settings may name another database than the
+/// server's.
 pub async fn vault(config: &Config) -> Result<Vault, Failure> {
+    let url = database_url(config)?;
+    if is_empty(&url)? {
+        return Err(nothing_in(&url));
+    }
+    made_vault(config).await
+}
+
+/// Opens the database and the keys; a new database gets an instance, and a root key where none is given.
+pub async fn made_vault(config: &Config) -> Result<Vault, Failure> {
     make_data_dir(&config.data_dir)?;
     let url = database_url(config)?;
     let random = Random::system();
@@ -133,7 +146,7 @@ pub async fn vault(config: &Config) -> Result<Vault, Failure> {
 pub async fn existing_vault(config: &Config, older: bool) -> Result<Vault, Failure> {
     let url = database_url(config)?;
     if is_new(&url)? {
-        return Err(Failure::refused(format!("There is no database at {url:?} yet.")));
+        return Err(nothing_in(&url));
     }
     let root_key = Arc::new(needed_key(config)?);
     let db = opened(move || Db::attach(&url)).await?;
@@ -152,6 +165,13 @@ pub async fn existing_vault(config: &Config, older: bool) -> Result<Vault, Failu
     };
     let found = found.ok_or_else(|| Failure::refused("The database holds no installation of Credenza."))?;
     with_keys(config, db, root_key, found).await
+}
+
+fn nothing_in(url: &DatabaseUrl) -> Failure {
+    Failure::refused(format!(
+        "There is no installation of Credenza in {url:?}. See with “credenza config explain” whether the settings are \
+         those of the server; a new installation is made by “credenza setup”, or by starting the server."
+    ))
 }
 
 async fn opened(open: impl FnOnce() -> Result<Db, MigrateError> + Send + 'static) -> Result<Db, Failure> {
@@ -199,6 +219,15 @@ pub fn is_new(url: &DatabaseUrl) -> Result<bool, Failure> {
         },
         DatabaseUrl::Postgres(_) => Ok(false),
     }
+}
+
+/// Whether there is no instance in the database. One that cannot be opened is left to what opens it.
+pub fn is_empty(url: &DatabaseUrl) -> Result<bool, Failure> {
+    if is_new(url)? {
+        return Ok(true);
+    }
+    let Ok(Some(mut conn)) = inspect::open(url) else { return Ok(false) };
+    Ok(inspect::schema(&mut conn)?.newest.is_none() || !instance::exists(&mut conn)?)
 }
 
 /// The given key, or the one in the data directory; `None` if there is none there.

@@ -26,7 +26,7 @@ pub fn setup(workspace: &str, email: &str, password_file: &Path) -> Result<Exit,
     user::checked_email(email)?;
     let (name, email) = (workspace.to_owned(), email.to_owned());
     open::block_on(async move {
-        let vault = open::vault(&config).await?;
+        let vault = open::made_vault(&config).await?;
         let hash = open::hasher(&vault.means)?.hash(password).await?;
         let means = vault.means.clone();
         let made = vault

@@ -27,7 +27,7 @@ pub fn serve(ungranted: &[String], accepts_rollback: bool) -> Result<Exit, Failu
             measure::start().map_err(Failure::refused)?;
         }
         start::refuse_lost(&config, accepts_rollback)?;
-        let mut vault = open::vault(&config).await?;
+        let mut vault = open::made_vault(&config).await?;
         start::judge_rollback(&vault, &config, accepts_rollback).await?;
         start::promote(&mut vault).await?;
         let listener = listen(config.listen)?;

@@ -6,7 +6,6 @@ use crate::anchor::{Anchor, Known};
 use crate::clock::At;
 use crate::config::Config;
 use crate::crypto::random::Random;
-use crate::db::{DatabaseUrl, inspect};
 use crate::model::instance::{self, Opened};
 use crate::model::rollback::{self, Gap};
 use crate::model::root_key;
@@ -21,7 +20,7 @@ const NAMED: usize = 10;
 /// Refuses to make a database where the anchor knows one: it was lost or moved, and a backup belongs there.
 pub fn refuse_lost(config: &Config, accepts: bool) -> Result<(), Failure> {
     let anchor = Anchor::within(&config.data_dir);
-    if accepts || !anchor.path().exists() || !is_empty(&open::database_url(config)?)? {
+    if accepts || !anchor.path().exists() || !open::is_empty(&open::database_url(config)?)? {
         return Ok(());
     }
     Err(Failure::refused(format!(
@@ -29,15 +28,6 @@ pub fn refuse_lost(config: &Config, accepts: bool) -> Result<(), Failure> {
          “credenza serve --accept-rollback”.",
         anchor.path().display()
     )))
-}
-
-/// Whether there is a database, and nothing in it. One that cannot be opened is left to what opens it.
-fn is_empty(url: &DatabaseUrl) -> Result<bool, Failure> {
-    if open::is_new(url)? {
-        return Ok(true);
-    }
-    let Ok(Some(mut conn)) = inspect::open(url) else { return Ok(false) };
-    Ok(inspect::schema(&mut conn)?.newest.is_none() || !instance::exists(&mut conn)?)
 }
 
 /// Refuses a database that is behind its anchor; if the operator accepts that, writes it down, ends what lets

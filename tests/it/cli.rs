@@ -129,6 +129,42 @@ fn setup_workspaces_and_members() {
 }
 
 #[test]
+fn no_command_but_setup_and_serve_makes_a_database() {
+    let shell = Shell::new();
+    let key = shell.dir.path().join("root2.key");
+    std::fs::write(&key, ROOT_KEY).expect("a file");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    let key = key.to_string_lossy().into_owned();
+    for args in [
+        &["workspace", "add", "--name", "Second one"][..],
+        &["workspace", "list"],
+        &["member", "list", "--workspace", "acme"],
+        &["member", "disable", "--email", "ana@pears.example"],
+        &["bot", "add", "--workspace", "acme", "--name", "Reader"],
+        &["token", "add", "--workspace", "acme", "--scope", "manage"],
+        &["audit", "verify"],
+        &["audit", "key"],
+        &["audit", "export", "--workspace", "acme"],
+        &["keys", "stage", "--file", &key],
+        &["keys", "rotate"],
+        &["keys", "rotate", "--instance-root"],
+        &["keys", "retire", "0123456789abcdef"],
+    ] {
+        let refused = shell.run(args).expect(2);
+        let said = &refused.err;
+        assert!(said.contains("There is no installation") && said.contains("config explain"), "{args:?}: {said}");
+        assert!(refused.out.is_empty() && !shell.data().exists(), "{args:?}: nothing is made");
+        assert!(!shell.dir.path().join("credenza.db").exists(), "{args:?}: no database either");
+    }
+    assert!(dump(&mut shell.database.connect()).is_empty());
+    // Nor is an empty one filled.
+    shell.run(&["workspace", "list"]).expect(2);
+    assert!(dump(&mut shell.database.connect()).is_empty());
+    shell.set_up().expect(0);
+    shell.run(&["audit", "verify"]).expect(0);
+}
+
+#[test]
 fn t007_weak_passwords_are_refused_at_the_shell_too() {
     let shell = Shell::new();
     for (password, code) in [("velvet gravel", 2), ("passwordpassword", 2), ("an orchard of pears", 2)] {

@@ -167,6 +167,13 @@ fn the_unit_hands_the_key_over_and_gives_up_rights() {
     let set: Vec<(&str, &str)> =
         set.filter(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')).collect();
     understood("credenza.env", set.iter().map(|(name, _)| *name));
+    assert!(set.iter().all(|(_, value)| !value.starts_with("/etc/credenza/")), "what root keeps is handed over");
+    let operations = read("docs/OPERATIONS.md");
+    let command = operations.split("systemd-run").nth(1).and_then(|rest| rest.split("### Containers").next());
+    for handed in ["CREDENZA_ROOT_KEY_FILE", "DATABASE_URL_FILE"] {
+        let given = format!("--setenv={handed}=/run/credentials/credenza-command.service/");
+        assert!(command.is_some_and(|text| text.contains(&given)), "a command has {handed} as the service has");
+    }
     let key = ("CREDENZA_ROOT_KEY_FILE".to_owned(), "/run/key".to_owned());
     let plain = set.iter().filter(|(name, _)| !name.ends_with("_FILE"));
     let all = plain.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain([key]);
