@@ -5,7 +5,7 @@ use credenza::config::Config;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use yaml_rust2::YamlLoader;
+use yaml_rust2::{Yaml, YamlLoader};
 
 fn documents() -> Vec<PathBuf> {
     let mut all = files(&folder("docs"), "md");
@@ -73,7 +73,12 @@ fn the_alerts_can_be_read() {
         let expression = rule["expr"].as_str().expect("an expression");
         let balanced = expression.matches('(').count() == expression.matches(')').count();
         assert!(rule["alert"].as_str().is_some() && balanced && expression.contains(['<', '>', '=']), "{expression}");
+        // Without it both sides need the same labels, and an alert whose sides differ never fires.
+        let mut joined = expression.split(" and ").skip(1);
+        assert!(joined.all(|side| side.starts_with("ignoring(") || side.starts_with("on(")), "{expression}");
     }
+    let broken = |rule: &Yaml| rule["expr"].as_str() == Some("credenza_audit_broken_chains > 0");
+    assert!(rules.iter().any(broken), "a broken chain is an alarm");
 }
 
 #[test]
