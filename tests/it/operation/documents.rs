@@ -2,6 +2,7 @@
 
 use crate::layers::{files, folder};
 use credenza::config::Config;
+use credenza::egress::flow::Bounds;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -79,6 +80,20 @@ fn the_alerts_can_be_read() {
     }
     let broken = |rule: &Yaml| rule["expr"].as_str() == Some("credenza_audit_broken_chains > 0");
     assert!(rules.iter().any(broken), "a broken chain is an alarm");
+}
+
+#[test]
+fn the_proxy_lets_through_what_the_program_takes() {
+    let operations = read(&folder("docs/OPERATIONS.md"));
+    let block = |begin: &str| operations.split(begin).nth(1).and_then(|rest| rest.split("```").next());
+    let nginx = block("```nginx\n").expect("a configuration");
+    let calls = nginx.split("location /api/v1/ {").nth(1).and_then(|text| text.split('}').next()).expect("a location");
+    let most = format!("client_max_body_size {}m;", Bounds::default().bytes >> 20);
+    for line in [most.as_str(), "proxy_request_buffering off;", "proxy_buffering off;", "proxy_pass "] {
+        assert!(calls.contains(line), "{line}");
+    }
+    let caddy = block("```caddyfile\n").expect("a configuration");
+    assert!(caddy.lines().next().is_some_and(|line| line.ends_with('{')), "a block begins at the end of a line");
 }
 
 #[test]
