@@ -169,16 +169,7 @@ pub fn keys() -> Result<Exit, Failure> {
 /// Writes a whole chain with a signed end.
 pub fn export(slug: &str, file: Option<&Path>) -> Result<Exit, Failure> {
     let config = open::config()?;
-    let mut out: Box<dyn Write> = match file {
-        None => Box::new(BufWriter::new(std::io::stdout())),
-        Some(path) => {
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            Box::new(BufWriter::new(
-                made.map_err(|error| Failure::refused(format!("{} cannot be made: {error}", path.display())))?,
-            ))
-        }
-    };
-    let slug = slug.to_owned();
+    let (slug, file) = (slug.to_owned(), file.map(Path::to_owned));
     open::block_on(async move {
         let vault = open::vault(&config).await?;
         let chain = chain_of(&vault, &slug).await?;
@@ -189,6 +180,8 @@ pub fn export(slug: &str, file: Option<&Path>) -> Result<Exit, Failure> {
             .await?;
         let end = end.ok_or_else(|| Failure::refused("The head of the chain cannot be read."))?;
         let mut last = begin(&vault, &chain, pruned.as_deref())?;
+        // Made last, so that what is refused leaves no file in the way of the next attempt.
+        let mut out = made(file.as_deref())?;
         let failed = |error: std::io::Error| Failure::refused(format!("The export cannot be written: {error}"));
         out.write_all(audit_file::title(&chain, pruned)?.as_bytes()).map_err(failed)?;
         while last.0 < end.0 {
@@ -200,6 +193,14 @@ pub fn export(slug: &str, file: Option<&Path>) -> Result<Exit, Failure> {
         out.write_all(audit_file::end(&note)?.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
         Ok(Exit::Fine)
     })
+}
+
+/// The new file, or standard output where none is named.
+fn made(file: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    let Some(path) = file else { return Ok(Box::new(BufWriter::new(std::io::stdout()))) };
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = made.map_err(|error| Failure::refused(format!("{} cannot be made: {error}", path.display())))?;
+    Ok(Box::new(BufWriter::new(made)))
 }
 
 async fn chain_of(vault: &Vault, slug: &str) -> Result<String, Failure> {

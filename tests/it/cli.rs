@@ -315,6 +315,25 @@ fn t165_a_changed_line_of_the_audit_is_found() {
 }
 
 #[test]
+fn an_export_that_is_refused_leaves_no_file_in_its_way() {
+    let shell = Shell::new();
+    shell.set_up().expect(0);
+    let file = shell.dir.path().join("export.jsonl");
+    let name = file.to_string_lossy().into_owned();
+    let export = |slug: &str, vars: &[(&str, &str)]| {
+        shell.run_with(&["audit", "export", "--workspace", slug, &name], vars, "")
+    };
+    assert!(export("orchard-sohn", &[]).expect(2).err.contains("There is no workspace orchard-sohn"));
+    assert!(!file.exists());
+    export("orchard-sohne", &[("CREDENZA_ROOT_KEY", ROOT_KEY)]).expect(3);
+    assert!(!file.exists());
+    export("orchard-sohne", &[]).expect(0);
+    let written = std::fs::read(&file).expect("an export");
+    assert!(export("orchard-sohne", &[]).expect(2).err.contains("cannot be made"));
+    assert_eq!(std::fs::read(&file).expect("an export"), written, "it is never overwritten");
+}
+
+#[test]
 fn the_catalogue_is_listed_and_linted() {
     let shell = Shell::new();
     let listed = shell.run(&["catalog", "list"]).expect(0).out;
