@@ -45,12 +45,12 @@ pub fn setup(workspace: &str, email: &str, password_file: &Path) -> Result<Exit,
     })
 }
 
-/// Makes a workspace.
+/// Makes a workspace, of a new installation too: nobody needs to be in it yet.
 pub fn add_workspace(name: &str) -> Result<Exit, Failure> {
     let config = open::config()?;
     let name = name.to_owned();
     open::block_on(async move {
-        let vault = open::vault(&config).await?;
+        let vault = open::made_vault(&config).await?;
         let means = vault.means.clone();
         let made = vault.db.write(move |tx| Workspace::create(tx, &means, &name, &Actor::operator())).await?;
         println!("{}", made.slug);
