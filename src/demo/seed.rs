@@ -216,7 +216,7 @@ impl Told<'_> {
                 let allowed = self.allowed::<EditCredential>()?;
                 change::refused(tx, means, &allowed, id, &kind, self.report()?)
             }
-            Act::Suspended => change::suspend(tx, means, &self.allowed()?, id, None),
+            Act::Suspended => self.done(change::suspend(tx, means, &self.allowed()?, id, None, None)?),
             Act::Unreadable => {
                 let allowed = self.allowed::<VerifyCredential>()?;
                 let fault = Unreadable {

@@ -37,6 +37,9 @@ pub struct Restoration {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     name: Option<Text>,
+    /// The revision that was looked at; judged if it is sent.
+    #[serde(default)]
+    revision: Option<i64>,
 }
 
 /// For how long.
@@ -45,6 +48,9 @@ pub struct Restoration {
 pub struct Suspension {
     /// Hours, 1 to 8784; 0 switches it on again.
     hours: i64,
+    /// The revision that was looked at; judged if it is sent.
+    #[serde(default)]
+    revision: Option<i64>,
 }
 
 /// Deletes a credential; it can be restored for a while. One that a published bot uses, or that was used in the last
@@ -123,10 +129,11 @@ pub async fn restore(managed: Managed<RestoreCredential>, body: Body, app: web::
     let service = super::service(&app, &row);
     let (means, allowed, unit) = (app.means.clone(), managed.allowed.clone(), id.clone());
     let restored = move |tx: &mut crate::db::Tx<'_>| {
-        credential_change::restore(tx, &means, &allowed, &unit, &service, name.as_deref())
+        credential_change::restore(tx, &means, &allowed, &unit, sent.revision, &service, name.as_deref())
     };
     match app.db.write(restored).await? {
-        Saved::Done | Saved::Stale(_) => json(&now(&app, managed.workspace(), &id).await?),
+        Saved::Done => json(&now(&app, managed.workspace(), &id).await?),
+        Saved::Stale(now) => Err(refusal::stale_row(&now)),
         Saved::NameTaken(holder) => {
             let wrong = refusal::of_details(&DetailRemarks::name_taken(&holder));
             Err(refusal::of_fields(&problem::CONFLICT, wrong))
@@ -139,7 +146,10 @@ pub async fn restore(managed: Managed<RestoreCredential>, body: Body, app: web::
     post,
     path = "/api/v1/credentials/{credential}/purge",
     tag = "management",
-    params(("credential" = String, Path, description = "Its id")),
+    params(
+        ("credential" = String, Path, description = "Its id"),
+        ("revision" = Option<i64>, Query, minimum = 1, description = "The revision that was looked at; judged if it is sent"),
+    ),
     responses(
         (status = 204, description = "It is gone"),
         (status = "default", description = "A problem", body = Details, content_type = "application/problem+json"),
@@ -147,11 +157,13 @@ pub async fn restore(managed: Managed<RestoreCredential>, body: Body, app: web::
     security(("token" = []))
 )]
 pub async fn purge(managed: Managed<DeleteCredential>, app: web::Data<App>) -> Answer {
-    managed.query(&[])?;
+    let revision = managed.query(&["revision"])?.number("revision")?;
     let id = id(&managed.named("credential"))?;
     let (means, allowed) = (app.means.clone(), managed.allowed.clone());
-    app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    match app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id, revision)).await? {
+        Saved::Stale(now) => Err(refusal::stale_row(&now)),
+        Saved::Done | Saved::NameTaken(_) => Ok(HttpResponse::NoContent().finish()),
+    }
 }
 
 /// Switches a credential off for some hours, or on again. Bots are refused meanwhile, and its values stay.
@@ -172,17 +184,21 @@ pub async fn suspend(managed: Managed<SuspendCredential>, body: Body, app: web::
     let sent: Suspension = body.read().await?;
     let row = managed.credential(&app).await?;
     let (means, allowed, id) = (app.means.clone(), managed.allowed.clone(), row.id.clone());
-    match sent.hours {
-        0 => app.db.write(move |tx| credential_change::resume(tx, &means, &allowed, &id)).await?,
+    let revision = sent.revision;
+    let saved = match sent.hours {
+        0 => app.db.write(move |tx| credential_change::resume(tx, &means, &allowed, &id, revision)).await?,
         hours @ 1..=LONGEST_SUSPENSION_H => {
             let until = Some(app.means.now().plus(TimeDelta::hours(hours)));
-            app.db.write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, until)).await?;
+            app.db.write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, revision, until)).await?
         }
         _ => {
             let text = "Say for how many hours it shall be off: 1 to 8784, or 0 to switch it on now.".to_owned();
             let error = FieldError { field: "hours".to_owned(), code: "invalid".to_owned(), text };
             return Err(refusal::invalid(vec![error]));
         }
+    };
+    match saved {
+        Saved::Done | Saved::NameTaken(_) => json(&now(&app, managed.workspace(), &row.id).await?),
+        Saved::Stale(now) => Err(refusal::stale_row(&now)),
     }
-    json(&now(&app, managed.workspace(), &row.id).await?)
 }

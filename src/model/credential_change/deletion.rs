@@ -98,18 +98,22 @@ pub fn revoked(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-/// Brings a deleted credential back, under another name if one is given.
+/// Brings a deleted credential back, under another name if one is given. A `revision` is judged if it is given.
 pub fn restore(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<RestoreCredential>,
     id: &Id<Credential>,
+    revision: Option<i64>,
     service: &str,
     name: Option<&str>,
 ) -> Result<Saved> {
     allowed.begin(tx, means.now())?;
     let workspace = allowed.workspace();
     let before = Credential::get_deleted(tx.conn(), workspace, id)?;
+    if revision.is_some_and(|revision| revision != before.revision) {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
     let name = name.unwrap_or(&before.name);
     if let Some(holder) = name_holder(tx.conn(), workspace, name, Some(id))? {
         return Ok(Saved::NameTaken(holder));
@@ -130,13 +134,23 @@ pub fn restore(
     Ok(Saved::Done)
 }
 
-/// Removes a deleted credential for good, its versions and checks with it.
-pub fn purge(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<DeleteCredential>, id: &Id<Credential>) -> Result<()> {
+/// Removes a deleted credential for good, its versions and checks with it. A `revision` is judged if it is given.
+pub fn purge(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<DeleteCredential>,
+    id: &Id<Credential>,
+    revision: Option<i64>,
+) -> Result<Saved> {
     allowed.begin(tx, means.now())?;
     let before = Credential::get_deleted(tx.conn(), allowed.workspace(), id)?;
+    if revision.is_some_and(|revision| revision != before.revision) {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
     block::empty(tx, allowed.workspace(), id)?;
     diesel::delete(one(allowed.workspace(), id)).execute(tx.conn())?;
     let entry =
         audit::Entry::allow("credential.purged", audit::Target::credential(id.as_str())).detail("name", before.name);
-    audit::record_allowed(tx, means, allowed, entry)
+    audit::record_allowed(tx, means, allowed, entry)?;
+    Ok(Saved::Done)
 }

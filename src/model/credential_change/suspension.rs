@@ -1,6 +1,6 @@
 //! Switching a credential off for a while, and on again.
 
-use super::one;
+use super::{Saved, one};
 use crate::clock::At;
 use crate::db::Tx;
 use crate::db::schema::credentials;
@@ -16,21 +16,25 @@ use diesel::prelude::*;
 pub const LONGEST_SUSPENSION_H: i64 = 366 * 24;
 
 /// Switches a credential off until `until`, or until somebody switches it on: its values stay, and checks no longer
-/// move its status. One that is off already gets the new end.
+/// move its status. One that is off already gets the new end. A `revision` is judged if it is given.
 pub fn suspend(
     tx: &mut Tx<'_>,
     means: &Means,
     allowed: &Allowed<SuspendCredential>,
     id: &Id<Credential>,
+    revision: Option<i64>,
     until: Option<At>,
-) -> Result<()> {
+) -> Result<Saved> {
     let now = means.now();
     allowed.begin(tx, now)?;
     let workspace = allowed.workspace();
     let before = Credential::get(tx.conn(), workspace, id)?;
+    if revision.is_some_and(|revision| revision != before.revision) {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
     let beneath = before.suspended_from.unwrap_or(before.status);
     if before.suspended_at.is_some() && before.suspended_until == until {
-        return Ok(());
+        return Ok(Saved::Done);
     }
     diesel::update(one(workspace, id))
         .set((
@@ -45,14 +49,25 @@ pub fn suspend(
     let entry = audit::Entry::allow("credential.suspended", audit::Target::credential(id.as_str()))
         .detail("from", beneath.as_str())
         .detail("until", until.map(At::rfc3339));
-    audit::record_allowed(tx, means, allowed, entry)
+    audit::record_allowed(tx, means, allowed, entry)?;
+    Ok(Saved::Done)
 }
 
-/// Switches a credential on again.
-pub fn resume(tx: &mut Tx<'_>, means: &Means, allowed: &Allowed<SuspendCredential>, id: &Id<Credential>) -> Result<()> {
+/// Switches a credential on again. A `revision` is judged if it is given.
+pub fn resume(
+    tx: &mut Tx<'_>,
+    means: &Means,
+    allowed: &Allowed<SuspendCredential>,
+    id: &Id<Credential>,
+    revision: Option<i64>,
+) -> Result<Saved> {
     allowed.begin(tx, means.now())?;
     let before = Credential::get(tx.conn(), allowed.workspace(), id)?;
-    switch_on(tx, means, allowed, &before)
+    if revision.is_some_and(|revision| revision != before.revision) {
+        return Ok(Saved::Stale(Box::new(before)));
+    }
+    switch_on(tx, means, allowed, &before)?;
+    Ok(Saved::Done)
 }
 
 /// Switches a credential on again whose time is over.

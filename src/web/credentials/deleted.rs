@@ -23,6 +23,8 @@ use actix_web::{HttpRequest, web};
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// To whoever acts on a row that is not what it was.
+const STALE: &str = "Somebody changed it meanwhile. Look at it again before you restore or remove it.";
 
 /// `GET …/credentials/deleted` (`after`).
 pub async fn index(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<App>) -> Answer {
@@ -31,11 +33,12 @@ pub async fn index(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<
     page(&list(&can, &app, after, None).await?)
 }
 
-/// `POST …/{id}/restoration` (`name` if the old one is taken): 409 for a name that is taken, 422 for one that cannot be.
+/// `POST …/{id}/restoration` (`name` if the old one is taken): 409 for a name that is taken or a stale `revision`, 422
+/// for a name that cannot be.
 pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data<App>) -> Answer {
     let fields = posted.fields().await?;
     let id = can.credential()?;
-    let typed = fields.text("name");
+    let (typed, revision) = (fields.text("name"), fields.number("revision")?);
     let (workspace, wanted) = (can.workspace().clone(), id.clone());
     let row = app.db.read(move |conn| Credential::get_deleted(conn, &workspace, &wanted)).await?;
     let name = match typed.as_str() {
@@ -52,7 +55,9 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
     let (means, allowed, restored) = (app.means.clone(), can.allowed.clone(), id.clone());
     let saved = app
         .db
-        .write(move |tx| credential_change::restore(tx, &means, &allowed, &restored, &service, name.as_deref()))
+        .write(move |tx| {
+            credential_change::restore(tx, &means, &allowed, &restored, revision, &service, name.as_deref())
+        })
         .await?;
     match saved {
         Saved::NameTaken(holder) => {
@@ -60,19 +65,23 @@ pub async fn restore(can: Can<RestoreCredential>, posted: Posted, app: web::Data
             let again = Some((row, TextBox::judged(value, DetailRemarks::name_taken(&holder).name)));
             page_with(StatusCode::CONFLICT, &list(&can, &app, None, again).await?)
         }
-        Saved::Done | Saved::Stale(_) => see_other_saying(format!("{}/{id}", can.list()), "restored"),
+        Saved::Stale(_) => Err(Error::Conflict(STALE.to_owned()).into()),
+        Saved::Done => see_other_saying(format!("{}/{id}", can.list()), "restored"),
     }
 }
 
-/// `POST …/{id}/purge`: gone at once and for good.
-pub async fn purge(can: Can<DeleteCredential>, req: HttpRequest, app: web::Data<App>) -> Answer {
+/// `POST …/{id}/purge`: gone at once and for good. 409 for a stale `revision`.
+pub async fn purge(can: Can<DeleteCredential>, posted: Posted, req: HttpRequest, app: web::Data<App>) -> Answer {
+    let revision = posted.fields().await?.number("revision")?;
     let back = format!("{}/deleted", can.list());
     if let Some(first) = fresh::demanded(&app, &req, &back).await? {
         return Ok(first);
     }
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), can.credential()?);
-    app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id)).await?;
-    see_other_saying(back, "purged")
+    match app.db.write(move |tx| credential_change::purge(tx, &means, &allowed, &id, revision)).await? {
+        Saved::Stale(_) => Err(Error::Conflict(STALE.to_owned()).into()),
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(back, "purged"),
+    }
 }
 
 /// The page behind `after`. A row that was `refused` has a box for another name; it is on top where the page does not

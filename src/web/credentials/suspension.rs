@@ -4,7 +4,7 @@ use super::used;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::credential::Credential;
-use crate::model::credential_change::{self, LONGEST_SUSPENSION_H};
+use crate::model::credential_change::{self, LONGEST_SUSPENSION_H, Saved};
 use crate::model::permission::SuspendCredential;
 use crate::model::usage::Usage;
 use crate::web::answer::{Answer, page, page_with, see_other_saying};
@@ -26,24 +26,35 @@ pub async fn new(can: Allowed, app: web::Data<App>) -> Answer {
     page(&form(&can, &app, &row, None).await?)
 }
 
-/// `POST …/{id}/suspension`: off for `hours`; `hours=0` switches it on again.
+/// `POST …/{id}/suspension`: off for `hours`; `hours=0` switches it on again. 409 for a stale `revision`.
 pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer {
-    let hours = posted.fields().await?.number("hours")?;
+    let fields = posted.fields().await?;
+    let (hours, revision) = (fields.number("hours")?, fields.number("revision")?);
     let row = load(&can, &app).await?;
     let (means, allowed, id) = (app.means.clone(), can.allowed.clone(), row.id.clone());
-    match hours {
+    let (saved, href, said) = match hours {
         Some(0) => {
-            app.db.write(move |tx| credential_change::resume(tx, &means, &allowed, &id)).await?;
-            see_other_saying(format!("{}/{}", can.list(), row.id), "resumed")
+            let saved = app.db.write(move |tx| credential_change::resume(tx, &means, &allowed, &id, revision)).await?;
+            (saved, format!("{}/{}", can.list(), row.id), "resumed")
         }
         Some(hours @ 1..=LONGEST_SUSPENSION_H) => {
             let until = Some(app.means.now().plus(TimeDelta::hours(hours)));
-            app.db.write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, until)).await?;
-            see_other_saying(format!("{}/{}/suspension", can.list(), row.id), "suspended")
+            let saved = app
+                .db
+                .write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, revision, until))
+                .await?;
+            (saved, format!("{}/{}/suspension", can.list(), row.id), "suspended")
         }
         _ => {
             let text = "Say for how many hours it shall be off: 1 to 8784, or 0 to switch it on now.".to_owned();
-            page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&can, &app, &row, Some(text)).await?)
+            return page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(&can, &app, &row, Some(text)).await?);
+        }
+    };
+    match saved {
+        Saved::Done | Saved::NameTaken(_) => see_other_saying(href, said),
+        Saved::Stale(now) => {
+            let text = "Somebody changed it meanwhile. Look at it again before you switch it off or on.".to_owned();
+            page_with(StatusCode::CONFLICT, &form(&can, &app, &now, Some(text)).await?)
         }
     }
 }

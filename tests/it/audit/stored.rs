@@ -157,7 +157,7 @@ async fn t166_many_lines_and_many_credentials_are_compared_in_batches() {
                 let restore = Allowed::<RestoreCredential>::operator(workspace.clone());
                 for _ in 0..turns {
                     credential_change::delete(tx, &means, &delete, &id, None, "")?;
-                    credential_change::restore(tx, &means, &restore, &id, "Website", None)?;
+                    credential_change::restore(tx, &means, &restore, &id, None, "Website", None)?;
                 }
                 Ok(())
             })

@@ -79,3 +79,27 @@ async fn t069_a_name_to_restore_under_is_judged_like_any_other_and_a_secret_in_i
     assert!(!renamed.body.contains(secret));
     app.prove_audit().await;
 }
+
+#[tokio::test]
+async fn a_revision_that_is_sent_is_judged() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = app.website(&admin, "Shop events", "a signing secret of a shop").await;
+    let path = format!("/w/acme/credentials/{id}");
+    let (suspension, purge) = (format!("{path}/suspension"), format!("{path}/purge"));
+    for hours in ["1", "0"] {
+        let stale = admin.post(&suspension, &[("hours", hours), ("revision", "77")]).await.expect(409);
+        assert_eq!(stale.attributes("#banner", "data-code"), ["refused"]);
+        let revision = app.row(&id).await.revision.to_string();
+        admin.post(&suspension, &[("hours", hours), ("revision", &revision)]).await.expect(303);
+    }
+    admin.post(&format!("{path}/deletion"), &[]).await.expect(303);
+    for act in [&restoration(&id), &purge] {
+        let stale = admin.post(act, &[("revision", "77")]).await.expect(409);
+        assert!(stale.body.contains("Somebody changed it meanwhile"));
+        assert!(app.row(&id).await.deleted_at.is_some(), "it stays where it is");
+    }
+    let revision = app.row(&id).await.revision.to_string();
+    admin.post(&purge, &[("revision", &revision)]).await.expect(303);
+    admin.post(&restoration(&id), &[]).await.expect(404);
+}

@@ -156,7 +156,7 @@ async fn a_suspended_one_stays_so_whatever_a_check_finds() {
     for _ in 0..2 {
         let (means, wanted, allowed) = (means.clone(), wanted.clone(), allowed.clone());
         let suspend = move |tx: &mut Tx<'_>| {
-            credential_change::suspend(tx, &means, &allowed, &Id::parse(&wanted).expect("an id"), None)
+            credential_change::suspend(tx, &means, &allowed, &Id::parse(&wanted).expect("an id"), None, None)
         };
         app.write(suspend).await;
     }

@@ -200,7 +200,7 @@ async fn a_purged_or_superseded_version_is_not_missed() {
         use credenza::model::credential_change as change;
         use credenza::model::permission::Allowed;
         change::delete(tx, &means, &Allowed::operator(workspace.clone()), &key, None, "")?;
-        change::purge(tx, &means, &Allowed::operator(workspace.clone()), &key)
+        change::purge(tx, &means, &Allowed::operator(workspace.clone()), &key, None)
     };
     inside.db.write(purge).await.expect("purged");
     let (faults, counts) = inside.drill().await;

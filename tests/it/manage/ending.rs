@@ -79,6 +79,35 @@ async fn it_is_switched_off_for_a_while_and_on_again() {
 }
 
 #[tokio::test]
+async fn a_revision_that_is_sent_is_judged() {
+    let scene = Scene::start().await;
+    let machine = scene.known().await;
+    let path = format!("/api/v1/credentials/{}", scene.credential);
+    let suspension = format!("{path}/suspension");
+    let now = machine.get(&path).await.expect(200).json()["revision"].as_i64().expect("a number");
+    let before = scene.app.kept();
+    for hours in [1, 0] {
+        let stale = machine.send("POST", &suspension, &json!({ "hours": hours, "revision": now + 1 })).await;
+        assert_eq!((stale.problem(409), &stale.json()["revision"]), ("stale".to_owned(), &json!(now)));
+    }
+    scene.app.assert_kept(&before);
+    let off = machine.send("POST", &suspension, &json!({ "hours": 1, "revision": now })).await.expect(200).json();
+    let on = machine.send("POST", &suspension, &json!({ "hours": 0, "revision": off["revision"] })).await;
+    let revision = on.expect(200).json()["revision"].as_i64().expect("a number");
+    sent(machine.request("DELETE", &format!("{path}?revision={revision}"))).await.expect(200);
+    let before = scene.app.kept();
+    let stale = machine.send("POST", &format!("{path}/restoration"), &json!({ "revision": revision })).await;
+    assert_eq!((stale.problem(409), &stale.json()["revision"]), ("stale".to_owned(), &json!(revision + 1)));
+    let stale = sent(machine.request("POST", &format!("{path}/purge?revision={revision}"))).await;
+    assert_eq!(stale.problem(409), "stale");
+    scene.app.assert_kept(&before);
+    let deleted = json!({ "revision": revision + 1 });
+    machine.send("POST", &format!("{path}/restoration"), &deleted).await.expect(200);
+    sent(machine.request("DELETE", &path)).await.expect(200);
+    sent(machine.request("POST", &format!("{path}/purge?revision={}", revision + 3))).await.expect(204);
+}
+
+#[tokio::test]
 async fn its_blocks_are_moved_to_another_and_then_nobody_misses_it() {
     let scene = Scene::start().await;
     let machine = scene.machine();
