@@ -1,6 +1,6 @@
 //! The live token of a credential: as it is while it is good, renewed under a lease when it is not.
 
-use super::times::{again, times};
+use super::times::{again, pause, times};
 use super::{Broker, Client, Opened};
 use crate::catalog::schema::OAuth;
 use crate::check::held::Session;
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A renewal that was answered is stored, although the database hesitates.
 const STORE_TRIES: usize = 4;
+/// The code of a credential whose service the catalogue no longer has.
+const NO_SERVICE: &str = "no_service";
 
 /// A token that is good now.
 #[derive(Debug)]
@@ -79,11 +81,10 @@ impl Broker<'_> {
             match need(grant, now, refused) {
                 Need::Nothing => return Ok(Ok(live(grant.serial, grant.expires_at, tokens))),
                 Need::Person => return Ok(Err(needs_person(&opened))),
-                Need::Waiting(until) => return Ok(Err(waits(&opened, until))),
+                Need::Waiting(until) => {
+                    return Ok(Err(lacks_client(&opened).map_or_else(|| waits(&opened, until), Trouble::Report)));
+                }
                 Need::Renewal => {}
-            }
-            if let Some(trouble) = lacks_client(&opened) {
-                return Ok(Err(trouble));
             }
             let (workspace, credential, serial) = (allowed.workspace().clone(), id.clone(), grant.serial);
             let lease = self.db.write(move |tx| oauth_grant::lease(tx, &workspace, &credential, serial, now)).await?;
@@ -117,8 +118,11 @@ impl Broker<'_> {
     ) -> Result<Renewed> {
         let Some(spec) = &opened.method.oauth else { return Err(Error::internal("a grant without OAuth")) };
         let (values, refresh) = (&opened.values, tokens.refresh.as_ref());
-        let context = self.context();
-        let asked = oauth::refresh(&context, opened.integration, opened.method, values, &tokens.values, refresh).await;
+        let (context, Opened { integration, method, .. }) = (self.context(), opened);
+        let asked = match lacks_client(opened) {
+            Some(report) => Err(report),
+            None => oauth::refresh(&context, integration, method, values, &tokens.values, refresh).await,
+        };
         (self.step)("answered");
         let obtained = match asked {
             Ok(obtained) => obtained,
@@ -217,6 +221,35 @@ impl Broker<'_> {
             })
             .await
     }
+
+    /// Puts off the renewal of a grant that cannot even be opened: it would stand before others that can.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn put_off<P: Permission>(&self, allowed: &Allowed<P>, id: &Id<Credential>) -> Result<()> {
+        let until = pause(self.means.now(), self.means.keyring.random())?;
+        let (workspace, id) = (allowed.workspace().clone(), id.clone());
+        self.db.write(move |tx| oauth_grant::put_off(tx, &workspace, &id, until)).await
+    }
+
+    /// Notes that the catalogue no longer has the service of a credential, so that its tokens cannot be renewed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a foreign, deleted or unknown credential; otherwise when storage fails.
+    pub async fn note_gone<P: Permission>(&self, allowed: &Allowed<P>, id: &Id<Credential>, hint: String) -> Result<()> {
+        let (means, allowed, id) = (self.means.clone(), allowed.clone(), id.clone());
+        let report = report(Outcome::Misconfigured, NO_SERVICE, hint);
+        self.db
+            .write(move |tx| {
+                let row = Credential::get(tx.conn(), allowed.workspace(), &id)?;
+                if row.code != NO_SERVICE {
+                    let (version, told) = (row.live_version, (Cause::Schedule, &*report));
+                    credential_change::checked(tx, &means, &allowed, &id, version, &row.integration, told)?;
+                }
+                Ok(())
+            })
+            .await
+    }
 }
 
 enum Renewed {
@@ -245,11 +278,11 @@ fn live(serial: i64, expires_at: Option<At>, tokens: &Tokens) -> Live {
 
 fn not_connected(opened: &Opened<'_>) -> Trouble {
     let hint = format!("It is not connected. Connect it to {}.", opened.integration.name);
-    report(Outcome::Reauthorize, "not_connected", hint)
+    Trouble::Report(report(Outcome::Reauthorize, "not_connected", hint))
 }
 
 /// Renewing needs the workspace's client.
-fn lacks_client(opened: &Opened<'_>) -> Option<Trouble> {
+fn lacks_client(opened: &Opened<'_>) -> Option<Box<Report>> {
     let name = &opened.integration.name;
     let (code, hint) = match &opened.client {
         Client::Ready => return None,
@@ -273,11 +306,11 @@ fn needs_person(opened: &Opened<'_>) -> Trouble {
     let known = crate::model::check_record::outcome_of(&row.outcome);
     let said = known.filter(|o| matches!(o, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize));
     match said {
-        Some(outcome) if !row.hint.is_empty() => report(outcome, &row.code, row.hint.clone()),
+        Some(outcome) if !row.hint.is_empty() => Trouble::Report(report(outcome, &row.code, row.hint.clone())),
         _ => {
             let hint =
                 format!("The sign-in to {} has ended and cannot be renewed. Connect again.", opened.integration.name);
-            report(Outcome::Reauthorize, "token_ended", hint)
+            Trouble::Report(report(Outcome::Reauthorize, "token_ended", hint))
         }
     }
 }
@@ -285,11 +318,11 @@ fn needs_person(opened: &Opened<'_>) -> Trouble {
 fn waits(opened: &Opened<'_>, until: At) -> Trouble {
     let at = until.utc().format("%H:%M UTC");
     let hint = format!("The sign-in to {} could not be renewed; the next try is at {at}.", opened.integration.name);
-    report(Outcome::Unavailable, "refresh_waits", hint)
+    Trouble::Report(report(Outcome::Unavailable, "refresh_waits", hint))
 }
 
-fn report(outcome: Outcome, code: &str, hint: String) -> Trouble {
-    Trouble::Report(Box::new(Report {
+fn report(outcome: Outcome, code: &str, hint: String) -> Box<Report> {
+    Box::new(Report {
         outcome,
         code: code.to_owned(),
         hint,
@@ -298,5 +331,5 @@ fn report(outcome: Outcome, code: &str, hint: String) -> Trouble {
         ms: 0,
         connected: false,
         fingerprint: None,
-    }))
+    })
 }

@@ -49,6 +49,14 @@ pub(super) fn again(failures: i32, passing: bool, now: At, random: &Random) -> R
     Ok(now.plus(TimeDelta::seconds(pause + jitter(pause / 4, random)?)))
 }
 
+/// Until when a renewal waits that cannot even be tried: about an hour.
+///
+/// # Errors
+/// No random bytes.
+pub(super) fn pause(now: At, random: &Random) -> Result<At> {
+    again(i32::MAX, true, now, random)
+}
+
 /// A random number from 0 to `most`.
 fn jitter(most: i64, random: &Random) -> Result<i64> {
     let mut bytes = [0; 4];

@@ -38,13 +38,23 @@ pub async fn renew_due(app: &App) -> Result<usize> {
 /// `false`: it was not renewed, and the status says why.
 async fn renew(app: &App, workspace: Id<Workspace>, id: Id<Credential>) -> Result<bool> {
     let allowed = Allowed::<RefreshCredential>::job(workspace, "refresh");
-    match app.broker().live(&allowed, &id, None, Cause::Schedule).await? {
+    let broker = app.broker();
+    let live = match broker.live(&allowed, &id, None, Cause::Schedule).await {
+        Err(Error::Unprocessable(hint)) => {
+            tracing::warn!(credential = %id, "a token cannot be renewed: the catalogue no longer has its service");
+            broker.put_off(&allowed, &id).await?;
+            return broker.note_gone(&allowed, &id, hint).await.map(|()| false);
+        }
+        live => live?,
+    };
+    match live {
         Ok(_) => heal(app, &allowed, &id).await.map(|()| true),
         Err(Trouble::Report(report)) => {
             tracing::info!(credential = %id, outcome = ?report.outcome, code = report.code, "a token was not renewed");
             Ok(false)
         }
         Err(Trouble::Unreadable(fault)) => {
+            broker.put_off(&allowed, &id).await?;
             let (workspace, wanted) = (allowed.workspace().clone(), id.clone());
             let row = app.db.read(move |conn| Credential::get(conn, &workspace, &wanted)).await?;
             if row.status == Status::Unreadable {

@@ -324,6 +324,12 @@ pub fn give_back<P: Permission>(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
+/// Lets a renewal that could not be tried wait. It counts as no failure: whoever can open the grant before may renew it.
+pub fn put_off(tx: &mut Tx<'_>, workspace: &Id<Workspace>, credential: &Id<Credential>, until: At) -> Result<()> {
+    diesel::update(one(workspace, credential)).set(grants::refresh_at.eq(Some(until))).execute(tx.conn())?;
+    Ok(())
+}
+
 /// Lets the grants of a service be renewed at once: its client was put right.
 pub(super) fn try_again(tx: &mut Tx<'_>, workspace: &Id<Workspace>, integration: &str, now: At) -> Result<()> {
     let theirs = credentials::table

@@ -1,6 +1,6 @@
 //! T111: tokens are renewed in time and once; what cannot be renewed says so.
 
-use super::stage::{ACCESS, REFRESH, connected, form, info, tokens};
+use super::stage::{ACCESS, REFRESH, SHEETS, connected, enter_client, form, info, start, tokens};
 use crate::support::app::TestApp;
 use crate::support::http_server::Answer;
 use chrono::TimeDelta;
@@ -147,6 +147,72 @@ async fn a_wrong_client_is_healed_by_the_right_one() {
 }
 
 #[tokio::test]
+async fn t111_without_its_client_a_sign_in_says_so_and_waits_until_the_client_is_back() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    let gone = [("method", "oauth"), ("revision", "1"), ("remove", "1")];
+    admin.post("/w/acme/apps/google-sheets", &gone).await.expect(303);
+    app.means.clock.advance(TimeDelta::minutes(56));
+    for _ in 0..2 {
+        assert_eq!(renew_due(&app.state).await.expect("a round"), 0);
+        let (row, grant) = (app.row(&id).await, app.grant(&id).await.expect("a grant"));
+        assert_eq!((row.status, row.code.as_str()), (Status::Broken, "no_app"), "{}", row.hint);
+        assert!(grant.failures == 1 && grant.lease_until.is_none() && grant.refresh_at > Some(app.means.now()));
+    }
+    app.means.clock.advance(TimeDelta::minutes(10));
+    for _ in 0..2 {
+        let told = live(&app, &id, None).await;
+        assert!(matches!(&told, Err(Trouble::Report(report)) if report.code == "no_app"), "{told:?}");
+    }
+    assert_eq!(app.grant(&id).await.expect("a grant").failures, 2, "the pause is kept");
+    admin.sign_in("admin@acme.example").await.expect(303);
+    enter_client(&admin).await;
+    app.service.prepare(tokens("access-2", None));
+    app.service.prepare(info("bots@example.com"));
+    assert_eq!(renew_due(&app.state).await.expect("a round"), 1);
+    assert_eq!(app.row(&id).await.status, Status::Working, "renewed, then verified");
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), "access-2");
+    app.prove_audit().await;
+}
+
+/// Gives a credential to another service, past the pages.
+async fn move_to(app: &TestApp, id: &str, service: &'static str) {
+    let id = id.to_owned();
+    app.write(move |tx| {
+        use credenza::db::schema::credentials::dsl as c;
+        use diesel::prelude::*;
+        let mine = c::credentials.filter(c::id.eq(id.as_str()));
+        Ok(diesel::update(mine).set(c::integration.eq(service)).execute(tx.conn())?)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn t111_a_sign_in_whose_service_is_gone_says_so_and_keeps_no_other_waiting() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    let waiting = start(&admin, &[SHEETS[0], SHEETS[1], ("name", "Second sheet")]).await;
+    app.service.prepare(tokens("access-of-the-second", Some("refresh-of-the-second")));
+    app.service.prepare(info("bots@example.com"));
+    let second = admin.get(&waiting.agreed()).await.expect(303);
+    let second = second.location().rsplit('/').next().expect("an id").to_owned();
+    move_to(&app, &id, "gone-for-good").await;
+    app.means.clock.advance(TimeDelta::minutes(56));
+    app.service.prepare(tokens("access-2", None));
+    assert_eq!(renew_due(&app.state).await.expect("a round"), 1);
+    assert_eq!(app.grant(&second).await.expect("a grant").serial, 2);
+    let (row, grant) = (app.row(&id).await, app.grant(&id).await.expect("a grant"));
+    assert_eq!((row.status, row.code.as_str()), (Status::Broken, "no_service"), "{}", row.hint);
+    assert!(grant.refresh_at > Some(app.means.now()), "it is not due in every round");
+    move_to(&app, &id, "google-sheets").await;
+    app.means.clock.advance(TimeDelta::minutes(10));
+    app.service.prepare(tokens("access-3", None));
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), "access-3");
+}
+
+#[tokio::test]
 async fn a_grant_moved_to_another_row_does_not_open() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
@@ -160,4 +226,9 @@ async fn a_grant_moved_to_another_row_does_not_open() {
     })
     .await;
     assert!(matches!(live(&app, &id, None).await, Err(Trouble::Unreadable(_))), "the serial number is in the seal");
+    app.means.clock.advance(TimeDelta::minutes(56));
+    assert_eq!(renew_due(&app.state).await.expect("a round"), 0);
+    assert_eq!(app.row(&id).await.status, Status::Unreadable);
+    let grant = app.grant(&id).await.expect("a grant");
+    assert!(grant.refresh_at > Some(app.means.now()), "it is not due in every round");
 }
