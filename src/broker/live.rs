@@ -92,10 +92,18 @@ impl Broker<'_> {
                 (self.step)("leased");
                 match self.renew(allowed, &opened, grant, tokens, fence, cause).await? {
                     Renewed::Live(live) => return Ok(Ok(live)),
+                    // A bot is served for as long as the token lasts; jobs and checks tell what stands in the way.
+                    Renewed::Failed(report)
+                        if cause == Cause::Use
+                            && !is_final(report.outcome)
+                            && !is_over(grant, self.means.now(), refused) =>
+                    {
+                        return Ok(Ok(live(grant.serial, grant.expires_at, tokens)));
+                    }
                     Renewed::Failed(report) => return Ok(Err(Trouble::Report(report))),
                     Renewed::Overtaken => {}
                 }
-            } else if refused.is_none() && grant.expires_at.is_none_or(|end| now.plus(SKEW) < end) {
+            } else if !is_over(grant, now, refused) {
                 // Somebody renews it ahead of its end; until then it is good.
                 return Ok(Ok(live(grant.serial, grant.expires_at, tokens)));
             }
@@ -203,7 +211,7 @@ impl Broker<'_> {
     ) -> Result<()> {
         let random = self.means.keyring.random();
         let again = match report.outcome {
-            Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize => None,
+            outcome if is_final(outcome) => None,
             outcome => {
                 let passing = matches!(outcome, Outcome::RateLimited | Outcome::Unavailable | Outcome::Unknown);
                 Some(again(grant.failures, passing, self.means.now(), random)?)
@@ -259,7 +267,7 @@ enum Renewed {
 }
 
 fn need(grant: &Grant, now: At, refused: Option<i64>) -> Need {
-    let over = refused == Some(grant.serial) || grant.expires_at.is_some_and(|end| end <= now.plus(SKEW));
+    let over = is_over(grant, now, refused);
     let due = grant.refresh_at.is_some_and(|at| at <= now);
     match (over, due, grant.refresh_at) {
         (false, false, _) => Need::Nothing,
@@ -270,6 +278,16 @@ fn need(grant: &Grant, now: At, refused: Option<i64>) -> Need {
         (true, false, None) if grant.renewable && grant.failures == 0 => Need::Renewal,
         (true, false, None) => Need::Person,
     }
+}
+
+/// Whether the token has ended, or the service does not take it.
+fn is_over(grant: &Grant, now: At, refused: Option<i64>) -> bool {
+    refused == Some(grant.serial) || grant.expires_at.is_some_and(|end| end <= now.plus(SKEW))
+}
+
+/// Whether only a person can mend what a renewal failed of.
+fn is_final(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize)
 }
 
 fn live(serial: i64, expires_at: Option<At>, tokens: &Tokens) -> Live {
@@ -304,7 +322,7 @@ fn lacks_client(opened: &Opened<'_>) -> Option<Box<Report>> {
 fn needs_person(opened: &Opened<'_>) -> Trouble {
     let row = &opened.row;
     let known = crate::model::check_record::outcome_of(&row.outcome);
-    let said = known.filter(|o| matches!(o, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize));
+    let said = known.filter(|outcome| is_final(*outcome));
     match said {
         Some(outcome) if !row.hint.is_empty() => Trouble::Report(report(outcome, &row.code, row.hint.clone())),
         _ => {

@@ -234,8 +234,12 @@ async fn a_token_is_good_although_the_client_is_gone_and_renewing_says_what_is_m
     let gone = [("method", "oauth"), ("revision", "1"), ("remove", "1")];
     admin.post("/w/acme/apps/google-sheets", &gone).await.expect(303);
     assert_eq!(live(&app, &id).await.as_deref(), Ok(ACCESS));
-    app.means.clock.advance(TimeDelta::hours(2));
     let asked = app.service.requests().len();
+    // Due, and not over: it is handed out, and the status says that it will end.
+    app.means.clock.advance(TimeDelta::minutes(56));
+    assert_eq!(live(&app, &id).await.as_deref(), Ok(ACCESS));
+    assert_eq!(app.row(&id).await.code, "no_app");
+    app.means.clock.advance(TimeDelta::hours(2));
     assert_eq!(live(&app, &id).await, Err("no_app".to_owned()));
     assert_eq!(app.service.requests().len(), asked, "nothing was asked without a client");
     app.prove_audit().await;

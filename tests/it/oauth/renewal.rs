@@ -109,6 +109,25 @@ async fn t111_an_outage_keeps_the_status_and_is_tried_again_with_pauses() {
 }
 
 #[tokio::test]
+async fn t111_a_renewal_that_fails_ahead_of_the_end_leaves_bots_the_token() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::minutes(56));
+    app.service.prepare(Answer::json(503, &json!({})));
+    for _ in 0..2 {
+        assert_eq!(token(&live(&app, &id, None).await.expect("a token")), ACCESS);
+        assert_eq!(app.service.requests().len(), 3, "one renewal, and a pause");
+        assert_eq!(app.grant(&id).await.expect("a grant").failures, 1);
+    }
+    // One that the service did not take is not handed out again, and neither is one that has ended.
+    assert!(matches!(live(&app, &id, Some(1)).await, Err(Trouble::Report(_))));
+    app.means.clock.advance(TimeDelta::minutes(10));
+    app.service.prepare(Answer::json(503, &json!({})));
+    assert!(matches!(live(&app, &id, None).await, Err(Trouble::Report(_))));
+}
+
+#[tokio::test]
 async fn a_refused_token_is_renewed_once_and_the_check_made_again() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
