@@ -173,14 +173,16 @@ fn lifetime(lifetime: Option<&Lifetime>, answer: &Answer, session: &Session) -> 
     own.or_else(|| session.values.get("expires_in_s").and_then(|v| seconds(v, TimeUnit::Seconds)))
 }
 
+/// Services write 0 where a token does not end: a life of no time is none that was said.
 fn seconds(text: &Secret, unit: TimeUnit) -> Option<u64> {
     let number: u64 = text.expose().split('.').next()?.parse().ok()?;
-    Some(match unit {
+    let seconds = match unit {
         TimeUnit::Milliseconds => number / 1000,
         TimeUnit::Seconds => number,
         TimeUnit::Minutes => number.saturating_mul(60),
         TimeUnit::Hours => number.saturating_mul(3600),
-    })
+    };
+    (seconds > 0).then_some(seconds)
 }
 
 pub(super) fn later(now: At, seconds: u64) -> At {
@@ -197,5 +199,22 @@ impl From<RenderError> for Stop {
 impl From<BadTarget> for Stop {
     fn from(error: BadTarget) -> Self {
         Self::Unfit(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+    use crate::catalog::schema::TimeUnit;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_life_of_no_time_is_not_said() {
+        let said = |text: &str, unit| seconds(&Secret::new(text.to_owned()), unit);
+        assert_eq!((said("3599.5", TimeUnit::Seconds), said("2", TimeUnit::Hours)), (Some(3599), Some(7200)));
+        for text in ["0", "0.9", "-1", "", "never"] {
+            assert_eq!(said(text, TimeUnit::Seconds), None, "{text}");
+        }
+        assert_eq!(said("999", TimeUnit::Milliseconds), None);
     }
 }

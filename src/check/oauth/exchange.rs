@@ -234,7 +234,7 @@ async fn introspect(
     let answer = course.send(request, &Expect::default(), Purpose::SignIn).await.ok()?;
     let end = answer.json()?.get("exp")?.as_i64()?;
     let now = context.clock.now().micros().div_euclid(1_000_000);
-    u64::try_from(end - now).ok()
+    u64::try_from(end.saturating_sub(now)).ok().filter(|left| *left > 0)
 }
 
 /// Scopes as people may see them: in the signs of RFC 6749 §3.3, not too many, not too long, and none that holds a
