@@ -244,7 +244,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a foreign, deleted or unknown credential; otherwise when storage fails.
-    pub async fn note_gone<P: Permission>(&self, allowed: &Allowed<P>, id: &Id<Credential>, hint: String) -> Result<()> {
+    pub async fn gone<P: Permission>(&self, allowed: &Allowed<P>, id: &Id<Credential>, hint: String) -> Result<()> {
         let (means, allowed, id) = (self.means.clone(), allowed.clone(), id.clone());
         let report = report(Outcome::Misconfigured, NO_SERVICE, hint);
         self.db

@@ -43,7 +43,7 @@ async fn renew(app: &App, workspace: Id<Workspace>, id: Id<Credential>) -> Resul
         Err(Error::Unprocessable(hint)) => {
             tracing::warn!(credential = %id, "a token cannot be renewed: the catalogue no longer has its service");
             broker.put_off(&allowed, &id).await?;
-            return broker.note_gone(&allowed, &id, hint).await.map(|()| false);
+            return broker.gone(&allowed, &id, hint).await.map(|()| false);
         }
         live => live?,
     };

@@ -324,7 +324,7 @@ pub fn give_back<P: Permission>(
     audit::record_allowed(tx, means, allowed, entry)
 }
 
-/// Lets a renewal that could not be tried wait. It counts as no failure: whoever can open the grant before may renew it.
+/// Lets a renewal that could not be tried wait. It counts as no failure: whoever can open the grant may renew it.
 pub fn put_off(tx: &mut Tx<'_>, workspace: &Id<Workspace>, credential: &Id<Credential>, until: At) -> Result<()> {
     diesel::update(one(workspace, credential)).set(grants::refresh_at.eq(Some(until))).execute(tx.conn())?;
     Ok(())
