@@ -9,6 +9,7 @@ use crate::catalog::form::Values;
 use crate::catalog::schema::{Integration, Method, OAuth};
 use crate::change::verify::{may_save, may_skip};
 use crate::check::held::Session;
+use crate::check::limits::Permit;
 use crate::check::oauth::{self, Code};
 use crate::check::report::{Outcome, Report};
 use crate::check::{self, Options, Trigger};
@@ -82,13 +83,22 @@ pub async fn returned(app: &App, back: Return) -> Result<std::result::Result<Htt
         let denied = query.get("error").map(|error| error.expose().to_owned());
         return Ok(Ok(answered(scene.fail(refused(integration, denied.as_deref())).await)?));
     }
+    // Before the exchange: a code is good once.
+    let Ok(permit) = app.check_limits.admit(scene.connects.workspace().as_str(), scene.flow.credential_id.as_str())
+    else {
+        let text = "So many checks were made that this one has to wait. Try again in a minute.";
+        return Ok(Ok(answered(scene.fail(trouble("too_many", "Too many checks at once.", text)).await)?));
+    };
     let code = Code { redirect: &query, redirect_uri: &redirect_uri(app), verifier: &chosen.verifier };
     let obtained = match oauth::exchange(&app.broker().context(), integration, method, &prepared.values, &code).await {
         Ok(obtained) => obtained,
-        Err(report) => return Ok(Ok(answered(scene.fail(trouble_of(integration, &report, false)).await)?)),
+        Err(report) => {
+            permit.done(&report);
+            return Ok(Ok(answered(scene.fail(trouble_of(integration, &report, false)).await)?));
+        }
     };
     let grant = app.broker().granted(spec, obtained, chosen.scopes.clone())?;
-    Ok(Ok(answered(judge(&scene, spec, chosen, prepared, grant).await)?))
+    Ok(Ok(answered(judge(&scene, spec, chosen, prepared, grant, permit).await)?))
 }
 
 fn answered(answer: Answer) -> Result<HttpResponse> {
@@ -161,7 +171,14 @@ fn refused(integration: &Integration, error: Option<&str>) -> Trouble {
 }
 
 /// Checks what was got and stores it, or says what stands in the way.
-async fn judge(scene: &Scene<'_>, spec: &OAuth, chosen: Chosen, prepared: Prepared, mut grant: NewGrant) -> Answer {
+async fn judge(
+    scene: &Scene<'_>,
+    spec: &OAuth,
+    chosen: Chosen,
+    prepared: Prepared,
+    mut grant: NewGrant,
+    permit: Permit,
+) -> Answer {
     let Scene { app, flow, integration, .. } = scene;
     if spec.require_refresh_token && grant.tokens.refresh.is_none() {
         let text = "Without a refresh token the connection would end within the hour. Remove the access of this app in your account at the service, then try again: the service gives one at the first consent only.";
@@ -169,10 +186,6 @@ async fn judge(scene: &Scene<'_>, spec: &OAuth, chosen: Chosen, prepared: Prepar
             .fail(trouble("no_refresh_token", format!("{} gave no refresh token.", integration.name), text))
             .await;
     }
-    let Ok(permit) = app.check_limits.admit(scene.connects.workspace().as_str(), flow.credential_id.as_str()) else {
-        let text = "So many checks were made that this one has to wait. Try again in a minute.";
-        return scene.fail(trouble("too_many", "Too many checks at once.", text)).await;
-    };
     let report = verify(scene, &prepared.values, &mut grant).await;
     permit.done(&report);
     if !may_save(&report, chosen.save_unverified) {
@@ -317,7 +330,13 @@ pub async fn confirmed(
         Ok(prepared) => prepared,
         Err(trouble) => return scene.fail(trouble).await,
     };
+    // What was got stays for when there is room.
+    let permit = app
+        .check_limits
+        .admit(scene.connects.workspace().as_str(), scene.flow.credential_id.as_str())
+        .map_err(|full| Error::TooMany { retry_after_s: full.retry_after_s })?;
     let report = verify(&scene, &prepared.values, &mut grant).await;
+    permit.done(&report);
     if !may_save(&report, chosen.save_unverified) {
         return scene.fail(trouble_of(integration, &report, may_skip(&report))).await;
     }

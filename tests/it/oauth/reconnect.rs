@@ -3,6 +3,7 @@
 use super::stage::{connected, info, look, tokens, told};
 use crate::support::app::{ACME, TestApp, email};
 use crate::support::http_server::Answer;
+use chrono::TimeDelta;
 use credenza::model::status::Status;
 use serde_json::json;
 
@@ -55,6 +56,47 @@ async fn another_account_has_to_be_confirmed() {
     admin.post(&format!("{page}/checks"), &[]).await.expect(303);
     assert!(app.service.requests().pop().expect("a request").query().contains("others-access"));
     app.prove_audit().await;
+}
+
+/// Uses up the checks of a credential for a minute.
+async fn use_up(app: &TestApp, id: &str) {
+    let workspace = app.workspace(ACME).await;
+    for _ in 0..6 {
+        drop(app.check_limits.admit(workspace.as_str(), id));
+    }
+}
+
+#[tokio::test]
+async fn t134_taking_another_account_is_a_check_within_the_limits() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    let flow = admin.post(&format!("/w/acme/credentials/{id}/connect"), &[]).await.expect(303).location().to_owned();
+    app.service.prepare(tokens("others-access", Some("others-refresh")));
+    app.service.prepare(info("boss@example.com"));
+    admin.get(&look(&admin, &flow).await.agreed()).await.expect(303);
+    use_up(&app, &id).await;
+    let asked = app.service.requests().len();
+    admin.post(&flow, &[("confirm", "1")]).await.expect(429);
+    assert_eq!(app.service.requests().len(), asked);
+    app.means.clock.advance(TimeDelta::seconds(61));
+    app.service.prepare(info("boss@example.com"));
+    admin.post(&flow, &[("confirm", "1")]).await.expect(303);
+    assert_eq!(app.row(&id).await.identity, "boss@example.com", "what was got was kept");
+}
+
+#[tokio::test]
+async fn t134_a_code_is_not_spent_where_its_check_has_to_wait() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    let flow = admin.post(&format!("/w/acme/credentials/{id}/connect"), &[]).await.expect(303).location().to_owned();
+    let waiting = look(&admin, &flow).await;
+    use_up(&app, &id).await;
+    let asked = app.service.requests().len();
+    admin.get(&waiting.agreed()).await.expect(303);
+    assert_eq!(told(&admin.get(&flow).await.expect(200)), "too_many");
+    assert_eq!(app.service.requests().len(), asked, "the code went nowhere");
 }
 
 #[tokio::test]
