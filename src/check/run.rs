@@ -110,14 +110,29 @@ async fn judged(
     let limit = Duration::from_millis(check.timeout_ms.unwrap_or(LIMIT_MS).min(LIMIT_MS).into());
     let policy = policy::of(method, values, options.pin);
     let mut course = Course::new(context.egress, &policy, limit, upcoming(method, values, options.session.is_some()));
-    let result = converse(context, &mut course, method, values, options.session, session).await;
+    let later = options.trigger == Trigger::Later;
+    let signed = match options.session {
+        Some(given) => Ok((given, true)),
+        None => token::sign_in(&mut course, method, values, context.clock.now()).await.map(|own| (own, false)),
+    };
+    let given = match signed {
+        Ok((signed, given)) => {
+            *session = signed;
+            given
+        }
+        Err(stop) => {
+            let ended = course.end(true);
+            return stopped(context, integration, method, values, (limit, later), &stop, ended);
+        }
+    };
+    let result = converse(&mut course, method, values, given, session).await;
     let ended = course.end(result.is_err());
     let held = Held { values, session };
     match result {
         Ok(proof) => good(method, &proof, &held, ended),
         Err(stop) => {
             let facts = facts(context, integration, values, limit, &stop);
-            let typed = options.trigger == Trigger::Save && names_host(method, values);
+            let typed = !later && names_host(method, values);
             bad(&stop, judge(&stop, &check.on, context.defaults, &facts), typed, ended)
         }
     }
@@ -135,9 +150,14 @@ pub(super) fn stopped(
 ) -> Report {
     let facts = facts(context, integration, values, limit, stop);
     let typed = !later && names_host(method, values);
-    // What a status means at the API says nothing of the token address, which has error words of its own.
-    let own: Vec<Rule> = method.check.on.iter().filter(|rule| !rule.is_of_status_only()).cloned().collect();
-    bad(stop, judge(stop, &own, context.defaults, &facts), typed, ended)
+    bad(stop, judge(stop, &of_sign_in(method), context.defaults, &facts), typed, ended)
+}
+
+/// The rules that judge a sign-in: all of them where it is the check itself. Else what a status means at the API says
+/// nothing of the token address, which has error words of its own.
+fn of_sign_in(method: &Method) -> Vec<Rule> {
+    let is_the_check = method.check.kind == CheckKind::Steps;
+    method.check.on.iter().filter(|rule| is_the_check || !rule.is_of_status_only()).cloned().collect()
 }
 
 fn untested(method: &Method) -> Report {
@@ -163,20 +183,15 @@ fn signs_out(method: &Method) -> bool {
     method.check.logout_after && method.logout.is_some() && !method.steps.is_empty()
 }
 
-/// Signs in, makes the sample call, signs out. Leaves the session for the report to strip its copies.
+/// Makes the sample call, and signs out of a session that was not given. Leaves the session for the report to strip
+/// its copies.
 async fn converse(
-    context: &Context<'_>,
     course: &mut Course<'_>,
     method: &Method,
     values: &Values,
-    given: Option<Session>,
+    was_given: bool,
     session: &mut Session,
 ) -> Result<Proof, Stop> {
-    let was_given = given.is_some();
-    *session = match given {
-        Some(given) => given,
-        None => token::sign_in(course, method, values, context.clock.now()).await?,
-    };
     let result = prove(course, method, &Held { values, session }).await.and_then(|proof| {
         if let Proof::Answer(answer) = &proof {
             token::save(course, method, &method.check.save, answer, session, &Place::default())?;

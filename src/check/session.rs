@@ -4,8 +4,7 @@ use super::course::Course;
 use super::held::Session;
 use super::plan::Purpose;
 use super::report::Report;
-use super::rules::{Facts, judge};
-use super::run::Context;
+use super::run::{Context, stopped};
 use super::{policy, token};
 use crate::catalog::form::Values;
 use crate::catalog::schema::{Grant, Integration, Method};
@@ -37,21 +36,5 @@ pub async fn sign_in(
         Err(stop) => stop,
     };
     let ended = course.end(true);
-    let facts = Facts {
-        name: &integration.name,
-        seconds: WITHIN.as_secs(),
-        retry_at: context.clock.now().plus(chrono::TimeDelta::seconds(60)).utc().format("%H:%M UTC").to_string(),
-        plain: &values.plain,
-    };
-    let verdict = judge(&stop, &method.check.on, context.defaults, &facts);
-    Err(Box::new(Report {
-        outcome: verdict.outcome,
-        code: verdict.code,
-        hint: verdict.hint,
-        steps: ended.steps,
-        identity: None,
-        ms: ended.ms,
-        connected: ended.connected,
-        fingerprint: None,
-    }))
+    Err(Box::new(stopped(context, integration, method, values, (WITHIN, true), &stop, ended)))
 }

@@ -319,9 +319,8 @@ fn an_export_that_is_refused_leaves_no_file_in_its_way() {
     shell.set_up().expect(0);
     let file = shell.dir.path().join("export.jsonl");
     let name = file.to_string_lossy().into_owned();
-    let export = |slug: &str, vars: &[(&str, &str)]| {
-        shell.run_with(&["audit", "export", "--workspace", slug, &name], vars, "")
-    };
+    let export =
+        |slug: &str, vars: &[(&str, &str)]| shell.run_with(&["audit", "export", "--workspace", slug, &name], vars, "");
     assert!(export("orchard-sohn", &[]).expect(2).err.contains("There is no workspace orchard-sohn"));
     assert!(!file.exists());
     export("orchard-sohne", &[("CREDENZA_ROOT_KEY", ROOT_KEY)]).expect(3);

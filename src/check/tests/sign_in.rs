@@ -1,8 +1,10 @@
 use super::super::report::{Outcome, StepResult};
-use super::super::run::{Options, Trigger};
+use super::super::run::{Context, Options, Trigger};
+use super::super::session;
 use super::{check, check_with, labels, server, values};
 use crate::catalog::load::Catalog;
 use crate::check::policy::parse_fingerprint;
+use crate::clock::Clock;
 use crate::egress::lead::Lead;
 use crate::egress::stage::{Authority, Heard, acceptor, caller, json, serve_http};
 use base64::Engine;
@@ -60,6 +62,35 @@ async fn a_refused_sign_in_leaves_the_call_out() {
     assert_eq!(labels(&report, StepResult::Skipped), ["Sample call POST /admin/api/2026-04/graphql.json"]);
     assert!(!format!("{report:?}").contains("<b>"));
     assert_eq!(heard.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_status_at_the_token_address_is_not_judged_as_one_of_the_api() {
+    let acme = [("login_host", "acme.my.salesforce.com"), ("client_id", "3MVG9")];
+    let salesforce = values(&acme, &[("client_secret", "canary")]);
+    for (host, which, given) in [
+        ("acme.myshopify.com", SHOPIFY, shopify()),
+        ("acme.my.salesforce.com", ("salesforce", "client_credentials"), salesforce),
+    ] {
+        let (egress, heard) = server(&[host], |_| json(403, r#"{"message":"request blocked"}"#)).await;
+        let report = check(&egress, which, &given).await;
+        assert_eq!((report.outcome, report.code.as_str()), (Outcome::Forbidden, "status_403"), "{report:?}");
+        assert_eq!(labels(&report, StepResult::Failed), ["Sign in"]);
+        assert_eq!(heard.all().len(), 1);
+        let (catalog, clock) = (Catalog::load(None).unwrap(), Clock::system());
+        let context = Context { egress: &egress, defaults: catalog.defaults(), clock: &clock };
+        let (integration, method) = catalog.method(which.0, which.1).unwrap();
+        let refused = session::sign_in(&context, integration, method, &given).await.unwrap_err();
+        assert_eq!((refused.outcome, refused.code.as_str()), (Outcome::Forbidden, "status_403"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_the_check_is_judged_by_all_rules_of_the_file() {
+    let (egress, _) = server(&["hana.example.com"], |_| json(401, r#"{"error":{"code":100000027}}"#)).await;
+    let report = check(&egress, SAP, &sap()).await;
+    assert_eq!((report.outcome, report.code.as_str()), (Outcome::Invalid, "status_401"));
+    assert!(report.hint.contains("SAP refused the sign-in"), "{}", report.hint);
 }
 
 #[tokio::test]

@@ -39,10 +39,8 @@ pub async fn create(can: Allowed, posted: Posted, app: web::Data<App>) -> Answer
         }
         Some(hours @ 1..=LONGEST_SUSPENSION_H) => {
             let until = Some(app.means.now().plus(TimeDelta::hours(hours)));
-            let saved = app
-                .db
-                .write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, revision, until))
-                .await?;
+            let saved =
+                app.db.write(move |tx| credential_change::suspend(tx, &means, &allowed, &id, revision, until)).await?;
             (saved, format!("{}/{}/suspension", can.list(), row.id), "suspended")
         }
         _ => {
