@@ -6,6 +6,7 @@ use super::{caller, take};
 use crate::app::App;
 use crate::broker::call::{Passed, Ready, Unsent, fits, needs_whole_body, ready, with_credential};
 use crate::broker::door::Place;
+use crate::broker::learnt;
 use crate::broker::mask::Mask;
 use crate::broker::session::{Signed, Trouble};
 use crate::catalog::form::Values;
@@ -18,7 +19,6 @@ use crate::egress::flow::{Bounds, Download, Flowing, Upload};
 use crate::egress::trace::Trace;
 use crate::error::Error;
 use crate::model::bot_use::{Asked, Granted, Purpose, Refusal, Wanted};
-use crate::model::credential_change;
 use crate::web::body::{self, Whole};
 use crate::web::connection::{self, Streaming};
 use crate::web::incoming::Incoming;
@@ -125,7 +125,7 @@ async fn pass(req: HttpRequest, body: Incoming, app: web::Data<App>, wanted: Wan
     let policy = policy::of(kind.1, &granted.values, None);
     let mut trace = Trace::within(CONNECT_WITHIN);
     let answered = app.egress.flow(outgoing, &policy, Bounds::default(), &mut trace).await?;
-    learn(&app, &granted, kind, &signed, answered.status, is_check).await?;
+    learn(&app, &granted, kind, &signed, answered.status, is_check).await;
     given(&req, answered, mask, flow)
 }
 
@@ -201,25 +201,16 @@ async fn learn(
     signed: &Signed,
     status: u16,
     is_check: bool,
-) -> Result<(), Problem> {
-    let Some(report) =
-        crate::broker::learnt::report(&app.broker(), integration, method, &granted.values, status, is_check)
-    else {
-        return Ok(());
+) {
+    let Some(report) = learnt::report(&app.broker(), integration, method, &granted.values, status, is_check) else {
+        return;
     };
     if status == 401 && signed.serial != 0 {
         // The session may be what is not accepted: the next call signs in anew, and that tells.
         app.sessions.forget(granted, signed.serial).await;
-        return Ok(());
+        return;
     }
-    let (means, allowed, id) = (app.means.clone(), granted.allowed.clone(), granted.row.id.clone());
-    let (version, service) = (granted.version.version, integration.name.clone());
-    let noted =
-        app.db.write(move |tx| credential_change::learnt(tx, &means, &allowed, &id, version, &service, &report)).await;
-    if let Err(error) = noted {
-        tracing::warn!(%error, "what a call taught could not be written down");
-    }
-    Ok(())
+    learnt::note(&app.broker(), granted, &integration.name, report).await;
 }
 
 /// The answer as the bot gets it.

@@ -6,6 +6,8 @@ use crate::catalog::schema::{Integration, Method};
 use crate::check::report::{Outcome, Report};
 use crate::check::rules::{Facts, judge};
 use crate::check::seen::{Missing, Place, Stop, Unexpected};
+use crate::model::bot_use::Granted;
+use crate::model::credential_change;
 
 /// What a check would say to an answer with this status; `None` when it says nothing of the credential: a call may be
 /// wrong in many ways in which the credential is right, and an address that answers everybody proves nothing.
@@ -30,6 +32,20 @@ pub fn report(
     let verdict = judge(&stop, &method.check.on, broker.context().defaults, &facts);
     let is_final = matches!(verdict.outcome, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize);
     is_final.then(|| of(verdict.outcome, verdict.code, verdict.hint))
+}
+
+/// Writes down what a call or its sign-in taught, if it changes the status. That this fails is logged only: the service
+/// was called all the same.
+pub async fn note(broker: &Broker<'_>, granted: &Granted, service: &str, report: Report) {
+    let (means, allowed, id) = (broker.means.clone(), granted.allowed.clone(), granted.row.id.clone());
+    let (version, service) = (granted.version.version, service.to_owned());
+    let noted = broker
+        .db
+        .write(move |tx| credential_change::learnt(tx, &means, &allowed, &id, version, &service, &report))
+        .await;
+    if let Err(error) = noted {
+        tracing::warn!(%error, "what a call taught could not be written down");
+    }
 }
 
 fn of(outcome: Outcome, code: String, hint: String) -> Report {

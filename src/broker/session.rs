@@ -1,9 +1,9 @@
 //! Live sessions of credentials, in memory: a bot's call signs in only when nobody has a short time ago.
 
-use super::{Broker, Live};
+use super::{Broker, Live, learnt};
 use crate::catalog::schema::{Integration, Method};
 use crate::check::held::Session;
-use crate::check::report::Report;
+use crate::check::report::{Outcome, Report};
 use crate::check::session::{asks_the_service, sign_in};
 use crate::clock::At;
 use crate::error::Result;
@@ -21,6 +21,10 @@ const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 const USUAL: TimeDelta = TimeDelta::minutes(5);
 /// Refusals of one consent's tokens by which it is renewed are at least so far apart.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(5 * 60);
+/// A service that could not sign anybody in is asked again after this.
+const AFTER_AN_OUTAGE: TimeDelta = TimeDelta::minutes(1);
+/// So is one after this that answered a sign-in with something else: it may have been a refusal.
+const AFTER_A_FAILURE: TimeDelta = TimeDelta::minutes(5);
 /// A session is not used any more so shortly before its end.
 const MARGIN: TimeDelta = TimeDelta::seconds(30);
 
@@ -42,7 +46,15 @@ pub enum Trouble {
     Unreadable,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<(Arc<Signed>, At)>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Last>>>;
+
+/// What the last sign-in came to.
+enum Last {
+    /// A session that is good until then.
+    Session(Arc<Signed>, At),
+    /// It failed, then.
+    Failure(Box<Report>, At),
+}
 
 /// The sessions of this process, by credential and version.
 pub struct Sessions {
@@ -73,7 +85,8 @@ impl Sessions {
         Arc::clone(slots.get_or_insert_mut(key, Slot::default))
     }
 
-    /// The session of a granted call. Those who come while somebody signs in wait for that.
+    /// The session of a granted call. Those who come while somebody signs in wait for that. A refused sign-in breaks
+    /// the credential, since more of them would lock the account; one that failed otherwise is made again after a while.
     ///
     /// # Errors
     /// The outer one when storage fails.
@@ -94,18 +107,26 @@ impl Sessions {
         let slot = self.slot(granted);
         let mut kept = slot.lock().await;
         let now = broker.means.now();
-        if let Some((signed, until)) = &*kept
-            && *until > now
-        {
-            return Ok(Ok(Arc::clone(signed)));
+        match &*kept {
+            Some(Last::Session(signed, until)) if *until > now => return Ok(Ok(Arc::clone(signed))),
+            Some(Last::Failure(report, at)) if stands(report.outcome, *at, granted, now) => {
+                return Ok(Err(Trouble::Report(report.clone())));
+            }
+            _ => {}
         }
         let session = match sign_in(&context, integration, method, &granted.values).await {
             Ok(session) => session,
-            Err(report) => return Ok(Err(Trouble::Report(report))),
+            Err(report) => {
+                *kept = Some(Last::Failure(report.clone(), broker.means.now()));
+                if pause(report.outcome).is_none() {
+                    learnt::note(broker, granted, &integration.name, (*report).clone()).await;
+                }
+                return Ok(Err(Trouble::Report(report)));
+            }
         };
         let until = session.expires_at.map_or_else(|| now.plus(USUAL), |end| end.plus(-MARGIN));
         let signed = Arc::new(Signed { serial: now.micros(), session });
-        *kept = Some((Arc::clone(&signed), until));
+        *kept = Some(Last::Session(Arc::clone(&signed), until));
         Ok(Ok(signed))
     }
 
@@ -130,9 +151,24 @@ impl Sessions {
         self.note_refusal(granted, serial);
         let slot = self.slot(granted);
         let mut kept = slot.lock().await;
-        if kept.as_ref().is_some_and(|(signed, _)| signed.serial == serial) {
+        if matches!(&*kept, Some(Last::Session(signed, _)) if signed.serial == serial) {
             *kept = None;
         }
+    }
+}
+
+/// Whether a sign-in that failed then is not made again yet; it is as soon as the credential was checked since.
+fn stands(outcome: Outcome, at: At, granted: &Granted, now: At) -> bool {
+    let was_checked = granted.row.checked_at.is_some_and(|checked| checked > at);
+    !was_checked && pause(outcome).is_none_or(|pause| now.since(at) < pause)
+}
+
+/// How long nobody signs in again after a failure; `None`: until a person acts.
+fn pause(outcome: Outcome) -> Option<TimeDelta> {
+    match outcome {
+        Outcome::Invalid | Outcome::Forbidden | Outcome::Expired | Outcome::Reauthorize => None,
+        Outcome::Unavailable | Outcome::RateLimited => Some(AFTER_AN_OUTAGE),
+        _ => Some(AFTER_A_FAILURE),
     }
 }
 

@@ -8,6 +8,7 @@ mod grouped;
 mod killed;
 mod pages;
 mod secrets;
+mod sign_ins;
 mod swapped;
 mod tokens;
 mod vault;
