@@ -2,7 +2,7 @@
 
 use super::Broker;
 use crate::catalog::form::Values;
-use crate::catalog::schema::{Integration, Method};
+use crate::catalog::schema::{Expect, Integration, Method};
 use crate::check::report::{Outcome, Report};
 use crate::check::rules::{Facts, judge};
 use crate::check::seen::{Missing, Place, Stop, Unexpected};
@@ -19,7 +19,7 @@ pub fn report(
     status: u16,
     is_check: bool,
 ) -> Option<Report> {
-    if (200..300).contains(&status) && is_check {
+    if is_check && proves(&method.check.expect, status) {
         return Some(of(Outcome::Ok, "ok".to_owned(), String::new()));
     }
     if status != 401 {
@@ -32,6 +32,13 @@ pub fn report(
     let verdict = judge(&stop, &method.check.on, broker.context().defaults, &facts);
     let is_final = matches!(verdict.outcome, Outcome::Invalid | Outcome::Expired | Outcome::Reauthorize);
     is_final.then(|| of(verdict.outcome, verdict.code, verdict.hint))
+}
+
+/// Whether a status alone is the expected answer. What the file reads in the body is not seen here: the body flows on to
+/// the bot, and some services say no in a 200.
+fn proves(expect: &Expect, status: u16) -> bool {
+    let is_expected = expect.status.as_ref().is_none_or(|wanted| wanted.holds(status));
+    (200..300).contains(&status) && is_expected && expect.json.is_empty()
 }
 
 /// Writes down what a call or its sign-in taught, if it changes the status. That this fails is logged only: the service

@@ -5,10 +5,12 @@ use crate::support::app::ACME;
 use crate::support::http_server::Answer;
 use crate::support::person::sent;
 use crate::support::raw;
+use chrono::TimeDelta;
 use credenza::db::schema::{
     credential_checks as checks, credential_counts as counts, credential_uses as uses, credentials,
 };
 use credenza::model::audit::Outcome;
+use credenza::model::status::Status;
 use diesel::prelude::*;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -181,6 +183,29 @@ async fn the_answer_tells_whether_the_credential_works() {
         machine.get(&scene.at(path)).await.expect(200);
         assert_eq!(status().await, wanted, "after {path}");
     }
+}
+
+#[tokio::test]
+async fn a_good_status_proves_nothing_where_the_check_reads_the_body() {
+    let scene = Scene::start().await;
+    let good = json!({ "ok": true, "bot_id": "B1", "user": "orders", "team": "Acme" });
+    scene.app.service.prepare(Answer::json(200, &good));
+    let form = [
+        ("integration", "slack"),
+        ("method", "bot_token"),
+        ("name", "Alerts"),
+        ("f.bot_token", "xoxb-0123456789-canary-0123456789"),
+    ];
+    let id = scene.app.create(&scene.admin, &form).await;
+    scene.app.block(&scene.bot, "Tell the team", "slack", Some(&id)).await;
+    scene.app.means.clock.advance(TimeDelta::days(8));
+    credenza::jobs::keep_house(&scene.app).await.expect("a round");
+    assert_eq!(scene.app.row(&id).await.status, Status::Unverified);
+    scene.app.service.prepare(Answer::json(200, &json!({ "ok": false, "error": "invalid_auth" })));
+    let path = format!("/api/v1/credentials/{id}/proxy/auth.test");
+    sent(scene.machine().request("POST", &path)).await.expect(200);
+    assert_eq!(scene.app.service.requests().last().expect("a call").path(), "/api/auth.test");
+    assert_eq!(scene.app.row(&id).await.status, Status::Unverified);
 }
 
 #[tokio::test]
