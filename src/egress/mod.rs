@@ -98,9 +98,9 @@ impl Egress {
 
     async fn connect_first(&self, addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), Network> {
         let several = addresses.len() > 1;
-        let mut last = Network::Refused;
-        for ip in addresses.iter().take(TRIES) {
-            let connecting = self.dialer.connect(*ip, port);
+        let mut last = None;
+        for ip in in_turns(addresses).into_iter().take(TRIES) {
+            let connecting = self.dialer.connect(ip, port);
             let done = match several {
                 false => connecting.await,
                 true => tokio::time::timeout(PER_ADDRESS, connecting)
@@ -108,12 +108,25 @@ impl Egress {
                     .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())),
             };
             match done {
-                Ok(stream) => return Ok((stream, *ip)),
-                Err(error) => last = Network::from(&error),
+                Ok(stream) => return Ok((stream, ip)),
+                // A family that this machine lacks says nothing of the service.
+                Err(error) => match Network::from(&error) {
+                    Network::Unreachable if last.is_some() => {}
+                    network => last = Some(network),
+                },
             }
         }
-        Err(last)
+        Err(last.unwrap_or(Network::Refused))
     }
+}
+
+/// The addresses with their families in turns, that of the first in front (RFC 8305 §4): one that this machine cannot
+/// reach does not use up all tries.
+fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let is_v4 = addresses.first().is_some_and(IpAddr::is_ipv4);
+    let (own, other): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().copied().partition(|ip| ip.is_ipv4() == is_v4);
+    let longest = own.len().max(other.len());
+    (0..longest).flat_map(|at| [own.get(at), other.get(at)]).flatten().copied().collect()
 }
 
 /// Runs a call until the trace's deadline and closes the part that was running.

@@ -70,6 +70,23 @@ async fn t093_a_name_is_looked_up_once_and_its_judged_address_dialled() {
 }
 
 #[tokio::test]
+async fn both_families_of_addresses_are_tried() {
+    let many = ["9.9.9.9", "9.9.9.10", "9.9.9.11", "9.9.9.12", "2620:fe::9", "2620:fe::10"];
+    let two = ["2620:fe::9", "2620:fe::10", "9.9.9.9"];
+    for (found, tried) in [
+        (&many[..], &["9.9.9.9:443", "[2620:fe::9]:443", "9.9.9.10:443", "[2620:fe::10]:443"][..]),
+        (&many[..4], &["9.9.9.9:443", "9.9.9.10:443", "9.9.9.11:443", "9.9.9.12:443"][..]),
+        (&two[..], &["[2620:fe::9]:443", "9.9.9.9:443", "[2620:fe::10]:443"][..]),
+    ] {
+        let egress = caller(Lead::cut_off().name("a.example", [addresses(found)]), &Authority::new(), "");
+        let fault = get(&egress, "https://a.example/", &policy(&["a.example"]), &mut two_seconds()).await.unwrap_err();
+        assert_eq!(fault, Fault::Network(Network::Unreachable));
+        let dialled: Vec<String> = egress.dialer().dialled().iter().map(ToString::to_string).collect();
+        assert_eq!(dialled, tried);
+    }
+}
+
+#[tokio::test]
 async fn t094_names_that_lead_inside_are_denied() {
     let egress = caller(Lead::nowhere().name("localtest.me", [addresses(&["127.0.0.1"])]), &Authority::new(), "");
     assert_eq!(refused(&egress, "https://localtest.me/", "localtest.me").await, Rule::Private);
