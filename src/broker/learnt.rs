@@ -34,8 +34,8 @@ pub fn report(
     is_final.then(|| of(verdict.outcome, verdict.code, verdict.hint))
 }
 
-/// Whether a status alone is the expected answer. What the file reads in the body is not seen here: the body flows on to
-/// the bot, and some services say no in a 200.
+/// Whether a status alone is the expected answer. What the file reads in the body is not seen here: the body flows on
+/// to the bot, and some services say no in a 200.
 fn proves(expect: &Expect, status: u16) -> bool {
     let is_expected = expect.status.as_ref().is_none_or(|wanted| wanted.holds(status));
     (200..300).contains(&status) && is_expected && expect.json.is_empty()

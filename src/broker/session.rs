@@ -86,7 +86,8 @@ impl Sessions {
     }
 
     /// The session of a granted call. Those who come while somebody signs in wait for that. A refused sign-in breaks
-    /// the credential, since more of them would lock the account; one that failed otherwise is made again after a while.
+    /// the credential, since more of them would lock the account; one that failed otherwise is made again after a
+    /// while.
     ///
     /// # Errors
     /// The outer one when storage fails.
