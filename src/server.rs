@@ -25,6 +25,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::TcpListener;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// So many connections may wait to be let in, as far as the system allows: the standard library asks for 128, and a
 /// burst beyond that leaves people waiting for their system to try again.
@@ -33,6 +34,8 @@ const WAITING: i32 = 4096;
 const GRACE_S: u64 = 30;
 /// How long a stop waits for the log to be folded into the file; it is only tidier.
 const FOLD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a stop waits for renewals of tokens that are under way: what the service answers must be stored.
+const RENEWED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Builds the server on a listener that is bound already. `extra` registers further routes inside the same
 /// layers; the program itself has none.
@@ -133,7 +136,7 @@ fn open_more_files() {
 
 /// Runs the server, the jobs and, on a listener of its own, the exporter of metrics, until it is told to stop. The
 /// first SIGTERM or SIGINT lets the requests that are under way end, for at most 30 s; the second does not wait for
-/// them.
+/// them. Renewals of tokens that have begun end either way, within 15 s.
 pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<TcpListener>) -> std::io::Result<()> {
     open_more_files();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
@@ -148,6 +151,8 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
         actix_web::rt::spawn(jobs::outbox::run(app.clone())),
         actix_web::rt::spawn(jobs::checkpoint::run(app.clone())),
     ];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut renewals = actix_web::rt::spawn(jobs::run_tokens(app.clone(), async move { drop(stopped.await) }));
     let exporter = metrics.map(exporter::start).transpose()?;
     let done = tokio::select! {
         done = &mut server => done,
@@ -160,6 +165,11 @@ pub async fn serve(app: web::Data<App>, listener: TcpListener, metrics: Option<T
         }
     };
     all.iter().for_each(actix_web::rt::task::JoinHandle::abort);
+    drop(stop);
+    if tokio::time::timeout(RENEWED_WITHIN, &mut renewals).await.is_err() {
+        renewals.abort();
+        tracing::warn!("renewals of tokens did not end in time and were cut off");
+    }
     // Behind the requests, so that a stop that takes long can be watched.
     if let Some(exporter) = exporter {
         exporter.stop(false).await;

@@ -3,7 +3,7 @@
 mod each;
 mod tokens;
 
-pub use tokens::renew_due;
+pub use tokens::{renew_due, renew_due_until};
 
 pub mod anchor;
 pub mod checkpoint;
@@ -30,6 +30,7 @@ use crate::model::{Means, attempt, audit, bot_token, credential_change, device, 
 use crate::work::Work;
 use actix_web::web;
 use each::each;
+use futures_util::FutureExt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -41,16 +42,20 @@ const ROUNDS: usize = 50;
 /// How often tokens are looked at.
 const TOKENS_EVERY: Duration = Duration::from_secs(15);
 
-/// Keeps house and renews tokens for as long as the process lives.
+/// Keeps house for as long as the process lives.
 pub async fn run(app: web::Data<App>) {
-    futures_util::future::join3(run_house(&app), run_tokens(&app), pruning::run(&app)).await;
+    futures_util::future::join(run_house(&app), pruning::run(&app)).await;
 }
 
-async fn run_tokens(app: &App) {
+/// Renews tokens until `stop` has ended, and with it the renewals that had begun.
+pub async fn run_tokens(app: web::Data<App>, stop: impl Future<Output = ()>) {
+    let stop = stop.shared();
     loop {
         // It says itself what did not work; the rest waits for the next round with it.
-        drop(unit("tokens", renew_due(app)).await);
-        tokio::time::sleep(TOKENS_EVERY).await;
+        drop(unit("tokens", renew_due_until(&app, stop.clone())).await);
+        if tokio::time::timeout(TOKENS_EVERY, stop.clone()).await.is_ok() {
+            return;
+        }
     }
 }
 

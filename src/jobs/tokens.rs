@@ -19,10 +19,23 @@ const BATCH: i64 = 200;
 const AT_ONCE: usize = 4;
 
 /// Renews every grant whose time has come; returns how many were.
+///
+/// # Errors
+/// When the database cannot say what is due.
 pub async fn renew_due(app: &App) -> Result<usize> {
+    renew_due_until(app, std::future::pending()).await
+}
+
+/// As [`renew_due`], but begins no renewal once `stop` has ended. Those that have begun are brought to their end: the
+/// service may have put a new refresh token in the place of the one that is stored.
+///
+/// # Errors
+/// When the database cannot say what is due.
+pub async fn renew_due_until(app: &App, stop: impl Future<Output = ()>) -> Result<usize> {
     let now = app.means.now();
     let due = app.db.read(move |conn| oauth_grant::due(conn, now, BATCH)).await?;
-    let mut all = stream::iter(due).map(|(workspace, id)| renew(app, workspace, id)).buffer_unordered(AT_ONCE);
+    let begun = stream::iter(due).take_until(stop).map(|(workspace, id)| renew(app, workspace, id));
+    let mut all = std::pin::pin!(begun.buffer_unordered(AT_ONCE));
     let mut count = 0;
     while let Some(done) = all.next().await {
         // One that was deleted meanwhile must not keep the others waiting.

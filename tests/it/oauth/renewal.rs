@@ -6,12 +6,13 @@ use crate::support::http_server::Answer;
 use chrono::TimeDelta;
 use credenza::broker::{Live, Trouble};
 use credenza::id::Id;
-use credenza::jobs::renew_due;
+use credenza::jobs::{renew_due, renew_due_until};
 use credenza::model::check_record::Cause;
 use credenza::model::permission::{Allowed, RefreshCredential};
 use credenza::model::status::Status;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::json;
+use std::time::Duration;
 
 async fn live(app: &TestApp, id: &str, refused: Option<i64>) -> Result<Live, Trouble> {
     let allowed = Allowed::<RefreshCredential>::job(app.workspace("acme").await, "test");
@@ -54,8 +55,7 @@ async fn t111_fifty_at_once_make_one_renewal() {
     let admin = app.admin().await;
     let id = connected(&app, &admin).await;
     app.means.clock.advance(TimeDelta::hours(2));
-    app.service
-        .prepare(Answer::Late(std::time::Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
+    app.service.prepare(Answer::Late(Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
     let all = join_all((0..50).map(|_| live(&app, &id, None))).await;
     assert!(all.iter().all(|one| one.as_ref().is_ok_and(|live| token(live) == "access-2")));
     assert_eq!(app.service.requests().len(), 3, "one renewal");
@@ -125,6 +125,27 @@ async fn t111_a_renewal_that_fails_ahead_of_the_end_leaves_bots_the_token() {
     app.means.clock.advance(TimeDelta::minutes(10));
     app.service.prepare(Answer::json(503, &json!({})));
     assert!(matches!(live(&app, &id, None).await, Err(Trouble::Report(_))));
+}
+
+#[tokio::test]
+async fn t111_a_stop_begins_no_renewal_and_brings_those_that_have_begun_to_their_end() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let id = connected(&app, &admin).await;
+    app.means.clock.advance(TimeDelta::minutes(56));
+    assert_eq!(renew_due_until(&app.state, std::future::ready(())).await.expect("a round"), 0);
+    assert_eq!(app.service.requests().len(), 2, "nothing was begun");
+    app.service.prepare(Answer::Late(Duration::from_millis(200), Box::new(tokens("access-2", Some("refresh-2")))));
+    let (stop, told) = tokio::sync::oneshot::channel::<()>();
+    let stopping = async {
+        while app.service.requests().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(stop);
+    };
+    let (done, ()) = join(renew_due_until(&app.state, async move { drop(told.await) }), stopping).await;
+    assert_eq!(done.expect("a round"), 1);
+    assert_eq!(token(&live(&app, &id, None).await.expect("a token")), "access-2");
 }
 
 #[tokio::test]
