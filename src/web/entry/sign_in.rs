@@ -91,7 +91,7 @@ pub async fn destroy(req: HttpRequest, app: web::Data<App>) -> Answer {
 /// The page that was wanted before signing in.
 fn kept_next(req: &HttpRequest) -> Option<String> {
     let cookie = req.cookie(shell::NEXT_COOKIE)?;
-    Some(percent_encoding::percent_decode_str(cookie.value()).decode_utf8_lossy().into_owned())
+    Some(cookie.value().to_owned())
 }
 
 /// A path of this console, or nothing: an address elsewhere is never followed.

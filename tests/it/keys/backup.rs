@@ -120,7 +120,7 @@ fn a_backup_is_never_written_over_anything_and_leaves_nothing_behind() {
     assert!(code == Some(1) && said.contains("FAULT audit chain"), "{said}");
     let empty = tempfile::tempdir().expect("a directory");
     let (code, said) = told(home.command().env("CREDENZA_DATA_DIR", empty.path()).args(["backup", &named]));
-    assert!(code == Some(2) && said.contains("no database"), "{said}");
+    assert!(code == Some(2) && said.contains("no installation"), "{said}");
     assert!(names(empty.path()).is_empty(), "nothing was made");
     assert!(names(outside.path()).is_empty(), "{:?}", names(outside.path()));
     let (code, _) = told(home.command().env("CREDENZA_ROOT_KEY", super::OTHER_KEY).args(["backup", &named]));
