@@ -139,6 +139,8 @@ async fn t109_whatever_the_token_address_does_ends_in_a_page_that_says_what() {
         (Answer::json(302, &json!({})).with("location", "https://evil.example/"), "unexpected_redirect"),
         (Answer::Cut, "connection_failed"),
     ] {
+        // Six a minute are checked.
+        app.means.clock.advance(TimeDelta::seconds(15));
         let before = app.service.requests().len();
         app.service.prepare(answer);
         let link = look(&admin, &waiting.page).await;
